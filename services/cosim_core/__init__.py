@@ -1,0 +1,1 @@
+"""What every service shares: time, signals, experiment, protocol, transport, journal."""

@@ -1,0 +1,103 @@
+"""The plan of a run, as every participant gets it: nothing left to derive or to guess.
+
+Timing convention of the *drive*. Input that acts on a neuron at tick s (its synaptic current or
+conductance changes at the end of that step, as a spike with stamp s + delay does in NEST) leaves
+the device ``hop_ticks`` earlier. Blocks towards NEST are labelled by *emission*: the block of
+window k holds what devices emit at ticks k*W+1 ... (k+1)*W, and that is TVB's coupling for the
+ticks ``hop_ticks`` later. In the first ``hop_ticks`` ticks of a run no drive can act, since no
+device can have fired before the run began.
+"""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from cosim_core.experiment.adex import DriveNoise
+from cosim_core.experiment.base import Part
+from cosim_core.experiment.spiking import DriveKind, Feed
+from cosim_core.experiment.tree import Experiment
+from cosim_core.timegrid import TimeGrid
+
+
+class DrivePlan(Part):
+    """Drive of one region, every number resolved."""
+
+    kind: DriveKind
+    targets: list[str] | None
+    weight: float
+    synapses: float
+    external_hz: float
+    correlation: float
+    current_pA_per_hz: float
+    coupling_variable: int
+    """Index among the model's coupling variables (``model.cvar``)."""
+    hz_per_unit: float
+    noise: DriveNoise | None
+    hop_ticks: int
+
+
+class RegionPlan(Part):
+    """One spiking region."""
+
+    name: str
+    index: int
+    """Index in the connectome."""
+    group: int
+    """Index into ``experiment.spiking``."""
+    drive: DrivePlan
+    feeds: list[Feed]
+
+
+class TractPlan(Part):
+    """Synapses from one spiking region to another."""
+
+    source: str
+    target: str
+    source_population: str
+    target_populations: list[str] | None
+    """None: the populations that get the target region's drive."""
+    synapses_per_neuron: float
+    """Mean number per target neuron; the total is rounded, then drawn at random pairs."""
+    weight: float
+    delay_ticks: int
+
+
+class EnsemblePlan(Part):
+    """Everything that the participants of a run have to agree on."""
+
+    run: str
+    """Identity of the run."""
+    run_dir: str
+    """Absolute path."""
+    base_dir: str
+    """Folder of the experiment file; relative paths and user modules are looked up here."""
+    experiment: Experiment
+    experiment_digest: str
+    """SHA-256 of the resolved experiment, compared at hello."""
+    participants: dict[str, int]
+    """Processes by role: ``tvb``, ``nest`` (its ranks), ``translator``."""
+    edges: list[str]
+    """Edges that exist in this ensemble."""
+    total_ticks: int
+    window_ticks: int
+    lookahead: int
+    connectome_path: str
+    regions: list[RegionPlan]
+    """Spiking regions, in the order declared."""
+    tracts: list[TractPlan]
+    tvb_parameters: dict[str, float | list[float] | list[list[float]] | str]
+    """Parameters of TVB's model, declared and derived."""
+    tvb_noise: dict[str, float] = Field(default_factory=dict)
+    """nsig by state variable that follows from the declaration (``ou_drift``)."""
+    has_proxies: bool
+    """Whether TVB treats the spiking regions as proxies."""
+    warnings: list[str] = Field(default_factory=list)
+
+    @property
+    def grid(self) -> TimeGrid:
+        """The run's division into windows."""
+        return TimeGrid(self.experiment.dt_ms, self.total_ticks, self.window_ticks)
+
+
+Populations = dict[str, dict[str, int]]
+"""Number of neurons by region and population, in the order of the region's neuron indices."""

@@ -1,0 +1,183 @@
+"""From a YAML file and ``--set`` overrides to a checked experiment, or all faults at once."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
+
+from cosim_core.errors import ExperimentError, Fault
+from cosim_core.experiment.tree import Experiment
+
+MAX_FILE_BYTES = 4 * 1024 * 1024
+"""Largest experiment file that is read; real ones have a few kB."""
+
+
+def load_experiment(path: Path, overrides: Iterable[str] = ()) -> Experiment:
+    """Reads an experiment file.
+
+    Args:
+        path: YAML file.
+        overrides: Strings ``key.path=value``, the value in YAML.
+
+    Raises:
+        ExperimentError: If the file cannot be read or is no valid experiment.
+    """
+    try:
+        size = path.stat().st_size
+        if size > MAX_FILE_BYTES:
+            raise ExperimentError.single(
+                "",
+                f"{path} has {size} bytes; an experiment file has a few kB (limit {MAX_FILE_BYTES})",
+            )
+        text = path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise ExperimentError.single(
+            "", f"cannot read the experiment {path}: {error.strerror or error}"
+        ) from error
+    except UnicodeDecodeError as error:
+        raise ExperimentError.single("", f"{path} is not a text file in UTF-8: {error}") from error
+    return parse(apply_overrides(_yaml(text, str(path)), overrides))
+
+
+def _yaml(text: str, origin: str) -> dict[str, Any]:
+    try:
+        tree = yaml.safe_load(text)
+    except (yaml.YAMLError, RecursionError) as error:
+        raise ExperimentError.single("", f"{origin} is not valid YAML: {error}") from error
+    if not isinstance(tree, dict):
+        raise ExperimentError.single(
+            "", f"{origin} holds {type(tree).__name__}, expected keys and values (duration_ms: ...)"
+        )
+    return tree
+
+
+def apply_overrides(tree: Mapping[str, Any], overrides: Iterable[str]) -> dict[str, Any]:
+    """Sets ``key.path=value`` in a copy of the tree; list items are named by their index.
+
+    Raises:
+        ExperimentError: If an override has no ``=``, bad YAML, or a path through a scalar.
+    """
+    result: dict[str, Any] = _copy(tree)
+    faults = []
+    for override in overrides:
+        path, separator, text = override.partition("=")
+        if not separator or not path.strip():
+            faults.append(Fault("--set", f"'{override}' is not of the form key.path=value"))
+            continue
+        try:
+            _assign(result, path.strip().split("."), yaml.safe_load(text))
+        except (yaml.YAMLError, LookupError, ValueError, TypeError) as error:
+            faults.append(Fault(f"--set {path}", f"cannot be set to '{text}': {error}"))
+    if faults:
+        raise ExperimentError(faults)
+    return result
+
+
+def _copy(tree: Any) -> Any:
+    if isinstance(tree, Mapping):
+        return {key: _copy(value) for key, value in tree.items()}
+    if isinstance(tree, list):
+        return [_copy(value) for value in tree]
+    return tree
+
+
+def _assign(node: Any, keys: list[str], value: Any) -> None:
+    for depth, key in enumerate(keys):
+        last = depth == len(keys) - 1
+        if isinstance(node, list):
+            index = int(key)
+            if not 0 <= index < len(node):
+                raise LookupError(f"the list has {len(node)} items, there is no item {index}")
+            if last:
+                node[index] = value
+            node = node[index]
+        elif isinstance(node, dict):
+            if last:
+                node[key] = value
+            elif not isinstance(node.get(key), dict | list):
+                node[key] = {}
+            node = node[key]
+        else:
+            raise LookupError(f"'{'.'.join(keys[:depth])}' is a value, it has no key '{key}'")
+
+
+def parse(tree: Mapping[str, Any]) -> Experiment:
+    """Checks a tree of plain values.
+
+    Raises:
+        ExperimentError: With one fault per wrong or unknown key.
+    """
+    try:
+        return Experiment.model_validate(tree)
+    except ValidationError as error:
+        raise ExperimentError(_faults(error.errors(include_url=False))) from error
+
+
+def _faults(errors: list[ErrorDetails]) -> list[Fault]:
+    faults = []
+    for error in errors:
+        path = ".".join(str(part) for part in error["loc"])
+        if error["type"] == "extra_forbidden":
+            faults.append(Fault(path, f"unknown key{_did_you_mean(error['loc'])}"))
+        else:
+            got = repr(error["input"])
+            got = got if len(got) <= 80 else f"{got[:77]}..."
+            faults.append(Fault(path, f"{error['msg']}; got {got}"))
+    return faults
+
+
+def _did_you_mean(loc: tuple[int | str, ...]) -> str:
+    known = _known_keys(loc[:-1])
+    near = difflib.get_close_matches(str(loc[-1]), known, n=3, cutoff=0.5)
+    if near:
+        return f"; did you mean {' or '.join(near)}?"
+    return f"; known keys here: {', '.join(known)}" if known else ""
+
+
+def _known_keys(loc: tuple[int | str, ...]) -> list[str]:
+    """Finds the keys of the part at ``loc`` by walking the JSON schema."""
+    schema = Experiment.model_json_schema()
+    definitions = schema.get("$defs", {})
+    nodes = [schema]
+    for part in loc:
+        step = []
+        for node in _variants(nodes, definitions):
+            if isinstance(part, int):
+                step.append(node.get("items", {}))
+            elif part in node.get("properties", {}):
+                step.append(node["properties"][part])
+        nodes = step or nodes
+    return sorted(
+        {key for node in _variants(nodes, definitions) for key in node.get("properties", {})}
+    )
+
+
+def _variants(nodes: list[dict[str, Any]], definitions: dict[str, Any]) -> list[dict[str, Any]]:
+    found, pending = [], list(nodes)
+    while pending:
+        node = pending.pop()
+        if "$ref" in node:
+            pending.append(definitions[node["$ref"].rsplit("/", 1)[-1]])
+        for key in ("anyOf", "oneOf", "allOf"):
+            pending.extend(node.get(key, []))
+        found.append(node)
+    return found
+
+
+def experiment_schema() -> dict[str, Any]:
+    """Returns the JSON schema of an experiment (draft 2020-12)."""
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        **Experiment.model_json_schema(),
+    }
+
+
+def dump_yaml(part: BaseModel) -> str:
+    """Writes a part of the tree as YAML with every default, keys in declared order."""
+    return yaml.safe_dump(part.model_dump(mode="json"), sort_keys=False, allow_unicode=True)

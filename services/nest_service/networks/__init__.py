@@ -1,0 +1,1 @@
+"""Networks shipped with the NEST service, one module each."""

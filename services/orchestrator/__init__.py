@@ -1,0 +1,1 @@
+"""Plans, starts, watches and reports runs."""

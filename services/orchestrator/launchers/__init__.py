@@ -1,0 +1,1 @@
+"""What starts the participants of a run."""

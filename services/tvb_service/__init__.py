@@ -1,0 +1,1 @@
+"""The mean-field side: The Virtual Brain, advancing in windows with spiking regions as proxies."""
