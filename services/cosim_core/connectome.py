@@ -175,9 +175,8 @@ def _faults(path: Path, labels: tuple[str, ...], tables: dict[str, Reals]) -> li
 
 
 def _normalised(weights: Reals, how: str) -> Reals:
-    if how == "max" and weights.max() > 0:
-        return np.divide(weights, weights.max())
-    if how == "region":
-        sums = weights.sum(axis=1, keepdims=True)
-        return np.divide(weights, sums, out=np.zeros_like(weights), where=sums > 0)
-    return weights
+    if how == "none":
+        return weights
+    sums = weights.max() if how == "max" else weights.sum(axis=1, keepdims=True)
+    scaled: Reals = np.divide(weights, sums, out=np.zeros_like(weights), where=sums > 0)
+    return scaled

@@ -101,3 +101,24 @@ class EnsemblePlan(Part):
 
 Populations = dict[str, dict[str, int]]
 """Number of neurons by region and population, in the order of the region's neuron indices."""
+
+
+class MonitorFacts(Part):
+    """What a TVB monitor delivers."""
+
+    variables: list[str]
+    """Names along the second axis of its data."""
+    nodes: list[str]
+    """Names along the third axis: regions, sensors, or ``mean``."""
+    period_ms: float
+    """Sampling period really used."""
+
+
+class Built(Part):
+    """What a participant has built; only rank 0 of NEST fills ``populations``."""
+
+    populations: Populations = Field(default_factory=dict)
+    monitors: dict[str, MonitorFacts] = Field(default_factory=dict)
+    versions: dict[str, str] = Field(default_factory=dict)
+    """Versions of the simulator and of what matters to its numbers."""
+    warnings: list[str] = Field(default_factory=list)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Protocol
 
-from cosim_core.ensemble import EnsemblePlan, Populations
+from cosim_core.ensemble import Built, EnsemblePlan, Populations
 from cosim_core.signals import Array
 from cosim_core.timegrid import Window
 
@@ -30,7 +30,7 @@ class Simulator(Protocol):
     lead: int
     """``advance`` of window k returns the block of window k + lead."""
 
-    def build(self, plan: EnsemblePlan, rank: int, record: Record) -> Populations:
+    def build(self, plan: EnsemblePlan, rank: int, record: Record) -> Built:
         """Builds everything that the run needs.
 
         Args:
@@ -39,7 +39,7 @@ class Simulator(Protocol):
             record: Keeps private signals per window.
 
         Returns:
-            Populations of the spiking regions (NEST), else nothing.
+            What was built; the populations of the spiking regions if this is NEST.
 
         Raises:
             ExperimentError: With all faults found.

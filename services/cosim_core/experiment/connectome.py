@@ -22,6 +22,6 @@ class ConnectomeChoice(Part):
     length_unit_mm: Positive = 1.0
     """Length of one unit of the file's tract lengths, in mm."""
     normalise: Literal["none", "max", "region"] = "max"
-    """Weights as in the file, or scaled to a maximum of 1, or to inputs that sum to 1 per region."""
+    """Weights as in the file, scaled to a maximum of 1, or to inputs that sum to 1 per region."""
     weight_scale: Positive = 1.0
     """Factor on all weights after normalisation."""

@@ -33,7 +33,8 @@ def load_experiment(path: Path, overrides: Iterable[str] = ()) -> Experiment:
         if size > MAX_FILE_BYTES:
             raise ExperimentError.single(
                 "",
-                f"{path} has {size} bytes; an experiment file has a few kB (limit {MAX_FILE_BYTES})",
+                f"{path} has {size} bytes; an experiment file has a few kB "
+                f"(limit {MAX_FILE_BYTES})",
             )
         text = path.read_text(encoding="utf-8")
     except OSError as error:
