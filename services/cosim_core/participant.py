@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Protocol
 
 from cosim_core.ensemble import Built, EnsemblePlan, Populations
-from cosim_core.signals import Array
+from cosim_core.link import Link
+from cosim_core.protocol import Start
+from cosim_core.recorder import Recorder
+from cosim_core.signals import Array, Block, Record
 from cosim_core.timegrid import Window
-
-Record = Callable[[Window, Mapping[str, Array]], None]
-"""Keeps private signals of a window (monitors, spikes, multimeters) in the journal."""
 
 
 class Simulator(Protocol):
@@ -70,3 +70,73 @@ class Simulator(Protocol):
 
     def close(self) -> None:
         """Releases the simulator."""
+
+
+def run_windows(
+    simulator: Simulator, link: Link, plan: EnsemblePlan, recorder: Recorder, start: Start
+) -> None:
+    """Carries a simulator through the windows of a run, or up to where it is told to stop.
+
+    Raises:
+        CosimError: As the simulator and the link raise.
+    """
+    loop = _Loop(simulator, link, plan, recorder)
+    simulator.start(start.populations)
+    loop.prologue()
+    windows = 0
+    while windows < plan.grid.window_count and link.may_enter(windows):
+        loop.step(plan.grid.window(windows))
+        windows += 1
+        link.completed(windows)
+    loop.epilogue(windows)
+    simulator.finish()
+
+
+class _Loop:
+    """One window after the other: take what is due, compute, send."""
+
+    def __init__(
+        self, simulator: Simulator, link: Link, plan: EnsemblePlan, recorder: Recorder
+    ) -> None:
+        self._simulator = simulator
+        self._link = link
+        self._grid = plan.grid
+        self._recorder = recorder
+        # The orchestrator gives a run up after one stall time; twice that is this side's backstop.
+        self._timeout_s = 2 * plan.experiment.timeouts.stall_s
+
+    def prologue(self) -> None:
+        if self._simulator.out_edge is not None:
+            for index in range(min(self._simulator.lead, self._grid.window_count)):
+                window = self._grid.window(index)
+                self._send(window, self._simulator.prologue(window))
+
+    def step(self, window: Window) -> None:
+        if window.index >= self._simulator.lag:
+            self._absorb(window.index - self._simulator.lag)
+        with self._recorder.phase("advance"):
+            arrays = self._simulator.advance(window)
+        target = window.index + self._simulator.lead
+        if target < self._grid.window_count:
+            with self._recorder.phase("send"):
+                self._send(self._grid.window(target), arrays)
+        self._recorder.end_window()
+
+    def epilogue(self, windows: int) -> None:
+        """Takes the blocks that the last windows did not need, so that results are complete."""
+        for index in range(max(0, windows - self._simulator.lag), windows):
+            self._absorb(index)
+
+    def _absorb(self, index: int) -> None:
+        edge = self._simulator.in_edge
+        if edge is None:
+            return
+        with self._recorder.phase("wait"):
+            (block,) = self._link.blocks(edge, index, self._timeout_s)
+        with self._recorder.phase("absorb"):
+            self._simulator.absorb(self._grid.window(index), block.arrays)
+
+    def _send(self, window: Window, arrays: Mapping[str, Array]) -> None:
+        edge = self._simulator.out_edge
+        if edge is not None:
+            self._link.send(Block(edge, window.index, self._link.identity.rank, dict(arrays)))

@@ -26,12 +26,14 @@ spikes). ``sip``: ``tick``, ``count`` (shared spikes) and ``rate`` (float64 [tic
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
 import numpy as np
 import numpy.typing as npt
+
+from cosim_core.timegrid import Window
 
 Array = npt.NDArray[np.generic]
 
@@ -55,6 +57,10 @@ TRANSLATOR_TO_NEST = "translator>nest"
 NEST_TO_TRANSLATOR = "nest>translator"
 TRANSLATOR_TO_TVB = "translator>tvb"
 EDGES = (TVB_TO_TRANSLATOR, TRANSLATOR_TO_NEST, NEST_TO_TRANSLATOR, TRANSLATOR_TO_TVB)
+
+
+Record = Callable[[Window, Mapping[str, Array]], None]
+"""Keeps private signals of a window (monitors, spikes, multimeters) in a journal."""
 
 
 def receiver_of(edge: str) -> str:

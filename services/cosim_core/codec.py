@@ -1,0 +1,191 @@
+"""Messages and blocks to frames and back; pure functions, no sockets.
+
+A control message is two frames: the tag ``b"COSIM"`` and a MessagePack map. A block is a header
+(a MessagePack map that lists name, dtype and shape of every signal and a CRC-32 over the data)
+and one raw little-endian frame per signal. Nothing is pickled. Frames are counted, bounded and
+checked before they are used.
+"""
+
+from __future__ import annotations
+
+import math
+import zlib
+from typing import Any
+
+import msgpack
+import numpy as np
+from pydantic import ValidationError
+
+from cosim_core.errors import ProtocolError
+from cosim_core.protocol import MESSAGES, VERSION, AnyMessage, Frame, Frames
+from cosim_core.signals import Array, Block
+
+TAG = b"COSIM"
+MAX_CONTROL_BYTES = 64 * 1024 * 1024
+MAX_HEADER_BYTES = 1024 * 1024
+MAX_SIGNALS = 100_000
+MAX_BLOCK_BYTES = 2 * 1024 * 1024 * 1024
+_DTYPES = frozenset({"<f8", "<u4", "<u2"})
+_HEADER_KEYS = frozenset(
+    {"kind", "version", "run", "edge", "window", "rank", "signals", "checksum"}
+)
+
+
+def encode_message(message: AnyMessage) -> list[Frame]:
+    """Turns a control message into frames."""
+    return [TAG, msgpack.packb(message.model_dump(mode="json"))]
+
+
+def decode_message(frames: Frames, sender: str) -> AnyMessage:
+    """Turns frames into a control message.
+
+    Args:
+        frames: What arrived.
+        sender: Who sent it, for error messages.
+
+    Raises:
+        ProtocolError: If the frames are no message of this version of the protocol.
+    """
+    if len(frames) != 2 or bytes(frames[0]) != TAG:
+        raise ProtocolError(
+            f"from {sender}: expected 2 frames, the first {TAG!r}; got {len(frames)} frames"
+        )
+    body = frames[1]
+    if len(body) > MAX_CONTROL_BYTES:
+        raise ProtocolError(
+            f"from {sender}: a control message of {len(body)} bytes; "
+            f"the limit is {MAX_CONTROL_BYTES}"
+        )
+    tree = _unpack(body, f"from {sender}: a control message")
+    kind = tree.get("kind")
+    if kind == "hello" and tree.get("version") != VERSION:
+        raise ProtocolError(
+            f"{sender} speaks protocol version {tree.get('version')}, this orchestrator speaks "
+            f"{VERSION}; install the same tvb-nest-cosim on both sides"
+        )
+    try:
+        return MESSAGES.validate_python(tree)
+    except ValidationError as error:
+        reasons = "; ".join(
+            f"{'.'.join(map(str, e['loc'])) or 'message'}: {e['msg']}" for e in error.errors()
+        )
+        raise ProtocolError(f"from {sender}: bad message of kind {kind!r}: {reasons}") from error
+
+
+def encode_block(block: Block, run: str) -> list[Frame]:
+    """Turns a block into frames; arrays are not copied.
+
+    Raises:
+        ProtocolError: If a signal has a dtype that the protocol does not carry.
+    """
+    buffers: list[Frame] = []
+    signals = []
+    checksum = 0
+    for name, array in block.arrays.items():
+        if array.dtype.str not in _DTYPES:
+            raise ProtocolError(
+                f"{block.edge}, window {block.window}: signal {name} has dtype {array.dtype}, "
+                f"the protocol carries {', '.join(sorted(_DTYPES))}"
+            )
+        data = np.ascontiguousarray(array).reshape(-1).view(np.uint8).data
+        checksum = zlib.crc32(data, checksum)
+        signals.append((name, array.dtype.str, array.shape))
+        buffers.append(data)
+    header = {
+        "kind": "block",
+        "version": VERSION,
+        "run": run,
+        "edge": block.edge,
+        "window": block.window,
+        "rank": block.rank,
+        "signals": signals,
+        "checksum": checksum,
+    }
+    return [msgpack.packb(header), *buffers]
+
+
+def decode_block(frames: Frames, run: str, sender: str) -> Block:
+    """Turns frames into a block whose arrays share the frames' memory.
+
+    Args:
+        frames: What arrived.
+        run: Identity of this run; blocks of others are refused.
+        sender: Who sent it, for error messages.
+
+    Raises:
+        ProtocolError: Naming sender, edge, window, what was got and what was expected.
+    """
+    if not frames or len(frames) > MAX_SIGNALS + 1:
+        raise ProtocolError(f"from {sender}: {len(frames)} frames, expected 1 to {MAX_SIGNALS + 1}")
+    if len(frames[0]) > MAX_HEADER_BYTES:
+        raise ProtocolError(f"from {sender}: a header of {len(frames[0])} bytes is too long")
+    header = _unpack(frames[0], f"from {sender}: the header of a block")
+    where = f"block from {sender}, edge {header.get('edge')}, window {header.get('window')}"
+    _check_header(header, run, where)
+    signals, buffers = header["signals"], frames[1:]
+    if len(signals) != len(buffers):
+        raise ProtocolError(f"{where}: got {len(buffers)} frames, its header lists {len(signals)}")
+    if sum(len(buffer) for buffer in buffers) > MAX_BLOCK_BYTES:
+        raise ProtocolError(f"{where}: more than {MAX_BLOCK_BYTES} bytes")
+    checksum = 0
+    for buffer in buffers:
+        checksum = zlib.crc32(buffer, checksum)
+    if checksum != header["checksum"]:
+        raise ProtocolError(
+            f"{where}: checksum {checksum}, its header says {header['checksum']}; "
+            "the data were changed on the way"
+        )
+    arrays = {
+        signal[0]: _array(signal, buffer, where)
+        for signal, buffer in zip(signals, buffers, strict=True)
+    }
+    return Block(header["edge"], header["window"], header["rank"], arrays)
+
+
+def _unpack(data: Frame, what: str) -> dict[str, Any]:
+    try:
+        tree = msgpack.unpackb(data, raw=False, max_ext_len=0, strict_map_key=True)
+    except (ValueError, msgpack.UnpackException, RecursionError) as error:
+        raise ProtocolError(f"{what} is no MessagePack map: {error}") from error
+    if not isinstance(tree, dict):
+        raise ProtocolError(f"{what} is {type(tree).__name__}, expected a map")
+    return tree
+
+
+def _check_header(header: dict[str, Any], run: str, where: str) -> None:
+    """Checks by hand: this runs for every block, where a model would cost more than the rest."""
+    if header.get("kind") != "block":
+        raise ProtocolError(f"{where}: kind {header.get('kind')!r}, expected 'block'")
+    if header.get("version") != VERSION:
+        raise ProtocolError(
+            f"{where}: protocol version {header.get('version')}, expected {VERSION}; "
+            "install the same tvb-nest-cosim on both sides"
+        )
+    if header.keys() != _HEADER_KEYS:
+        odd = sorted(map(str, header.keys() ^ _HEADER_KEYS))
+        raise ProtocolError(f"{where}: missing or unknown header fields: {', '.join(odd)}")
+    if header["run"] != run:
+        raise ProtocolError(f"{where}: belongs to run {header['run']!r}, this is run {run!r}")
+    numbers = (header["window"], header["rank"], header["checksum"])
+    if not all(isinstance(value, int) and value >= 0 for value in numbers) or not isinstance(
+        header["signals"], list
+    ):
+        raise ProtocolError(f"{where}: window, rank and checksum must be numbers, signals a list")
+
+
+def _array(signal: Any, buffer: Frame, where: str) -> Array:
+    try:
+        name, dtype, shape = signal
+        size = math.prod(shape)
+        valid = isinstance(name, str) and all(isinstance(n, int) and n >= 0 for n in shape)
+    except (TypeError, ValueError):
+        valid = False
+    if not valid or dtype not in _DTYPES:
+        raise ProtocolError(f"{where}: bad description of a signal: {signal!r}")
+    expected = size * np.dtype(dtype).itemsize
+    if len(buffer) != expected:
+        raise ProtocolError(
+            f"{where}: signal {name} has {len(buffer)} bytes, expected {expected} "
+            f"({dtype}, shape {tuple(shape)})"
+        )
+    return np.frombuffer(buffer, dtype=dtype).reshape(shape)

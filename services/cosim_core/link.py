@@ -1,0 +1,350 @@
+"""A participant's connection to its ensemble: the control plane and the data plane together.
+
+Everything a participant waits for passes through :meth:`Link.wait_until`, which takes messages of
+both planes as they come, says what it waits for, and gives up at a deadline.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import socket
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+from cosim_core.codec import decode_block, decode_message, encode_block, encode_message
+from cosim_core.deadline import Deadline
+from cosim_core.ensemble import Built, EnsemblePlan
+from cosim_core.errors import (
+    DeadlineExceeded,
+    Fault,
+    ParticipantLost,
+    ProtocolError,
+    StopRequested,
+)
+from cosim_core.inbox import Inbox
+from cosim_core.lifecycle import State, after
+from cosim_core.protocol import (
+    Abort,
+    AnyMessage,
+    Bye,
+    Configure,
+    Done,
+    Failed,
+    FaultReport,
+    Hello,
+    Horizon,
+    Progress,
+    Ready,
+    Refused,
+    Role,
+    Start,
+    Stop,
+    peer_name,
+)
+from cosim_core.signals import Block, receiver_of, sender_of
+from cosim_core.transport import Channel, Transport
+
+_logger = logging.getLogger(__name__)
+
+OPEN = b"OPEN"
+"""First frame of a connected participant on the data plane: from now on it can be sent to."""
+
+PROGRESS_INTERVAL_S = 0.05
+_SAY_WHAT_I_WAIT_FOR_AFTER_S = 0.5
+_POLL_S = 0.25
+
+
+@dataclass(frozen=True)
+class Identity:
+    """Who a worker is, as its launcher told it.
+
+    Attributes:
+        role: Its role.
+        rank: Its rank among the processes of the role.
+        run: Identity of the run.
+        digest: Digest of the experiment.
+    """
+
+    role: Role
+    rank: int
+    run: str
+    digest: str
+
+    @property
+    def name(self) -> str:
+        """Name of the process."""
+        return peer_name(self.role, self.rank)
+
+
+class Link:
+    """See the module.
+
+    Args:
+        transport: Makes the channels.
+        control_endpoint: Where the orchestrator listens.
+        identity: Who this process is.
+    """
+
+    def __init__(self, transport: Transport, control_endpoint: str, identity: Identity) -> None:
+        self.identity = identity
+        self._transport = transport
+        self._control = transport.connect(control_endpoint, identity.name)
+        self._data: Channel | None = None
+        self._state = State.LAUNCHED
+        self._configure: Configure | None = None
+        self._plan: EnsemblePlan | None = None
+        self._start: Start | None = None
+        self._horizon = 0
+        self._end: int | None = None
+        self._peers: set[str] = set()
+        self._open_peers: set[str] = set()
+        self._next_progress_s = 0.0
+        self._windows = 0
+        self.inbox = Inbox({})
+        self.compute_s: Callable[[], float] = lambda: 0.0
+        self.wait_s: Callable[[], float] = lambda: 0.0
+
+    # Before the run
+
+    def greet(self, timeout_s: float) -> tuple[EnsemblePlan, str]:
+        """Says hello and waits for the plan.
+
+        Returns:
+            The plan, and where the translator binds the data plane.
+        """
+        who = self.identity
+        self._say(
+            Hello(
+                run=who.run,
+                digest=who.digest,
+                role=who.role,
+                rank=who.rank,
+                host=socket.gethostname(),
+                pid=os.getpid(),
+            )
+        )
+        self.wait_until(
+            lambda: self._plan is not None, Deadline.after(timeout_s), "the plan of the run"
+        )
+        assert self._plan is not None  # noqa: S101 - what the wait has just made true
+        assert self._configure is not None  # noqa: S101 - came with the plan
+        return self._plan, self._configure.data_endpoint
+
+    def bind_data(self, endpoint: str) -> str:
+        """Binds the data plane (translator) and returns where it really is."""
+        self._data = self._transport.bind(endpoint)
+        return self._data.endpoint
+
+    def ready(self, built: Built, data_endpoint: str | None) -> None:
+        """Reports what was built."""
+        self._say(Ready(built=built.model_dump(mode="json"), data_endpoint=data_endpoint))
+
+    def refuse(self, faults: Iterable[Fault]) -> None:
+        """Reports that the experiment cannot be built."""
+        reports = [FaultReport(path=f.path, message=f.message, detail=f.detail) for f in faults]
+        self._say(Refused(faults=reports))
+
+    def await_start(self) -> Start:
+        """Waits for the start and opens the data plane.
+
+        There is no deadline but the orchestrator's own: it decides how long others may build,
+        and its end or silence ends this wait.
+        """
+        self._wait_for_orchestrator(lambda: self._start is not None, "the start of the run")
+        assert self._start is not None  # noqa: S101 - what the wait has just made true
+        if self._data is None and self._start.data_endpoint is not None:
+            self._data = self._transport.connect(self._start.data_endpoint, self.identity.name)
+            self._data.send([OPEN])
+        return self._start
+
+    def await_peers(self, timeout_s: float) -> None:
+        """Waits until every other participant has opened the data plane (translator)."""
+        self.wait_until(
+            lambda: self._open_peers >= self._peers,
+            Deadline.after(timeout_s),
+            lambda: f"{', '.join(sorted(self._peers - self._open_peers))} to connect",
+        )
+
+    # During the run
+
+    def may_enter(self, window: int) -> bool:
+        """Waits until a window may be entered.
+
+        A paused run may wait here for as long as the orchestrator is alive.
+
+        Returns:
+            False if the run ends before this window.
+        """
+        self._take_messages()
+        if window >= self._horizon and self._end is None:
+            self._report(None, at_once=True)
+            self._wait_for_orchestrator(
+                lambda: window < self._horizon or self._end is not None,
+                f"the orchestrator to let it enter window {window}",
+            )
+        return self._end is None or window < self._end
+
+    @property
+    def is_building(self) -> bool:
+        """Whether the plan has arrived and nothing was reported since."""
+        return self._state is State.BUILDING
+
+    @property
+    def end(self) -> int | None:
+        """The window before which the run ends, if it was told to stop."""
+        return self._end
+
+    @property
+    def horizon(self) -> int:
+        """Number of windows that may be entered."""
+        return self._horizon if self._end is None else self._end
+
+    def blocks(self, edge: str, window: int, timeout_s: float) -> list[Block]:
+        """Waits for every rank's block of a window."""
+        self.wait_until(
+            lambda: self.inbox.has(edge, window),
+            Deadline.after(timeout_s),
+            lambda: self.inbox.lacks(edge),
+        )
+        return self.inbox.take(edge, window)
+
+    def send(self, block: Block, peer: str = "") -> None:
+        """Sends a block; ``peer`` only from the translator."""
+        if self._data is None:
+            raise ProtocolError(f"{self.identity.name} has no data plane in this ensemble")
+        self._data.send(encode_block(block, self.identity.run), peer)
+
+    def completed(self, windows: int) -> None:
+        """Notes that so many windows are complete, and tells the orchestrator now and then."""
+        self._windows = windows
+        self._report(None)
+
+    # After the run
+
+    def done(self) -> None:
+        """Reports that everything asked for is computed and kept."""
+        self._say(Done(windows=self._windows, compute_s=self.compute_s(), wait_s=self.wait_s()))
+
+    def fail(self, cause: str, detail: str = "") -> None:
+        """Reports why this participant cannot go on."""
+        self._say(Failed(cause=cause, detail=detail))
+
+    def bye(self) -> None:
+        """Leaves."""
+        self._say(Bye())
+
+    # Waiting
+
+    def wait_until(
+        self, reached: Callable[[], bool], deadline: Deadline, what: str | Callable[[], str]
+    ) -> None:
+        """Takes messages until a condition holds.
+
+        Args:
+            reached: The condition.
+            deadline: When to give up.
+            what: What is waited for, for the progress report and the error.
+
+        Raises:
+            DeadlineExceeded: If the deadline passes.
+            StopRequested: If the orchestrator ends the run now.
+            ParticipantLost: If the orchestrator is gone.
+            ProtocolError: If something arrives that is not due.
+        """
+        say_at = time.monotonic() + _SAY_WHAT_I_WAIT_FOR_AFTER_S
+        self._take_messages()
+        while not reached():
+            if deadline.passed():
+                text = what if isinstance(what, str) else what()
+                raise DeadlineExceeded(f"{self.identity.name} waited in vain for {text}")
+            channels = [self._control] if self._data is None else [self._control, self._data]
+            self._transport.wait(channels, deadline.sooner(_POLL_S))
+            self._take_messages()
+            if time.monotonic() >= say_at and self._state is State.RUNNING:
+                self._report(what if isinstance(what, str) else what())
+                say_at = time.monotonic() + _SAY_WHAT_I_WAIT_FOR_AFTER_S
+
+    def _wait_for_orchestrator(self, reached: Callable[[], bool], what: str) -> None:
+        """Waits without a deadline of its own; the loss of the orchestrator ends the wait."""
+        while not reached():
+            try:
+                self.wait_until(reached, Deadline.after(3600.0), what)
+            except DeadlineExceeded:
+                _logger.info("still waiting for %s", what)
+
+    def _take_messages(self) -> None:
+        while (received := self._control.receive()) is not None:
+            self._obey(decode_message(received[1], "orchestrator"))
+        if self._data is None or self._start is None:
+            return
+        while (received := self._data.receive()) is not None:
+            self._keep(*received)
+
+    def _obey(self, message: AnyMessage) -> None:
+        self._state = after(self._state, message.kind, self.identity.name)
+        match message:
+            case Configure():
+                self._configure, self._plan = message, self._adopt(message)
+            case Start():
+                self._start, self._horizon = message, message.horizon
+            case Horizon():
+                self._horizon = max(self._horizon, message.until)
+            case Stop():
+                self._end = message.before
+            case Abort():
+                raise StopRequested(message.reason)
+
+    def _adopt(self, message: Configure) -> EnsemblePlan:
+        plan = EnsemblePlan.model_validate(message.plan)
+        if plan.experiment_digest != self.identity.digest:
+            raise ProtocolError(
+                f"{self.identity.name} was started for the experiment {self.identity.digest[:12]}, "
+                f"the orchestrator sent {plan.experiment_digest[:12]}"
+            )
+        role = self.identity.role
+        incoming = [edge for edge in plan.edges if receiver_of(edge) == role]
+        self.inbox = Inbox({edge: plan.participants[sender_of(edge)] for edge in incoming})
+        self._peers = {
+            peer_name(other, rank)
+            for other, ranks in plan.participants.items()
+            for rank in range(ranks)
+            if other != role
+        }
+        return plan
+
+    def _keep(self, peer: str, frames: list[bytes | memoryview]) -> None:
+        if peer and peer not in self._peers:
+            _logger.warning("ignored %d frames from a stranger, %r", len(frames), peer)
+            return
+        if len(frames) == 1 and bytes(frames[0]) == OPEN:
+            self._open_peers.add(peer)
+            return
+        sender = peer or "translator"
+        block = decode_block(frames, self.identity.run, sender)
+        if peer and peer != peer_name(sender_of(block.edge), block.rank):
+            raise ProtocolError(
+                f"{peer} sent a block in the name of {sender_of(block.edge)} rank {block.rank}"
+            )
+        self.inbox.put(block, sender)
+
+    def _report(self, waiting_for: str | None, *, at_once: bool = False) -> None:
+        now = time.monotonic()
+        if at_once or now >= self._next_progress_s:
+            self._next_progress_s = now + PROGRESS_INTERVAL_S
+            self._say(
+                Progress(
+                    windows=self._windows,
+                    waiting_for=waiting_for,
+                    compute_s=self.compute_s(),
+                    wait_s=self.wait_s(),
+                )
+            )
+
+    def _say(self, message: AnyMessage) -> None:
+        self._state = after(self._state, message.kind, self.identity.name)
+        try:
+            self._control.send(encode_message(message))
+        except ParticipantLost as error:
+            raise ParticipantLost(f"{self.identity.name} lost the orchestrator: {error}") from error

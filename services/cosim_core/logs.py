@@ -1,0 +1,47 @@
+"""Logs as JSON lines, each with time, level, participant and message."""
+
+from __future__ import annotations
+
+import json
+import logging
+from datetime import UTC, datetime
+from pathlib import Path
+
+
+class JsonLines(logging.Formatter):
+    """Formats a record as one JSON object.
+
+    Args:
+        participant: Name of the process, e.g. ``nest-0``.
+        run: Identity of the run.
+    """
+
+    def __init__(self, participant: str, run: str) -> None:
+        super().__init__()
+        self._fixed = {"participant": participant, "run": run}
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Returns the line, without its end."""
+        line = {
+            "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
+            "level": record.levelname.lower(),
+            **self._fixed,
+            "logger": record.name,
+            "message": record.getMessage(),
+        }
+        if record.exc_info:
+            line["traceback"] = self.formatException(record.exc_info)
+        return json.dumps(line, ensure_ascii=False)
+
+
+def log_to(path: Path, participant: str, run: str) -> None:
+    """Sends the log of this process to a file; called once by an entry point.
+
+    Raises:
+        OSError: If the file cannot be opened.
+    """
+    handler = logging.FileHandler(path, encoding="utf-8")
+    handler.setFormatter(JsonLines(participant, run))
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel(logging.INFO)

@@ -1,0 +1,91 @@
+"""What a participant keeps for itself: its journal, and how long each phase took."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+
+import numpy as np
+
+from cosim_core.journal import JournalWriter
+from cosim_core.layout import RunLayout
+from cosim_core.signals import REAL, Array, Block
+from cosim_core.timegrid import Window
+
+PHASES = ("wait", "absorb", "advance", "send", "record")
+"""Phases of a window: waiting for blocks, taking them, computing, sending, keeping."""
+
+_FLUSH_EVERY = 256
+
+
+class Recorder:
+    """Journal and timing of one process.
+
+    Args:
+        layout: Paths of the run.
+        role: Role of the participant.
+        rank: Rank of the process.
+
+    Raises:
+        RunDirectoryError: If the files cannot be made.
+    """
+
+    def __init__(self, layout: RunLayout, role: str, rank: int) -> None:
+        self._role, self._rank = role, rank
+        self._journal = JournalWriter(layout.journal(role, rank))
+        self._timing = JournalWriter(layout.timing_journal(role, rank))
+        self._rows: list[list[float]] = []
+        self._first_row = 0
+        self._now = dict.fromkeys(PHASES, 0.0)
+        self.compute_s = 0.0
+        self.wait_s = 0.0
+
+    def record(self, window: Window, arrays: Mapping[str, Array]) -> None:
+        """Keeps private signals of a window."""
+        with self.phase("record"):
+            self._journal.append(
+                Block(f"{self._role}.record", window.index, self._rank, dict(arrays))
+            )
+
+    def received(self, block: Block) -> None:
+        """Keeps a block as it came in."""
+        with self.phase("record"):
+            self._journal.append(block)
+
+    @contextmanager
+    def phase(self, name: str) -> Iterator[None]:
+        """Adds the time spent inside to a phase of the current window; phases may nest.
+
+        An inner phase is not counted in the outer one.
+        """
+        before = sum(self._now.values())
+        begin = time.perf_counter()
+        try:
+            yield
+        finally:
+            inner = sum(self._now.values()) - before
+            self._now[name] += time.perf_counter() - begin - inner
+
+    def end_window(self) -> None:
+        """Closes the books of a window."""
+        self.compute_s += self._now["absorb"] + self._now["advance"]
+        self.wait_s += self._now["wait"]
+        self._rows.append([self._now[name] for name in PHASES])
+        self._now = dict.fromkeys(PHASES, 0.0)
+        if len(self._rows) >= _FLUSH_EVERY:
+            self._flush()
+
+    def close(self) -> None:
+        """Writes what is left and closes the files."""
+        if self._rows:
+            self._flush()
+        self._journal.close()
+        self._timing.close()
+
+    def _flush(self) -> None:
+        phases = np.array(self._rows, dtype=REAL)
+        edge = f"{self._role}.timing"
+        self._timing.append(Block(edge, self._first_row, self._rank, {"phases": phases}))
+        self._first_row += len(self._rows)
+        self._rows.clear()

@@ -1,0 +1,168 @@
+"""The translator's loop: blocks of either direction are translated as soon as they are complete.
+
+The two directions are independent *lanes*, each in order of windows. A lane whose side of the
+ensemble is absent takes its input from a stand-in.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Protocol
+
+from cosim_core.deadline import Deadline
+from cosim_core.ensemble import Built, EnsemblePlan, Populations
+from cosim_core.link import Link
+from cosim_core.protocol import Start, peer_name
+from cosim_core.recorder import Recorder
+from cosim_core.signals import (
+    NEST_TO_TRANSLATOR,
+    TRANSLATOR_TO_NEST,
+    TRANSLATOR_TO_TVB,
+    TVB_TO_TRANSLATOR,
+    Array,
+    Block,
+    Record,
+)
+from cosim_core.timegrid import Window
+
+Arrays = Mapping[str, Array]
+
+
+class Translation(Protocol):
+    """What translates; windows come in order, each once per direction."""
+
+    def build(self, record: Record) -> Built:
+        """Resolves user classes and stand-ins; raises ExperimentError with all faults."""
+
+    def start(self, populations: Populations) -> None:
+        """Learns the populations that NEST has built."""
+
+    def drive(self, window: Window, coupling: Arrays) -> Arrays:
+        """Turns TVB's coupling into what the devices of the spiking regions emit."""
+
+    def rates(self, window: Window, ranks: Sequence[Arrays]) -> Arrays:
+        """Turns what NEST's ranks counted into rates."""
+
+    def coupling_of(self, window: Window) -> Arrays:
+        """Returns the coupling of a stand-in for TVB."""
+
+    def rates_of(self, window: Window) -> Arrays:
+        """Returns the rates of a stand-in for NEST."""
+
+
+class _Lane:
+    """One direction: take input, translate, send to every process of the receiver."""
+
+    def __init__(self, relay: _Relay, source: str | None, target: str | None) -> None:
+        self._relay, self._source, self._target = relay, source, target
+        self.next = 0
+
+    def has_input(self) -> bool:
+        relay = self._relay
+        if self.next >= relay.plan.grid.window_count:
+            return False
+        if self._source is not None:
+            return relay.link.inbox.has(self._source, self.next)
+        # A stand-in has everything at once; the lookahead bounds how much is sent ahead.
+        return self.next < relay.link.horizon + relay.plan.lookahead
+
+    def step(self, translate: Callable[[Window, list[Arrays]], Arrays]) -> None:
+        relay = self._relay
+        window = relay.plan.grid.window(self.next)
+        blocks = [] if self._source is None else relay.link.inbox.take(self._source, self.next)
+        with relay.recorder.phase("advance"):
+            arrays = translate(window, [block.arrays for block in blocks])
+        if self._target is not None:
+            with relay.recorder.phase("send"):
+                relay.send(self._target, window, arrays)
+        for block in blocks:
+            relay.recorder.received(block)
+        self.next += 1
+
+
+class _Relay:
+    """Both lanes and what they share."""
+
+    def __init__(
+        self, translation: Translation, link: Link, plan: EnsemblePlan, recorder: Recorder
+    ) -> None:
+        self.translation, self.link, self.plan, self.recorder = translation, link, plan, recorder
+        edges = plan.edges
+        self._lanes: list[tuple[_Lane, Callable[[Window, list[Arrays]], Arrays]]] = []
+        for source, target, translate in (
+            (TVB_TO_TRANSLATOR, TRANSLATOR_TO_NEST, self._to_nest),
+            (NEST_TO_TRANSLATOR, TRANSLATOR_TO_TVB, self._to_tvb),
+        ):
+            if source in edges or target in edges:
+                lane = _Lane(
+                    self, source if source in edges else None, target if target in edges else None
+                )
+                self._lanes.append((lane, translate))
+
+    def run(self) -> None:
+        timeout_s = 2 * self.plan.experiment.timeouts.stall_s
+        done = 0
+        while done < self._last():
+            self._pause_if_told(done)
+            with self.recorder.phase("wait"):
+                self.link.wait_until(
+                    lambda: any(lane.has_input() for lane, _ in self._lanes) or self._over(),
+                    Deadline.after(timeout_s),
+                    self._lacks,
+                )
+            for lane, translate in self._lanes:
+                while lane.has_input():
+                    lane.step(translate)
+            completed = min(lane.next for lane, _ in self._lanes)
+            for _ in range(completed - done):
+                self.recorder.end_window()
+            done = completed
+            self.link.completed(done)
+
+    def send(self, edge: str, window: Window, arrays: Arrays) -> None:
+        block = Block(edge, window.index, 0, arrays)
+        role = edge.split(">")[1]
+        for rank in range(self.plan.participants[role]):
+            self.link.send(block, peer_name(role, rank))
+
+    def _last(self) -> int:
+        return self.plan.grid.window_count if self.link.end is None else self.link.end
+
+    def _over(self) -> bool:
+        return min(lane.next for lane, _ in self._lanes) >= self._last()
+
+    def _pause_if_told(self, done: int) -> None:
+        """Waits at the horizon like everybody: what is beyond it is not due, so not missing."""
+        if done >= self.link.horizon:
+            self.link.may_enter(done)
+
+    def _lacks(self) -> str:
+        missing = []
+        for source in (TVB_TO_TRANSLATOR, NEST_TO_TRANSLATOR):
+            if source in self.plan.edges:
+                missing.append(self.link.inbox.lacks(source))
+        return " or ".join(missing)
+
+    def _to_nest(self, window: Window, ranks: list[Arrays]) -> Arrays:
+        if TRANSLATOR_TO_NEST not in self.plan.edges:
+            return {}
+        coupling = ranks[0] if ranks else self.translation.coupling_of(window)
+        return self.translation.drive(window, coupling)
+
+    def _to_tvb(self, window: Window, ranks: list[Arrays]) -> Arrays:
+        if ranks:
+            return self.translation.rates(window, ranks)
+        return self.translation.rates_of(window)
+
+
+def run_relay(
+    translation: Translation, link: Link, plan: EnsemblePlan, recorder: Recorder, start: Start
+) -> None:
+    """Translates every window of a run, or up to where it is told to stop.
+
+    Raises:
+        CosimError: As the translation and the link raise.
+    """
+    translation.start(start.populations)
+    link.await_peers(plan.experiment.timeouts.start_s)
+    _Relay(translation, link, plan, recorder).run()

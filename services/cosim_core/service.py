@@ -1,0 +1,187 @@
+"""What runs inside a worker process: from the command line to the exit code.
+
+``python -m nest_service worker --control ENDPOINT --run RUN --digest DIGEST`` (the same for
+``tvb_service`` and ``translator``). The launcher starts it; the orchestrator tells it the rest.
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import os
+import signal
+import sys
+import traceback
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from cosim_core.ensemble import EnsemblePlan
+from cosim_core.errors import (
+    EXIT_BAD_INPUT,
+    EXIT_FAILED,
+    CosimError,
+    ExperimentError,
+    ParticipantLost,
+    SimulationError,
+    StopRequested,
+)
+from cosim_core.layout import RunLayout
+from cosim_core.link import Identity, Link
+from cosim_core.logs import log_to
+from cosim_core.participant import Simulator, run_windows
+from cosim_core.protocol import Role
+from cosim_core.recorder import Recorder
+from cosim_core.relay import Translation, run_relay
+from cosim_core.transport import Transport
+from cosim_core.transport_zmq import ZmqTransport
+
+_logger = logging.getLogger(__name__)
+
+GREETING_TIMEOUT_S = 60.0
+"""How long a worker waits for the plan before it concludes that nobody is there."""
+
+RANK_VARIABLES = ("OMPI_COMM_WORLD_RANK", "PMIX_RANK", "PMI_RANK")
+"""Where OpenMPI, PMIx and MPICH tell a process its rank."""
+
+Work = Callable[[Link, EnsemblePlan, Recorder, str], None]
+
+
+def mpi_rank(environment: Mapping[str, str]) -> int:
+    """Returns the MPI rank that a process manager put into the environment, or 0."""
+    for name in RANK_VARIABLES:
+        if name in environment:
+            return int(environment[name])
+    return 0
+
+
+def main(role: Role, make_simulator: Callable[[], Simulator]) -> None:
+    """Runs a simulator as a worker and exits.
+
+    Args:
+        role: ``nest`` or ``tvb``.
+        make_simulator: Makes the simulator; may import what is slow to import.
+    """
+
+    def work(link: Link, plan: EnsemblePlan, recorder: Recorder, data_endpoint: str) -> None:
+        simulator = make_simulator()
+        try:
+            built = simulator.build(plan, link.identity.rank, recorder.record)
+            link.ready(built, None)
+            start = link.await_start()
+            run_windows(simulator, link, plan, recorder, start)
+        finally:
+            simulator.close()
+
+    _run_and_exit(role, work)
+
+
+def main_translator(make_translation: Callable[[EnsemblePlan], Translation]) -> None:
+    """Runs the translator as a worker and exits."""
+
+    def work(link: Link, plan: EnsemblePlan, recorder: Recorder, data_endpoint: str) -> None:
+        run_translator(make_translation, link, plan, recorder, data_endpoint)
+
+    _run_and_exit("translator", work)
+
+
+def run_translator(
+    make_translation: Callable[[EnsemblePlan], Translation],
+    link: Link,
+    plan: EnsemblePlan,
+    recorder: Recorder,
+    data_endpoint: str,
+) -> None:
+    """Binds the data plane, builds the translation and carries it through the run."""
+    endpoint = link.bind_data(data_endpoint)
+    translation = make_translation(plan)
+    built = translation.build(recorder.record)
+    link.ready(built, endpoint)
+    start = link.await_start()
+    run_relay(translation, link, plan, recorder, start)
+
+
+def _run_and_exit(role: Role, work: Work) -> None:
+    arguments = _arguments(role)
+    # Ctrl-C in a terminal reaches every process of it; the orchestrator alone decides what ends.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    identity = Identity(role, mpi_rank(os.environ), arguments.run, arguments.digest)
+    transport = ZmqTransport()
+    code = _serve(transport, arguments.control, identity, work)
+    transport.close()
+    logging.shutdown()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    if code:
+        # MPI_Finalize, which NEST runs at a normal exit, waits for ranks that may never come.
+        os._exit(code)
+    sys.exit(0)
+
+
+def _arguments(role: str) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog=f"python -m {'translator' if role == 'translator' else f'{role}_service'}",
+        description="A participant of a co-simulation; started by the orchestrator.",
+    )
+    parser.add_argument("command", choices=["worker"])
+    parser.add_argument("--control", required=True, help="endpoint of the orchestrator")
+    parser.add_argument("--run", required=True, help="identity of the run")
+    parser.add_argument("--digest", required=True, help="digest of the experiment")
+    return parser.parse_args()
+
+
+def _serve(transport: Transport, control: str, identity: Identity, work: Work) -> int:
+    """Runs the work; whatever goes wrong is told to the orchestrator in one line."""
+    link = Link(transport, control, identity)
+    try:
+        plan, data_endpoint = link.greet(GREETING_TIMEOUT_S)
+        layout = RunLayout(Path(plan.run_dir))
+        log_to(layout.log(identity.role, identity.rank), identity.name, identity.run)
+        work_and_record(link, plan, data_endpoint, work)
+    except StopRequested as stop:
+        _logger.info("ended by the orchestrator: %s", stop)
+        return EXIT_FAILED
+    except ParticipantLost as lost:
+        _logger.error("%s", lost)
+        return EXIT_FAILED
+    except CosimError as error:
+        _logger.exception("%s", error)
+        return _tell_why(link, error)
+    except Exception as error:
+        # The outermost frame of the process: a defect, or a user's code that nobody wrapped.
+        _logger.exception("unexpected error")
+        cause = f"unexpected {type(error).__name__} in {identity.name}: {error}"
+        detail = traceback.format_exc()
+        return _tell(lambda: link.fail(cause, detail), EXIT_FAILED)
+    return _tell(link.bye, 0)
+
+
+def work_and_record(link: Link, plan: EnsemblePlan, data_endpoint: str, work: Work) -> None:
+    """Does the work with a recorder at hand, closes it, and only then says done."""
+    who = link.identity
+    recorder = Recorder(RunLayout(Path(plan.run_dir)), who.role, who.rank)
+    link.compute_s = lambda: recorder.compute_s
+    link.wait_s = lambda: recorder.wait_s
+    try:
+        work(link, plan, recorder, data_endpoint)
+    finally:
+        recorder.close()
+    link.done()
+
+
+def _tell_why(link: Link, error: CosimError) -> int:
+    """Says why this participant cannot go on: bad input if it was building, else a failure."""
+    if isinstance(error, ExperimentError) and link.is_building:
+        faults = error.faults
+        return _tell(lambda: link.refuse(faults), EXIT_BAD_INPUT)
+    cause = str(error)
+    detail = error.detail if isinstance(error, SimulationError) else ""
+    return _tell(lambda: link.fail(cause, detail), EXIT_FAILED)
+
+
+def _tell(say: Callable[[], None], code: int) -> int:
+    try:
+        say()
+    except ParticipantLost as lost:
+        _logger.error("%s", lost)
+        return EXIT_FAILED
+    return code

@@ -1,0 +1,148 @@
+"""For tests, of this project and of users: an ensemble inside one process, over any transport."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from cosim_core.codec import decode_message, encode_message
+from cosim_core.deadline import Deadline
+from cosim_core.ensemble import Built, EnsemblePlan
+from cosim_core.errors import DeadlineExceeded
+from cosim_core.layout import RunLayout
+from cosim_core.link import Identity, Link
+from cosim_core.participant import Simulator, run_windows
+from cosim_core.protocol import (
+    AnyMessage,
+    Configure,
+    Done,
+    Failed,
+    Hello,
+    Message,
+    Progress,
+    Ready,
+    Role,
+    Start,
+    peer_name,
+)
+from cosim_core.recorder import Recorder
+from cosim_core.relay import Translation
+from cosim_core.service import run_translator, work_and_record
+from cosim_core.transport import Channel, MemoryTransport
+
+CONTROL = "memory://control"
+DATA = "memory://data"
+
+
+@dataclass
+class _Host:
+    """A minimal orchestrator: configure all, start all, wait for all; no horizon, no faults."""
+
+    plan: EnsemblePlan
+    transport: MemoryTransport
+    control: Channel
+    heard: dict[str, AnyMessage] = field(default_factory=dict)
+
+    def expect(self, kind: type[Message], names: set[str], deadline: Deadline) -> None:
+        """Waits until every participant's last message is of a kind."""
+        while not all(isinstance(self.heard.get(name), kind) for name in names):
+            if deadline.passed():
+                raise DeadlineExceeded(f"no {kind.__name__} from everybody: {self.heard}")
+            self.transport.wait([self.control], deadline.sooner(0.1))
+            while (received := self.control.receive()) is not None:
+                name, frames = received
+                message = decode_message(frames, name)
+                if isinstance(message, Failed):
+                    raise AssertionError(f"{name} failed: {message.cause}\n{message.detail}")
+                if not isinstance(message, Progress):
+                    self.heard[name] = message
+
+    def tell(self, names: set[str], message: AnyMessage) -> None:
+        """Sends a message to all."""
+        for name in names:
+            self.control.send(encode_message(message), name)
+
+
+def run_in_memory(
+    plan: EnsemblePlan,
+    simulators: Mapping[Role, Simulator],
+    make_translation: Callable[[EnsemblePlan], Translation],
+    timeout_s: float = 120.0,
+) -> None:
+    """Runs an ensemble of one process per role in threads of this process.
+
+    The journals land in ``plan.run_dir``, which must not exist yet.
+
+    Args:
+        plan: The plan; its participants must have one rank each.
+        simulators: Simulator by role, for every role but the translator.
+        make_translation: Makes the translation.
+        timeout_s: Deadline of the whole run.
+
+    Raises:
+        AssertionError: If a participant fails.
+        DeadlineExceeded: If the run does not end in time.
+    """
+    RunLayout(Path(plan.run_dir)).make()
+    transport = MemoryTransport()
+    host = _Host(plan, transport, transport.bind(CONTROL))
+    errors: list[BaseException] = []
+
+    def participate(role: Role) -> None:
+        link = Link(transport, CONTROL, Identity(role, 0, plan.run, plan.experiment_digest))
+
+        def work(link: Link, plan: EnsemblePlan, recorder: Recorder, endpoint: str) -> None:
+            if role == "translator":
+                run_translator(make_translation, link, plan, recorder, endpoint)
+            else:
+                _run_simulator(simulators[role], link, plan, recorder)
+
+        try:
+            work_and_record(link, *link.greet(timeout_s), work)
+        except BaseException as error:
+            errors.append(error)
+            link.fail(f"{type(error).__name__}: {error}")
+
+    threads = [
+        threading.Thread(target=participate, args=(role,), name=role) for role in plan.participants
+    ]
+    for thread in threads:
+        thread.start()
+    try:
+        _conduct(host, set(plan.participants), Deadline.after(timeout_s))
+    except AssertionError as failure:
+        if errors:
+            raise errors[0] from failure
+        raise
+    finally:
+        host.control.close()
+        for thread in threads:
+            thread.join(timeout_s)
+        transport.close()
+
+
+def _run_simulator(
+    simulator: Simulator, link: Link, plan: EnsemblePlan, recorder: Recorder
+) -> None:
+    try:
+        link.ready(simulator.build(plan, 0, recorder.record), None)
+        run_windows(simulator, link, plan, recorder, link.await_start())
+    finally:
+        simulator.close()
+
+
+def _conduct(host: _Host, roles: set[str], deadline: Deadline) -> None:
+    names = {peer_name(role, 0) for role in roles}
+    host.expect(Hello, names, deadline)
+    plan = host.plan.model_dump(mode="json")
+    host.tell(names, Configure(plan=plan, data_endpoint=DATA))
+    host.expect(Ready, names, deadline)
+    ready = [message for message in host.heard.values() if isinstance(message, Ready)]
+    built = [Built.model_validate(message.built) for message in ready]
+    populations = {region: sizes for one in built for region, sizes in one.populations.items()}
+    data = DATA if "translator" in roles else None
+    windows = host.plan.grid.window_count
+    host.tell(names, Start(populations=populations, data_endpoint=data, horizon=windows))
+    host.expect(Done, names, deadline)
