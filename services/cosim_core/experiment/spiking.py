@@ -23,11 +23,14 @@ HOP_TICKS: dict[DriveKind, int] = {"poisson": 1, "mip": 2, "sip": 2, "trains": 1
 """Ticks between a device's emission and its arrival at the neuron, by drive kind: one per synapse
 on the way (device to neuron, or device to parrot to neuron), each of NEST's minimal delay."""
 
+ADEX_NETWORK = "nest_service.networks.adex_region:build"
+"""The shipped network that builds what ``adex`` declares, and takes nothing else."""
+
 
 class Network(Part):
     """The function that builds a region's network in NEST."""
 
-    module: Name = "nest_service.networks.adex_region:build"
+    module: Name = ADEX_NETWORK
     """``package.module:function``; called with a ``NetworkContext``, returns populations by name.
     Modules beside the experiment file are found."""
     parameters: dict[str, Any] = Field(default_factory=dict)

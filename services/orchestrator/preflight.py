@@ -1,0 +1,89 @@
+"""What this machine must offer before a run may start."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+from cosim_core.ensemble import EnsemblePlan
+from cosim_core.errors import ExperimentError, Fault
+from cosim_core.experiment import File, RunJournal
+
+
+def existing_ancestor(path: Path) -> Path:
+    """Returns the nearest folder above ``path`` that exists, or ``path`` itself."""
+    path = path.absolute()
+    return next(folder for folder in (path, *path.parents) if folder.exists())
+
+
+def preflight(
+    plan: EnsemblePlan,
+    out: Path,
+    *,
+    needed_bytes: int,
+    free_bytes: int,
+    which: Callable[[str], str | None] = shutil.which,
+) -> None:
+    """Refuses a run that this machine cannot carry out.
+
+    Args:
+        plan: The plan.
+        out: The run directory to be made.
+        needed_bytes: Estimated size of the run directory.
+        free_bytes: Free space where it will lie.
+        which: Finds a program.
+
+    Raises:
+        ExperimentError: With every fault found.
+    """
+    faults = [*_folder_faults(out), *_stand_in_faults(plan)]
+    if needed_bytes > free_bytes:
+        faults.append(
+            Fault(
+                "--out",
+                f"{out} needs about {_megabytes(needed_bytes)}, but only "
+                f"{_megabytes(free_bytes)} are free there; record less or choose another disk",
+            )
+        )
+    if plan.participants.get("nest", 1) > 1 and which("mpirun") is None:
+        faults.append(
+            Fault(
+                "resources.nest.ranks",
+                f"{plan.participants['nest']} ranks need mpirun, which is not in PATH; install "
+                "OpenMPI (Debian: openmpi-bin), or use threads instead of ranks",
+            )
+        )
+    if faults:
+        raise ExperimentError(faults)
+
+
+def _folder_faults(out: Path) -> list[Fault]:
+    if out.exists():
+        return [
+            Fault("--out", f"{out} exists; results never overwrite others. Choose another folder")
+        ]
+    parent = existing_ancestor(out)
+    if not parent.is_dir():
+        return [Fault("--out", f"{parent} is no folder, so {out} cannot be made in it")]
+    if not os.access(parent, os.W_OK | os.X_OK):
+        return [Fault("--out", f"{parent} is not writable, so {out} cannot be made in it")]
+    return []
+
+
+def _stand_in_faults(plan: EnsemblePlan) -> list[Fault]:
+    stand_in = plan.experiment.stand_in
+    if isinstance(stand_in, File):
+        path = Path(plan.base_dir) / stand_in.path
+        if not path.is_file():
+            return [Fault("stand_in.path", f"there is no file {path}")]
+    if isinstance(stand_in, RunJournal):
+        path = Path(plan.base_dir) / stand_in.run
+        if not path.is_dir():
+            return [Fault("stand_in.run", f"there is no run directory {path}")]
+    return []
+
+
+def _megabytes(count: int) -> str:
+    return f"{count / 1e6:,.0f} MB"
