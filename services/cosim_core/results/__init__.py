@@ -1,0 +1,25 @@
+"""What a run leaves behind: from journals to files, and from files to arrays.
+
+Importing this package needs nothing beyond the core; :func:`collect` needs ``h5netcdf``, and
+:class:`Run` needs ``xarray``, ``pandas`` and ``neo`` (extra ``orchestrator``) where it returns
+their types.
+"""
+
+from cosim_core.results.collect import Collected, collect
+from cosim_core.results.digest import digest
+from cosim_core.results.records import RunRecords
+from cosim_core.results.run import Run, open_run
+from cosim_core.results.summary import GROUPS, Summary, region_groups, summary
+
+__all__ = [
+    "GROUPS",
+    "Collected",
+    "Run",
+    "RunRecords",
+    "Summary",
+    "collect",
+    "digest",
+    "open_run",
+    "region_groups",
+    "summary",
+]

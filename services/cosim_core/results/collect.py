@@ -1,0 +1,143 @@
+"""From the journals of a run to the files that people open.
+
+Everything is streamed window by window, so that memory does not grow with the length of a run.
+"""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+import h5py
+import numpy as np
+
+from cosim_core.results.growing import (
+    COMPRESSION,
+    Series,
+    appears_whole,
+    plain_name,
+)
+from cosim_core.results.netcdf import collect_analog, collect_rates, collect_tvb
+from cosim_core.results.records import PHASES, RunRecords
+from cosim_core.signals import Array
+
+TIMING_COLUMNS = ("participant", "rank", "window", *(f"{phase}_s" for phase in PHASES))
+
+_SONATA_MAGIC = np.uint32(0x0A7A)
+_SONATA_VERSION = np.array([0, 1], np.uint32)
+_SORTING = h5py.enum_dtype({"none": 0, "by_id": 1, "by_time": 2}, basetype="u1")
+
+
+@dataclass(frozen=True)
+class Collected:
+    """What :func:`collect` made of the journals.
+
+    Attributes:
+        windows: Complete windows.
+        simulated_ms: Simulated time that they cover.
+        files: Files written.
+    """
+
+    windows: int
+    simulated_ms: float
+    files: tuple[Path, ...]
+
+
+def collect(root: Path) -> Collected:
+    """Makes the result files of a run that finished, failed or was interrupted.
+
+    Files of which the run recorded nothing (``analog.nc`` without multimeters, ``tvb.nc`` without
+    TVB) are not made. Existing files are replaced, each at once.
+
+    Args:
+        root: Run directory.
+
+    Raises:
+        RunDirectoryError: If it is no run directory, or a file cannot be written.
+    """
+    records = RunRecords.open(root)
+    layout, plan = records.layout, records.plan
+    makers = {
+        layout.spikes: (_collect_spikes, any(map(records.recorded, records.populations))),
+        layout.tvb: (collect_tvb, "tvb" in plan.participants),
+        layout.rates: (collect_rates, "translator" in plan.participants and records.populations),
+        layout.analog: (
+            collect_analog,
+            any(records.group(region).record.analog for region in records.populations),
+        ),
+        layout.timing: (_collect_timing, True),
+    }
+    files = []
+    for path, (make, wanted) in makers.items():
+        if wanted:
+            with appears_whole(path) as partial:
+                make(records, partial)
+            files.append(path)
+    return Collected(records.complete_windows, records.simulated_ms, tuple(files))
+
+
+def _collect_spikes(records: RunRecords, path: Path) -> None:
+    """Writes spikes in SONATA layout: ``/spikes/REGION_POPULATION/{timestamps,node_ids}``."""
+    with h5py.File(path, "w") as file, ExitStack() as flushing:
+        file.attrs["magic"], file.attrs["version"] = _SONATA_MAGIC, _SONATA_VERSION
+        file.create_group("spikes")
+        series: dict[tuple[str, str], tuple[Series, Series]] = {}
+        for region in records.populations:
+            for population in records.recorded(region):
+                group = _sonata_group(file, records, region, population)
+                columns = _grow(group, "timestamps"), _grow(group, "node_ids")
+                series[region, population] = columns
+                for column in columns:
+                    flushing.callback(column.flush)
+        for window, blocks in records.blocks("nest"):
+            for region in records.populations:
+                ticks, neurons = records.spikes(window, blocks, region)
+                times_ms = records.times_ms(ticks)
+                for population, start in records.offsets(region).items():
+                    if (region, population) not in series:
+                        continue
+                    stop = start + records.populations[region][population]
+                    inside = (neurons >= start) & (neurons < stop)
+                    times, ids = series[region, population]
+                    times.append(times_ms[inside])
+                    ids.append(neurons[inside] - np.uint64(start))
+
+
+def _sonata_group(file: h5py.File, records: RunRecords, region: str, population: str) -> h5py.Group:
+    group = file["spikes"].create_group(plain_name(region, population))
+    group.attrs.create("sorting", 2, dtype=_SORTING)
+    group.attrs["region"], group.attrs["population"] = region, population
+    group.attrs["neurons"] = records.populations[region][population]
+    group.attrs["dt_ms"] = records.plan.experiment.dt_ms
+    group.attrs["simulated_ms"] = records.simulated_ms
+    for name, dtype in (("timestamps", "<f8"), ("node_ids", "<u8")):
+        group.create_dataset(name, (0,), dtype, maxshape=(None,), chunks=(8192,), **COMPRESSION)
+    group["timestamps"].attrs["units"] = "ms"
+    return group
+
+
+def _grow(group: h5py.Group, name: str) -> Series:
+    dataset = group[name]
+
+    def write(start: int, rows: Array) -> None:
+        dataset.resize(start + len(rows), axis=0)
+        dataset[start:] = rows
+
+    return Series(write)
+
+
+def _collect_timing(records: RunRecords, path: Path) -> None:
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerow(TIMING_COLUMNS)
+        writer.writerows(_timing_rows(records))
+
+
+def _timing_rows(records: RunRecords) -> Iterator[list[str]]:
+    for role, ranks in records.plan.participants.items():
+        for rank in range(ranks):
+            for window, seconds in records.phases(role, rank):
+                yield [role, str(rank), str(window), *(f"{value:.6g}" for value in seconds)]

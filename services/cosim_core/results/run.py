@@ -1,0 +1,203 @@
+"""A run directory as arrays, data sets and spike trains."""
+
+from __future__ import annotations
+
+import json
+from functools import cached_property
+from pathlib import Path
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+import h5py
+import numpy as np
+
+from cosim_core.ensemble import EnsemblePlan, Populations
+from cosim_core.errors import RunDirectoryError
+from cosim_core.experiment import Experiment
+from cosim_core.results.digest import digest
+from cosim_core.results.growing import plain_name
+from cosim_core.results.records import Indices, Reals, RunRecords
+
+if TYPE_CHECKING:
+    import neo
+    import pandas as pd
+    import xarray as xr
+
+
+def open_run(path: Path | str) -> Run:
+    """Opens a run directory for reading.
+
+    Args:
+        path: Run directory, as named by ``cosim run``.
+
+    Raises:
+        RunDirectoryError: If it is none.
+    """
+    return Run(RunRecords.open(Path(path)))
+
+
+class Run:
+    """What a run computed. Files are opened when first asked for.
+
+    Use it as a context manager, or call :meth:`close`, where the files have to be released.
+
+    Args:
+        records: The run's plan, populations and journals.
+    """
+
+    def __init__(self, records: RunRecords) -> None:
+        self.records = records
+        self._datasets: dict[str, xr.Dataset] = {}
+
+    def __enter__(self) -> Run:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Releases the files; may be called again."""
+        while self._datasets:
+            self._datasets.popitem()[1].close()
+
+    @property
+    def root(self) -> Path:
+        """The run directory."""
+        return self.records.layout.root
+
+    @property
+    def plan(self) -> EnsemblePlan:
+        """The plan that the participants got."""
+        return self.records.plan
+
+    @property
+    def experiment(self) -> Experiment:
+        """The experiment with every default filled in."""
+        return self.plan.experiment
+
+    @property
+    def populations(self) -> Populations:
+        """Neurons by spiking region and population; empty if NEST was not built."""
+        return self.records.populations
+
+    @cached_property
+    def provenance(self) -> dict[str, Any]:
+        """Versions, seeds, host, command and outcome; empty if the run never got so far.
+
+        Raises:
+            RunDirectoryError: If the file is damaged.
+        """
+        path = self.records.layout.provenance
+        if not path.is_file():
+            return {}
+        try:
+            tree = json.loads(path.read_text(encoding="utf-8"))
+        except (OSError, ValueError) as error:
+            raise RunDirectoryError(f"cannot read {path}: {error}") from error
+        return dict(tree)
+
+    @cached_property
+    def digest(self) -> str:
+        """Digest of spikes and TVB series, computed from the journals."""
+        return digest(self.root)
+
+    @property
+    def tvb(self) -> xr.Dataset:
+        """TVB's monitors, one variable each: (time_KEY, variable_KEY, region).
+
+        Raises:
+            RunDirectoryError: If there is no such file, as for all data sets here.
+        """
+        return self._dataset(self.records.layout.tvb)
+
+    @property
+    def rates(self) -> xr.Dataset:
+        """``rate_REGION``, ``counts_REGION`` (time, population) and ``input_REGION``, in Hz."""
+        return self._dataset(self.records.layout.rates)
+
+    @property
+    def analog(self) -> xr.Dataset:
+        """Multimeter recordings, ``VARIABLE_REGION_N`` (time, neuron)."""
+        return self._dataset(self.records.layout.analog)
+
+    @property
+    def timing(self) -> pd.DataFrame:
+        """Seconds per phase, one row per participant, rank and window."""
+        pandas = _optional("pandas")
+        frame: pd.DataFrame = pandas.read_csv(self._existing(self.records.layout.timing))
+        return frame
+
+    def spikes(self, region: str, population: str) -> tuple[Reals, Indices]:
+        """Returns the spikes of a population.
+
+        Returns:
+            Times in ms (float64) and neurons (uint64, index within the population), sorted by
+            time, then neuron.
+
+        Raises:
+            RunDirectoryError: If they were not recorded.
+        """
+        path = self._existing(self.records.layout.spikes)
+        with h5py.File(path) as file:
+            group = file["spikes"].get(plain_name(region, population))
+            if group is None:
+                raise RunDirectoryError(
+                    f"{path} has no spikes of '{population}' in '{region}', it has those of "
+                    f"{', '.join(file['spikes']) or 'no population'}; "
+                    "record.spikes of the experiment says what is kept"
+                )
+            return group["timestamps"][:], group["node_ids"][:]
+
+    def spiketrains(self, region: str, population: str) -> list[neo.SpikeTrain]:
+        """Returns one spike train per neuron, silent neurons included, for neo and elephant.
+
+        Raises:
+            RunDirectoryError: If the spikes were not recorded or neo is not installed.
+        """
+        neo = _optional("neo")
+        times_ms, neurons = self.spikes(region, population)
+        size = self.populations[region][population]
+        order = np.argsort(neurons, kind="stable")
+        bounds = np.searchsorted(neurons[order], np.arange(1, size))
+        return [
+            neo.SpikeTrain(
+                times,
+                t_stop=self.records.simulated_ms,
+                units="ms",
+                region=region,
+                population=population,
+                neuron=index,
+            )
+            for index, times in enumerate(np.split(times_ms[order], bounds))
+        ]
+
+    def has(self, name: str) -> bool:
+        """Tells whether the run has a result: ``tvb``, ``rates``, ``analog``, ``spikes``..."""
+        path: Path = getattr(self.records.layout, name)
+        return path.is_file()
+
+    def _dataset(self, path: Path) -> xr.Dataset:
+        if path.name not in self._datasets:
+            xarray = _optional("xarray")
+            self._datasets[path.name] = xarray.open_dataset(self._existing(path), engine="h5netcdf")
+        return self._datasets[path.name]
+
+    def _existing(self, path: Path) -> Path:
+        if not path.is_file():
+            raise RunDirectoryError(
+                f"{self.root} has no {path.name}: either the run recorded nothing of the kind, or "
+                f"it ended before its results were collected; 'cosim report {self.root}' does that"
+            )
+        return path
+
+
+def _optional(name: str) -> ModuleType:
+    import importlib
+
+    try:
+        return importlib.import_module(name)
+    except ImportError as error:
+        raise RunDirectoryError(
+            f"reading this result needs the package {name}: "
+            "pip install 'tvb-nest-cosim[orchestrator]'"
+        ) from error

@@ -1,0 +1,191 @@
+"""From journals to files: nothing lost, nothing invented, one order."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+import xarray as xr
+
+from cosim_core.errors import RunDirectoryError
+from cosim_core.layout import RunLayout
+from cosim_core.results import collect
+from results.synthetic_run import DT_MS, HOP_TICKS, POPULATIONS, REGIONS, Activity, labels, v_m
+
+EXCITATORY = POPULATIONS["excitatory"]
+
+
+def expected_spikes(activity, region, population):
+    rows = activity.spikes[region]
+    rows = rows[np.lexsort((rows[:, 1], rows[:, 0]))]
+    chosen = (rows[:, 1] >= EXCITATORY) == (population == "inhibitory")
+    rows = rows[chosen] - [0, EXCITATORY if population == "inhibitory" else 0]
+    return np.round(rows[:, 0] * DT_MS, 6), rows[:, 1]
+
+
+@pytest.mark.parametrize(("window_ticks", "ranks"), [(40, 1), (40, 2), (7, 3), (600, 2)])
+def test_every_spike_arrives_once_in_sonata_layout(make_run, window_ticks, ranks):
+    activity = Activity.make()
+    root = make_run(activity=activity, window_ticks=window_ticks, nest_ranks=ranks)
+    collect(root)
+    with h5py.File(RunLayout(root).spikes) as file:
+        assert file.attrs["magic"] == 0x0A7A
+        assert len(file["spikes"]) == 4
+        for region in REGIONS:
+            for population, size in POPULATIONS.items():
+                group = file[f"spikes/{region}_{population}"]
+                times, ids = expected_spikes(activity, region, population)
+                np.testing.assert_array_equal(group["timestamps"][:], times)
+                np.testing.assert_array_equal(group["node_ids"][:], ids)
+                assert group["timestamps"].attrs["units"] == "ms"
+                assert group.attrs["sorting"] == 2
+                assert group.attrs["region"] == region
+                assert group.attrs["population"] == population
+                assert group.attrs["neurons"] == size
+                assert group.attrs["dt_ms"] == DT_MS
+
+
+def test_tvb_series_are_labelled_and_unfed_proxy_variables_stay_nan(make_run):
+    activity = Activity.make()
+    root = make_run(activity=activity)
+    collect(root)
+    with xr.open_dataset(RunLayout(root).tvb, engine="h5netcdf") as tvb:
+        series = tvb["TemporalAverage"]
+        assert series.dims == ("time_TemporalAverage", "variable_TemporalAverage", "region")
+        np.testing.assert_array_equal(series.values, activity.tvb[..., 0])
+        assert tuple(series.region.values) == labels()
+        assert list(series.variable_TemporalAverage.values) == ["E", "I"]
+        assert series.time_TemporalAverage.attrs["units"] == "ms"
+        assert np.isnan(series.sel(variable_TemporalAverage="I", region="rHC")).all()
+
+
+def test_modes_get_an_axis_only_when_there_are_several(make_run):
+    activity = Activity.make()
+    activity.tvb = np.concatenate([activity.tvb, activity.tvb + 1], axis=3)
+    root = make_run(activity=activity)
+    collect(root)
+    with xr.open_dataset(RunLayout(root).tvb, engine="h5netcdf") as tvb:
+        assert tvb["TemporalAverage"].dims[3] == "mode_TemporalAverage"
+        np.testing.assert_array_equal(tvb["TemporalAverage"].values, activity.tvb)
+
+
+def test_input_is_dated_when_it_acts_and_counts_are_summed_over_ranks(make_run):
+    activity = Activity.make()
+    root = make_run(activity=activity)
+    collect(root)
+    with xr.open_dataset(RunLayout(root).rates, engine="h5netcdf") as rates:
+        for region in REGIONS:
+            drive = rates[f"input_{region}"]
+            np.testing.assert_array_equal(drive.values, activity.input_hz[region])
+            acts = drive[f"time_input_{region}"].values
+            np.testing.assert_allclose(acts[[0, -1]], [(1 + HOP_TICKS) * DT_MS, 60.0 + DT_MS])
+            assert drive.attrs["units"] == "Hz"
+            counts = rates[f"counts_{region}"]
+            assert counts.sum() == len(activity.spikes[region])
+            np.testing.assert_array_equal(rates[f"rate_{region}"].values, counts.values * 100.0)
+            tick, neuron = activity.spikes[region][0]
+            kind = "inhibitory" if neuron >= EXCITATORY else "excitatory"
+            found = counts.sel({f"population_{region}": kind}).sel(time=round(tick * DT_MS, 6))
+            assert found >= 1
+
+
+def test_multimeters_of_all_ranks_become_one_table(make_run):
+    root = make_run(window_ticks=7)
+    collect(root)
+    with xr.open_dataset(RunLayout(root).analog, engine="h5netcdf") as analog:
+        table = analog["V_m_rHC_0"]
+        ticks = np.arange(5, 601, 5)
+        np.testing.assert_allclose(table.time_rHC_0, ticks * DT_MS)
+        expected = v_m(*np.meshgrid(ticks, np.arange(3), indexing="ij"))
+        np.testing.assert_array_equal(table.values, expected)
+        assert table.attrs["units"] == "mV"
+        assert table.attrs["population"] == "excitatory"
+
+
+def test_results_end_at_the_last_window_that_everybody_completed(make_run):
+    activity = Activity.make()
+    root = make_run(activity=activity, windows={"nest": 9, "translator": 11, "tvb": 12})
+    found = collect(root)
+    assert (found.windows, found.simulated_ms) == (9, 36.0)
+    layout = RunLayout(root)
+    with h5py.File(layout.spikes) as file:
+        times, _ = expected_spikes(activity, "rHC", "excitatory")
+        stored = file["spikes/rHC_excitatory/timestamps"][:]
+        np.testing.assert_array_equal(stored, times[times <= 36.0])
+    with xr.open_dataset(layout.tvb, engine="h5netcdf") as tvb:
+        assert tvb.time_TemporalAverage[-1] == 36.0
+    with xr.open_dataset(layout.rates, engine="h5netcdf") as rates:
+        assert rates.time[-1] == 36.0
+        assert rates.counts_rHC.shape == (360, 2)
+    windows = {line.split(",")[2] for line in layout.timing.read_text().splitlines()[1:]}
+    assert windows == {str(index) for index in range(9)}
+
+
+@pytest.mark.parametrize("role", ["nest", "tvb", "translator"])
+def test_a_journal_cut_anywhere_ends_the_results_at_its_last_whole_window(make_run, role):
+    root = make_run()
+    journal = RunLayout(root).journal(role, 0)
+    whole = journal.read_bytes()
+    found = []
+    for cut in (5, 8, len(whole) // 2, len(whole) - 1):
+        journal.write_bytes(whole[:cut])
+        found.append(collect(root).windows)
+    assert found[:2] == [0, 0]
+    assert 3 < found[2] < 12
+    assert found[3] == 14
+
+
+def test_a_missing_journal_leaves_empty_results(make_run):
+    root = make_run()
+    RunLayout(root).journal("nest", 1).unlink()
+    found = collect(root)
+    assert (found.windows, found.simulated_ms) == (0, 0.0)
+    with h5py.File(RunLayout(root).spikes) as file:
+        assert file["spikes/rHC_excitatory/timestamps"].shape == (0,)
+
+
+@pytest.mark.parametrize(
+    ("ensemble", "names"),
+    [
+        ("tvb", {"tvb.nc", "timing.csv"}),
+        ("nest", {"spikes.h5", "rates.nc", "analog.nc", "timing.csv"}),
+    ],
+)
+def test_one_sided_runs_have_the_files_of_their_side(make_run, ensemble, names):
+    root = make_run(ensemble=ensemble)
+    found = collect(root)
+    assert {path.name for path in found.files} == names
+    assert found.windows == 15
+    assert not list(root.glob(".*"))
+
+
+def test_collecting_again_replaces_the_files(make_run):
+    root = make_run()
+    collect(root)
+    before = RunLayout(root).timing.read_text()
+    RunLayout(root).timing.write_text("damaged")
+    collect(root)
+    assert RunLayout(root).timing.read_text() == before
+
+
+def test_a_folder_that_is_no_run_is_named_with_a_remedy(tmp_path):
+    with pytest.raises(RunDirectoryError, match=r"no plan\.json.*cosim run"):
+        collect(tmp_path)
+    RunLayout(tmp_path).plan.write_text('{"plan": 3}')
+    with pytest.raises(RunDirectoryError, match="damaged or of another version"):
+        collect(tmp_path)
+
+
+def test_the_core_imports_without_the_extras():
+    code = (
+        "import sys\n"
+        "for name in ('xarray', 'h5netcdf', 'pandas', 'neo', 'matplotlib'):\n"
+        "    sys.modules[name] = None\n"
+        "import cosim_core.results\n"
+    )
+    services = str(Path(__file__).parents[2] / "services")
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=services)

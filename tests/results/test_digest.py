@@ -1,0 +1,72 @@
+"""The digest: equal for equal results, however they were computed, and different otherwise."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+
+from cosim_core.layout import RunLayout
+from cosim_core.results import collect, digest, open_run
+from results.synthetic_run import Activity
+
+
+@pytest.fixture
+def reference(make_run):
+    return digest(make_run("reference"))
+
+
+@pytest.mark.parametrize(("window_ticks", "ranks"), [(40, 1), (7, 2), (600, 3), (599, 1)])
+def test_windows_and_ranks_do_not_matter(make_run, reference, window_ticks, ranks):
+    other = make_run("other", window_ticks=window_ticks, nest_ranks=ranks)
+    assert digest(other) == reference
+
+
+def test_collected_files_and_timing_do_not_matter(make_run, reference):
+    root = make_run()
+    collect(root)
+    for path in RunLayout(root).journals.glob("*.timing"):
+        path.unlink()
+    assert digest(root) == reference == open_run(root).digest
+    assert len(reference) == 64
+
+
+def moved_spike(activity):
+    activity.spikes["lHC"][10, 0] += 1
+
+
+def other_neuron(activity):
+    activity.spikes["rHC"][10, 1] = (activity.spikes["rHC"][10, 1] + 1) % 100
+
+
+def last_bit(activity):
+    activity.tvb[30, 0, 5, 0] = np.nextafter(activity.tvb[30, 0, 5, 0], 1)
+
+
+def lost_spike(activity):
+    activity.spikes["rHC"] = activity.spikes["rHC"][:-1]
+
+
+@pytest.mark.parametrize("change", [moved_spike, other_neuron, last_bit, lost_spike])
+def test_any_difference_in_the_results_changes_it(make_run, reference, change):
+    activity = Activity.make()
+    change(activity)
+    assert digest(make_run("changed", activity=activity)) != reference
+
+
+def test_every_nan_is_the_same_nan(make_run, reference):
+    activity = Activity.make()
+    bits = activity.tvb.view(np.uint64)
+    bits[np.isnan(activity.tvb)] = 0xFFF8_0000_0000_0001
+    assert digest(make_run("nan", activity=activity)) == reference
+
+
+def test_names_of_populations_count(make_run, reference):
+    root = make_run()
+    path = RunLayout(root).plan
+    tree = json.loads(path.read_text())
+    for region, populations in tree["populations"].items():
+        tree["populations"][region] = {f"{name}_2": size for name, size in populations.items()}
+    path.write_text(json.dumps(tree))
+    assert digest(root) != reference

@@ -1,0 +1,94 @@
+"""Reading a run: data sets, spike trains, and a few numbers."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+from elephant.statistics import mean_firing_rate
+
+from cosim_core.errors import RunDirectoryError
+from cosim_core.layout import RunLayout
+from cosim_core.results import collect, open_run, region_groups, summary
+from results.synthetic_run import DT_MS, POPULATIONS, REGIONS, Activity, labels
+
+
+@pytest.fixture
+def run(make_run):
+    root = make_run()
+    collect(root)
+    with open_run(root) as run:
+        yield run
+
+
+def test_spiketrains_cover_every_neuron_and_elephant_takes_them(run):
+    activity = Activity.make()
+    trains = run.spiketrains("rHC", "excitatory")
+    assert len(trains) == POPULATIONS["excitatory"]
+    for neuron, train in enumerate(trains):
+        ticks = activity.spikes["rHC"][activity.spikes["rHC"][:, 1] == neuron, 0]
+        np.testing.assert_array_equal(train.magnitude, np.round(ticks * DT_MS, 6))
+        assert train.annotations == {
+            "region": "rHC",
+            "population": "excitatory",
+            "neuron": neuron,
+        }
+    spikes = sum(map(len, trains))
+    rates_hz = [float(mean_firing_rate(train).rescale("Hz")) for train in trains]
+    assert np.mean(rates_hz) == pytest.approx(spikes / len(trains) / 0.06)
+
+
+def test_data_sets_and_tables(run):
+    assert set(run.tvb.data_vars) == {"TemporalAverage"}
+    assert run.rates.sizes["time"] == 600
+    assert set(run.analog.data_vars) == {"V_m_rHC_0", "V_m_lHC_0"}
+    assert list(run.timing.columns) == [
+        *("participant", "rank", "window"),
+        *("wait_s", "absorb_s", "advance_s", "send_s", "record_s"),
+    ]
+    assert len(run.timing) == 15 * 4
+    assert run.timing["advance_s"].max() == pytest.approx(0.64)
+    assert run.experiment.name == "two hippocampi"
+    assert run.plan.window_ticks == 40
+    assert run.provenance == {}
+
+
+def test_summary_counts_every_spike_and_groups_every_region(run):
+    activity = Activity.make()
+    found = summary(run)
+    assert (found.windows, found.windows_planned, found.simulated_ms) == (15, 15, 60.0)
+    inhibitory = int((activity.spikes["lHC"][:, 1] >= POPULATIONS["excitatory"]).sum())
+    assert found.rates_hz["lHC"]["inhibitory"] == pytest.approx(inhibitory / 20 / 0.06)
+    groups = region_groups(run)
+    assert groups["spiking"] == [name for name in labels() if name in REGIONS]
+    assert sorted(name for names in groups.values() for name in names) == sorted(labels())
+    other = [labels().index(name) for name in groups["other"]]
+    assert found.series == "TemporalAverage E"
+    assert found.groups["other"] == pytest.approx(activity.tvb[:, 0, other, 0].mean())
+    assert set(found.groups) == set(groups)
+
+
+@pytest.mark.parametrize(("ensemble", "has_rates"), [("tvb", False), ("nest", True)])
+def test_summary_of_one_side(make_run, ensemble, has_rates):
+    root = make_run(ensemble=ensemble)
+    collect(root)
+    with open_run(root) as run:
+        found = summary(run)
+        assert bool(found.rates_hz) is has_rates
+        assert bool(found.groups) is not has_rates
+
+
+def test_what_is_not_there_is_said(run, tmp_path):
+    with pytest.raises(RunDirectoryError, match="no spikes of 'granule' in 'rHC', it has those"):
+        run.spikes("rHC", "granule")
+    RunLayout(run.root).timing.unlink()
+    with pytest.raises(RunDirectoryError, match=r"no timing\.csv.*cosim report"):
+        _ = run.timing
+    with pytest.raises(RunDirectoryError, match="no run directory"):
+        open_run(tmp_path)
+
+
+def test_provenance_is_read(run):
+    RunLayout(run.root).provenance.write_text(json.dumps({"outcome": "finished"}))
+    assert run.provenance == {"outcome": "finished"}
