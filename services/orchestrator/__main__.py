@@ -1,0 +1,176 @@
+"""The command line, ``cosim``."""
+
+from __future__ import annotations
+
+import json
+import sys
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from cosim_core.errors import EXIT_BAD_INPUT, EXIT_FAILED, CosimError, ExperimentError
+from cosim_core.experiment import Experiment, experiment_schema, load_experiment
+from cosim_core.results import digest, open_run
+from orchestrator import data as datasets
+from orchestrator import runner
+from orchestrator.display import LiveRun, show_faults, show_finished, show_plan, show_warnings
+from orchestrator.plan import explain
+from orchestrator.replay import compare, replay_experiment
+
+app = typer.Typer(
+    name="cosim",
+    help="Exact co-simulation of The Virtual Brain and NEST.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+data_app = typer.Typer(help="Connectomes that are shipped or can be downloaded.")
+app.add_typer(data_app, name="data")
+
+ExperimentFile = Annotated[Path, typer.Argument(help="Experiment, a YAML file.")]
+Overrides = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="KEY.PATH=VALUE", help="Change a value; may be repeated."),
+]
+Out = Annotated[
+    Path | None, typer.Option("--out", help="Run directory to make. Default: runs/NAME-TIME.")
+]
+RunDirectory = Annotated[Path, typer.Argument(help="Run directory.")]
+
+
+def _out(experiment: Experiment, out: Path | None) -> Path:
+    return out or Path("runs") / runner.run_name(experiment, datetime.now().astimezone())
+
+
+def _carry_out(experiment: Experiment, base_dir: Path, out: Path) -> runner.Finished:
+    """Plans, checks and runs an experiment with a live display."""
+    console = Console()
+    prepared = runner.prepare(experiment, base_dir, out)
+    runner.check(prepared, out)
+    with LiveRun(console) as live:
+        finished = runner.run(prepared, command=runner.this_command(), observe=live, tell=live.tell)
+    with open_run(finished.root) as run:
+        show_warnings(console, run.provenance["warnings"])
+        show_finished(console, finished, run)
+    return finished
+
+
+@app.command()
+def run(experiment: ExperimentFile, overrides: Overrides = None, out: Out = None) -> None:
+    """Run an experiment and write its results and report.
+
+    Ctrl-C ends it at a window boundary and keeps what was computed; twice, at once.
+    """
+    loaded = load_experiment(experiment, overrides or ())
+    finished = _carry_out(loaded, experiment.parent, _out(loaded, out))
+    raise typer.Exit(finished.exit_code)
+
+
+@app.command()
+def validate(experiment: ExperimentFile, overrides: Overrides = None) -> None:
+    """Check an experiment: build everything, run nothing."""
+    console = Console()
+    loaded = load_experiment(experiment, overrides or ())
+    out = _out(loaded, None)
+    prepared = runner.prepare(loaded, experiment.parent, out)
+    runner.check(prepared, out)
+    with console.status("Building the simulators"):
+        warnings = runner.validate(prepared)
+    show_warnings(console, warnings)
+    console.print("[bold green]valid[/]: every participant could build its side")
+
+
+@app.command()
+def plan(
+    experiment: ExperimentFile,
+    overrides: Overrides = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Show window, lookahead, what limits them, processes, tracts and estimates."""
+    loaded = load_experiment(experiment, overrides or ())
+    prepared = runner.prepare(loaded, experiment.parent, _out(loaded, None))
+    report = explain(prepared.plan, prepared.connectome)
+    if as_json:
+        typer.echo(report.model_dump_json(indent=2))
+    else:
+        show_plan(Console(), report)
+
+
+@app.command()
+def replay(
+    run_directory: RunDirectory,
+    participant: Annotated[
+        Literal["nest", "tvb"], typer.Option(help="The simulator to run alone.")
+    ],
+    out: Out = None,
+) -> None:
+    """Run one simulator alone against the recorded other side, and compare the results."""
+    experiment, base_dir = replay_experiment(run_directory, participant)
+    finished = _carry_out(experiment, base_dir, _out(experiment, out))
+    if finished.exit_code == 0:
+        difference = compare(run_directory, finished.root, participant)
+        if difference:
+            Console().print("[bold red]different[/]:", *difference, sep="\n  ")
+            raise typer.Exit(EXIT_FAILED)
+        Console().print(f"[bold green]identical[/] to what {participant} did in the recorded run")
+    raise typer.Exit(finished.exit_code)
+
+
+@app.command()
+def report(run_directory: RunDirectory) -> None:
+    """Draw the figures and the report of a run again."""
+    typer.echo(str(runner.make_report(run_directory)))
+
+
+@app.command(name="digest")
+def digest_command(run_directory: RunDirectory) -> None:
+    """Print the SHA-256 of a run's spikes and TVB series."""
+    typer.echo(digest(run_directory))
+
+
+@app.command()
+def schema() -> None:
+    """Print the JSON schema of experiments."""
+    typer.echo(json.dumps(experiment_schema(), indent=2))
+
+
+@data_app.command(name="list")
+def data_list() -> None:
+    """List the connectomes that experiments can name."""
+    table = Table("name", "regions", "here", "where", "licence")
+    for row in datasets.list_data():
+        table.add_row(
+            row.name, str(row.regions), "yes" if row.present else "no", row.where, row.licence
+        )
+    Console().print(table)
+
+
+@data_app.command(name="fetch")
+def data_fetch(
+    name: Annotated[str, typer.Argument(help="Name, see 'cosim data list'.")],
+    source: Annotated[
+        Path | None, typer.Option("--from", help="A copy that is here already, e.g. offline.")
+    ] = None,
+) -> None:
+    """Download a connectome, or adopt a copy; its checksum is verified."""
+    typer.echo(str(datasets.fetch(name, source=source)))
+
+
+def main() -> None:
+    """Runs the command line; turns errors into messages and exit codes."""
+    try:
+        app()
+    except ExperimentError as error:
+        show_faults(Console(stderr=True), error.faults)
+        sys.exit(EXIT_BAD_INPUT)
+    except CosimError as error:
+        Console(stderr=True).print(f"[bold red]failed[/]: {error}", highlight=False)
+        sys.exit(EXIT_FAILED)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,337 @@
+"""What to do with a run, as decisions: events in, messages out. No sockets, no clock, no processes.
+
+The coordinator owns the *horizon*, the number of windows that may be entered. It moves it ahead
+in credits from the participants' progress reports, so that no round trip is on the hot path, and
+yet everybody pauses, steps and stops at the same window.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Literal
+
+from cosim_core.ensemble import Built, EnsemblePlan
+from cosim_core.errors import Fault
+from cosim_core.lifecycle import FINAL, State, after
+from cosim_core.protocol import (
+    Abort,
+    AnyMessage,
+    Configure,
+    Done,
+    Failed,
+    Hello,
+    Horizon,
+    Progress,
+    Ready,
+    Refused,
+    Start,
+    Stop,
+    peer_name,
+)
+
+_logger = logging.getLogger(__name__)
+
+CREDIT_S = 0.25
+"""How much wall time of windows the horizon runs ahead of the slowest participant."""
+
+MAX_CREDIT = 4096
+
+Kind = Literal["finished", "failed", "interrupted", "refused", "validated"]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a run ended.
+
+    Attributes:
+        kind: How.
+        cause: One line that says why, unless it finished.
+        detail: Further lines, such as a traceback.
+        faults: What is wrong with a refused experiment.
+    """
+
+    kind: Kind
+    cause: str = ""
+    detail: str = ""
+    faults: tuple[Fault, ...] = ()
+
+
+@dataclass
+class Peer:
+    """What is known of one process."""
+
+    name: str
+    state: State = State.LAUNCHED
+    windows: int = 0
+    waiting_for: str | None = None
+    compute_s: float = 0.0
+    wait_s: float = 0.0
+    built: Built = field(default_factory=Built)
+
+
+Send = tuple[str, AnyMessage]
+"""Name of a process and a message to it."""
+
+
+class Coordinator:
+    """Decides for one run.
+
+    Args:
+        plan: Plan of the run; kept as ``plan``.
+        data_endpoint: Where the translator shall bind.
+        now_s: Present time on any steady clock.
+        only_build: End with ``validated`` as soon as everybody has built.
+    """
+
+    def __init__(
+        self, plan: EnsemblePlan, data_endpoint: str, now_s: float, *, only_build: bool = False
+    ) -> None:
+        self.plan = plan
+        self._data_endpoint = data_endpoint
+        self._only_build = only_build
+        self._windows = plan.grid.window_count
+        self._began_s = self._moved_s = now_s
+        self._started_s: float | None = None
+        self._faults: list[Fault] = []
+        self._stop_cause: str | None = None
+        self._paused = False
+        self.horizon = 0
+        self.outcome: Outcome | None = None
+        names = [
+            peer_name(role, rank)
+            for role, ranks in plan.participants.items()
+            for rank in range(ranks)
+        ]
+        self.peers = {name: Peer(name) for name in names}
+
+    # What the display wants to know
+
+    @property
+    def windows(self) -> int:
+        """Windows that every participant has completed."""
+        return min(peer.windows for peer in self.peers.values())
+
+    @property
+    def is_running(self) -> bool:
+        """Whether windows are being computed."""
+        return self._started_s is not None and self.outcome is None
+
+    def built(self) -> Built:
+        """Puts together what the participants have built."""
+        merged = Built()
+        for peer in self.peers.values():
+            one = peer.built
+            merged = Built(
+                populations={**merged.populations, **one.populations},
+                monitors={**merged.monitors, **one.monitors},
+                versions={**merged.versions, **one.versions},
+                warnings=list(dict.fromkeys([*merged.warnings, *one.warnings])),
+            )
+        return merged
+
+    # Events
+
+    def hear(self, name: str, message: AnyMessage, now_s: float) -> list[Send]:
+        """Takes a message of a participant.
+
+        Raises:
+            ProtocolError: If the message is not due; the run goes on as if it had not come.
+        """
+        peer = self.peers.get(name)
+        if peer is None or (isinstance(message, Hello) and (wrong := self._stranger(message))):
+            reason = f"{name} is no participant of this run" if peer is None else wrong
+            _logger.warning("turned away: %s", reason)
+            return [(name, Abort(reason=reason))]
+        peer.state = after(peer.state, message.kind, name)
+        match message:
+            case Hello():
+                return self._configure(peer)
+            case Ready():
+                return self._note_ready(peer, message, now_s)
+            case Refused():
+                self._faults += [Fault(f.path, f.message, f.detail) for f in message.faults]
+                return self._when_all_have_answered(now_s)
+            case Progress() | Done():
+                return self._note_progress(peer, message, now_s)
+            case Failed():
+                return self.fail(f"{name}: {message.cause}", message.detail)
+        return []
+
+    def lose(self, names: Iterable[str], how: str, detail: str = "") -> list[Send]:
+        """Takes the end of a process.
+
+        Args:
+            names: The participants that it was.
+            how: What happened to it, e.g. "was killed by signal 9 (SIGKILL)".
+            detail: Its last words.
+        """
+        lost = [self.peers[name] for name in names]
+        unfinished = [peer for peer in lost if peer.state not in FINAL]
+        for peer in lost:
+            peer.state = State.GONE
+        if not unfinished:
+            return []
+        at = f" at window {unfinished[0].windows} of {self._windows}" if self.is_running else ""
+        return self.fail(f"{unfinished[0].name} {how}{at}", detail)
+
+    def tick(self, now_s: float) -> list[Send]:
+        """Takes the passing of time: gives up what takes too long."""
+        timeouts = self.plan.experiment.timeouts
+        if self.outcome is not None:
+            return []
+        if self._started_s is None:
+            if now_s - self._began_s > timeouts.start_s:
+                late = [p.name for p in self.peers.values() if p.state is not State.READY]
+                return self.fail(
+                    f"{', '.join(late)} did not get ready within {timeouts.start_s:g} s; "
+                    "raise timeouts.start_s if the network is that large"
+                )
+            return []
+        if not self._paused and now_s - self._moved_s > timeouts.stall_s:
+            return self.fail(f"no progress for {timeouts.stall_s:g} s: {self._who_waits()}")
+        return []
+
+    # Commands
+
+    def stop(self, cause: str) -> list[Send]:
+        """Ends the run in good order at the horizon; at once if it has not started."""
+        if self.outcome is not None or self._stop_cause is not None:
+            return []
+        self._stop_cause = cause
+        if self._started_s is None:
+            return self._end(Outcome("interrupted", cause))
+        return self._to_all(Stop(before=self.horizon))
+
+    def abort(self, cause: str) -> list[Send]:
+        """Ends the run now."""
+        return [] if self.outcome else self._end(Outcome("interrupted", cause))
+
+    def pause(self) -> None:
+        """Lets everybody halt at the present horizon."""
+        self._paused = True
+
+    def resume(self, now_s: float) -> list[Send]:
+        """Goes on after a pause."""
+        self._paused = False
+        self._moved_s = now_s
+        return self._extend(now_s)
+
+    def step(self, windows: int) -> list[Send]:
+        """Lets a paused run do so many windows more."""
+        return self._move_horizon(self.horizon + windows)
+
+    def fail(self, cause: str, detail: str = "") -> list[Send]:
+        """Ends the run as failed; the first cause counts."""
+        if self.outcome is not None:
+            return []
+        return self._end(Outcome("failed", cause, detail))
+
+    # Decisions
+
+    def _stranger(self, hello: Hello) -> str:
+        """Says what is wrong with a greeting; empty if it is welcome."""
+        if hello.run != self.plan.run:
+            return f"a {hello.role} of run {hello.run} called, this is run {self.plan.run}"
+        if hello.digest != self.plan.experiment_digest:
+            return (
+                f"{peer_name(hello.role, hello.rank)} was started for the experiment "
+                f"{hello.digest[:12]}, this run is of {self.plan.experiment_digest[:12]}; "
+                "a process of an earlier attempt may still be alive"
+            )
+        return ""
+
+    def _configure(self, peer: Peer) -> list[Send]:
+        message = Configure(
+            plan=self.plan.model_dump(mode="json"), data_endpoint=self._data_endpoint
+        )
+        peer.state = after(peer.state, message.kind, peer.name)
+        return [(peer.name, message)]
+
+    def _note_ready(self, peer: Peer, message: Ready, now_s: float) -> list[Send]:
+        peer.built = Built.model_validate(message.built)
+        if message.data_endpoint is not None:
+            self._data_endpoint = message.data_endpoint
+        return self._when_all_have_answered(now_s)
+
+    def _when_all_have_answered(self, now_s: float) -> list[Send]:
+        answered = (State.READY, State.REFUSED)
+        if any(peer.state not in answered for peer in self.peers.values()):
+            return []
+        if self._faults:
+            unique = tuple(dict.fromkeys(self._faults))
+            return self._end(Outcome("refused", "the experiment cannot be built", faults=unique))
+        if self._only_build:
+            return self._end(Outcome("validated"))
+        self._started_s = self._moved_s = now_s
+        self.horizon = min(self._windows, self._least_credit())
+        has_data = bool(self.plan.edges)
+        return self._to_all(
+            Start(
+                populations=self.built().populations,
+                data_endpoint=self._data_endpoint if has_data else None,
+                horizon=self.horizon,
+            )
+        )
+
+    def _note_progress(self, peer: Peer, message: Progress | Done, now_s: float) -> list[Send]:
+        if message.windows > peer.windows:
+            self._moved_s = now_s
+        peer.windows = message.windows
+        peer.compute_s, peer.wait_s = message.compute_s, message.wait_s
+        peer.waiting_for = message.waiting_for if isinstance(message, Progress) else None
+        if all(p.state in (State.DONE, State.GONE) for p in self.peers.values()):
+            return self._complete()
+        return [] if self._paused else self._extend(now_s)
+
+    def _complete(self) -> list[Send]:
+        if self.windows == self._windows:
+            self.outcome = Outcome("finished")
+        else:
+            self.outcome = Outcome("interrupted", self._stop_cause or "it was told to stop")
+        return []
+
+    def _least_credit(self) -> int:
+        return 2 * self.plan.lookahead + 2
+
+    def _extend(self, now_s: float) -> list[Send]:
+        if self._started_s is None or self._stop_cause is not None:
+            return []
+        elapsed_s = max(now_s - self._started_s, 1e-3)
+        credit = int(self.windows / elapsed_s * CREDIT_S)
+        credit = max(self._least_credit(), min(credit, MAX_CREDIT))
+        target = self.windows + credit
+        # Small moves would cost a message each and gain nothing.
+        if target >= self._windows or target - self.horizon >= max(1, credit // 4):
+            return self._move_horizon(target)
+        return []
+
+    def _move_horizon(self, until: int) -> list[Send]:
+        until = min(until, self._windows)
+        if until <= self.horizon or not self.is_running:
+            return []
+        self.horizon = until
+        return self._to_all(Horizon(until=until))
+
+    def _to_all(self, message: AnyMessage) -> list[Send]:
+        sends = []
+        for peer in self.peers.values():
+            if peer.state not in (State.LAUNCHED, State.GONE):
+                peer.state = after(peer.state, message.kind, peer.name)
+                sends.append((peer.name, message))
+        return sends
+
+    def _end(self, outcome: Outcome) -> list[Send]:
+        self.outcome = outcome
+        return self._to_all(Abort(reason=outcome.cause or outcome.kind))
+
+    def _who_waits(self) -> str:
+        """Names for every process what it waits for, the culprit being who does not say."""
+        texts = []
+        for peer in self.peers.values():
+            if peer.state in FINAL:
+                continue
+            doing = f"waits for {peer.waiting_for}" if peer.waiting_for else "was last heard of"
+            texts.append(f"{peer.name} {doing} after {peer.windows} windows")
+        return "; ".join(texts)

@@ -1,0 +1,199 @@
+"""Starts the participants as processes of this machine, and sees that none is left."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from cosim_core.deadline import Deadline
+from cosim_core.layout import RunLayout
+from cosim_core.protocol import LAUNCH_ORDER, Role, peer_name
+
+MODULES: dict[Role, str] = {
+    "nest": "nest_service",
+    "tvb": "tvb_service",
+    "translator": "translator",
+}
+"""Package of every role; services are started by name, never imported."""
+
+_TAIL_BYTES = 4000
+_KILL_GRACE_S = 1.0
+
+# Bits must not depend on how many threads a BLAS thinks it may use, and two simulators that each
+# take every core only slow one another down. NEST's threads are set by the experiment.
+_ONE_THREAD = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+
+
+@dataclass(frozen=True)
+class Exit:
+    """A process that ended.
+
+    Attributes:
+        names: The participants that it was; several for ``mpirun``.
+        how: What happened, as the end of a sentence.
+        last_words: End of what it wrote to its standard streams.
+    """
+
+    names: tuple[str, ...]
+    how: str
+    last_words: str
+
+
+@dataclass
+class _Child:
+    names: tuple[str, ...]
+    process: subprocess.Popen[bytes]
+    output: Path
+    reported: bool = False
+
+
+def worker_command(role: Role, control: str, run: str, digest: str) -> list[str]:
+    """Returns the command that starts one worker."""
+    return [
+        sys.executable, "-m", MODULES[role], "worker",
+        "--control", control, "--run", run, "--digest", digest,
+    ]  # fmt: skip
+
+
+def mpi_command(mpirun: str, ranks: int, *, is_open_mpi: bool) -> list[str]:
+    """Returns what stands before a command to run it on several ranks.
+
+    OpenMPI binds ranks to cores and refuses more ranks than cores unless told otherwise; both
+    would be wrong on a laptop that runs TVB beside NEST.
+    """
+    extra = ["--oversubscribe", "--bind-to", "none"] if is_open_mpi else []
+    return [mpirun, "-n", str(ranks), *extra]
+
+
+def is_open_mpi(mpirun: str) -> bool:
+    """Asks mpirun whether it is OpenMPI's."""
+    answer = subprocess.run(  # noqa: S603 - a fixed command line
+        [mpirun, "--version"], capture_output=True, timeout=20, check=False
+    )
+    return b"Open MPI" in answer.stdout or b"OpenRTE" in answer.stdout
+
+
+class LocalLauncher:
+    """The processes of one run.
+
+    Args:
+        layout: Paths of the run; output lands in its logs.
+        participants: Processes by role.
+        mpirun: Path of ``mpirun``, needed for more than one rank.
+    """
+
+    def __init__(
+        self, layout: RunLayout, participants: Mapping[str, int], mpirun: str | None
+    ) -> None:
+        self._layout = layout
+        self._participants = participants
+        self._mpirun = mpirun
+        self._children: list[_Child] = []
+
+    def start(self, control: str, run: str, digest: str) -> None:
+        """Starts every participant; each leads a process group of its own."""
+        for role in LAUNCH_ORDER:
+            ranks = self._participants.get(role, 0)
+            if not ranks:
+                continue
+            command = worker_command(role, control, run, digest)
+            if ranks > 1 and self._mpirun is not None:
+                open_mpi = is_open_mpi(self._mpirun)
+                command = [*mpi_command(self._mpirun, ranks, is_open_mpi=open_mpi), *command]
+            output = self._layout.logs / f"{role}.out"
+            with output.open("wb") as stream:
+                process = subprocess.Popen(  # noqa: S603 - built from typed values, no shell
+                    command,
+                    stdin=subprocess.DEVNULL,
+                    stdout=stream,
+                    stderr=subprocess.STDOUT,
+                    env=worker_environment(os.environ, role),
+                    start_new_session=True,
+                )
+            names = tuple(peer_name(role, rank) for rank in range(ranks))
+            self._children.append(_Child(names, process, output))
+
+    def pids(self) -> dict[str, int]:
+        """Returns the process id by the name of its first participant."""
+        return {child.names[0]: child.process.pid for child in self._children}
+
+    def poll(self) -> list[Exit]:
+        """Returns the processes that ended since the last call."""
+        exits = []
+        for child in self._children:
+            code = child.process.poll()
+            if code is not None and not child.reported:
+                child.reported = True
+                exits.append(Exit(child.names, how_it_ended(code), _tail(child.output)))
+        return exits
+
+    def stop(self, grace_s: float) -> None:
+        """Waits for the processes to leave, then makes them.
+
+        Args:
+            grace_s: How long they may take to leave by themselves.
+        """
+        deadline = Deadline.after(grace_s)
+        for child in self._children:
+            _wait(child.process, deadline)
+        for signal_number in (signal.SIGTERM, signal.SIGKILL):
+            alive = [c for c in self._children if c.process.poll() is None]
+            for child in alive:
+                _signal_group(child.process, signal_number)
+            deadline = Deadline.after(_KILL_GRACE_S)
+            for child in alive:
+                _wait(child.process, deadline)
+        for child in self._children:
+            # Ranks of an mpirun that was killed outlive it; their group does not.
+            _signal_group(child.process, signal.SIGKILL)
+
+
+def worker_environment(environment: Mapping[str, str], role: Role) -> dict[str, str]:
+    """Returns the environment of a worker.
+
+    OpenMPI's ranks poll while they wait for each other; with more ranks than cores that starves
+    the rank that is waited for, so they are told to yield.
+    """
+    result = {**dict.fromkeys(_ONE_THREAD, "1"), **environment}
+    result["PYTHONUNBUFFERED"] = "1"
+    if role == "nest":
+        result.setdefault("OMPI_MCA_mpi_yield_when_idle", "1")
+    return result
+
+
+def how_it_ended(code: int) -> str:
+    """Says what an exit code means."""
+    number = -code if code < 0 else code - 128
+    if number > 0 and (code < 0 or code > 128):
+        try:
+            name = signal.Signals(number).name
+        except ValueError:
+            return f"ended with exit code {code}"
+        return f"was killed by signal {number} ({name})"
+    return f"ended with exit code {code}"
+
+
+def _tail(path: Path) -> str:
+    try:
+        data = path.read_bytes()[-_TAIL_BYTES:]
+    except OSError:
+        return ""
+    return data.decode(errors="replace").strip()
+
+
+def _wait(process: subprocess.Popen[bytes], deadline: Deadline) -> None:
+    while process.poll() is None and not deadline.passed():
+        time.sleep(0.01)
+
+
+def _signal_group(process: subprocess.Popen[bytes], number: int) -> None:
+    try:
+        os.killpg(process.pid, number)
+    except (ProcessLookupError, PermissionError):
+        return

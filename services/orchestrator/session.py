@@ -1,0 +1,183 @@
+"""One run from the first process to the last: carries out what the coordinator decides."""
+
+from __future__ import annotations
+
+import logging
+import os
+import shutil
+import signal
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from types import FrameType
+
+from cosim_core.codec import decode_message, encode_message
+from cosim_core.ensemble import EnsemblePlan
+from cosim_core.errors import ParticipantLost, ProtocolError
+from cosim_core.layout import RunLayout
+from cosim_core.transport import Channel, Transport
+from cosim_core.transport_zmq import ZmqTransport
+from orchestrator.coordinator import Coordinator, Outcome, Send
+from orchestrator.launchers.local import LocalLauncher
+
+_logger = logging.getLogger(__name__)
+
+POLL_S = 0.05
+"""Longest time between two looks at the processes; a death is noticed within it."""
+
+LEAVE_S = 10.0
+"""How long participants may take to leave after a run that ended in good order."""
+
+LEAVE_AFTER_FAILURE_S = 0.5
+"""How long they may take after a failure or a refusal, before they are ended."""
+
+Observer = Callable[[Coordinator], None]
+"""Called about twenty times a second with the state of the run."""
+
+
+@dataclass(frozen=True)
+class Timing:
+    """Wall time of a run.
+
+    Attributes:
+        build_s: From the first process to the first window.
+        wall_s: From the first window to the last result.
+    """
+
+    build_s: float
+    wall_s: float
+
+
+@dataclass
+class Interrupts:
+    """How often the user asked to end the run."""
+
+    count: int = 0
+
+
+@contextmanager
+def interrupts() -> Iterator[Interrupts]:
+    """Counts Ctrl-C and SIGTERM instead of letting them break off the orchestrator."""
+    seen = Interrupts()
+    if threading.current_thread() is not threading.main_thread():
+        yield seen
+        return
+
+    def note(number: int, frame: FrameType | None) -> None:
+        seen.count += 1
+
+    before = {number: signal.signal(number, note) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield seen
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+class Session:
+    """The processes and sockets of one run.
+
+    Args:
+        plan: Plan of the run; its folders exist.
+        mpirun: Path of ``mpirun``, if there is one.
+        observe: Told about the run as it goes on.
+        only_build: Build everything, run nothing.
+    """
+
+    def __init__(
+        self,
+        plan: EnsemblePlan,
+        *,
+        mpirun: str | None,
+        observe: Observer = lambda coordinator: None,
+        only_build: bool = False,
+    ) -> None:
+        self._plan = plan
+        self._observe = observe
+        # Sockets in a folder that only this user may enter; their paths have to be short.
+        self._sockets = Path(tempfile.mkdtemp(prefix="cosim-"))
+        self.coordinator = Coordinator(
+            plan, f"ipc://{self._sockets}/data", time.monotonic(), only_build=only_build
+        )
+        self.launcher = LocalLauncher(RunLayout(Path(plan.run_dir)), plan.participants, mpirun)
+        self._transport: Transport = ZmqTransport()
+        self._started_s: float | None = None
+
+    def run(self) -> tuple[Outcome, Timing]:
+        """Starts everybody, conducts the run and sees everybody out.
+
+        Returns:
+            How it ended, and how long it took. Whatever happens, no process is left behind.
+        """
+        began_s = time.monotonic()
+        try:
+            with interrupts() as seen:
+                outcome = self._conduct(seen)
+        finally:
+            self._leave()
+        ended_s = time.monotonic()
+        started_s = ended_s if self._started_s is None else self._started_s
+        return outcome, Timing(started_s - began_s, ended_s - started_s)
+
+    def _conduct(self, seen: Interrupts) -> Outcome:
+        control = self._transport.bind(f"ipc://{self._sockets}/control")
+        os.chmod(self._sockets, 0o700)
+        self.launcher.start(control.endpoint, self._plan.run, self._plan.experiment_digest)
+        obeyed = 0
+        while self.coordinator.outcome is None:
+            self._transport.wait([control], POLL_S)
+            self._listen(control)
+            self._mourn(control)
+            self._send(control, self.coordinator.tick(time.monotonic()))
+            if seen.count > obeyed:
+                obeyed = seen.count
+                self._interrupt(control, obeyed)
+            if self._started_s is None and self.coordinator.is_running:
+                self._started_s = time.monotonic()
+            self._observe(self.coordinator)
+        return self.coordinator.outcome
+
+    def _interrupt(self, control: Channel, times: int) -> None:
+        """Once: end in good order. Again: end now."""
+        cause = "interrupted by the user"
+        decide = self.coordinator.stop if times == 1 else self.coordinator.abort
+        self._send(control, decide(cause))
+
+    def _listen(self, control: Channel) -> None:
+        while (received := control.receive()) is not None:
+            name, frames = received
+            try:
+                message = decode_message(frames, name)
+                self._send(control, self.coordinator.hear(name, message, time.monotonic()))
+            except ProtocolError as error:
+                _logger.warning("%s", error)
+                if name in self.coordinator.peers:
+                    self._send(control, self.coordinator.fail(str(error)))
+
+    def _mourn(self, control: Channel) -> None:
+        """Takes note of ended processes, after what they had still said."""
+        exits = self.launcher.poll()
+        if exits:
+            self._transport.wait([control], POLL_S)
+            self._listen(control)
+        for gone in exits:
+            self._send(control, self.coordinator.lose(gone.names, gone.how, gone.last_words))
+
+    def _send(self, control: Channel, sends: list[Send]) -> None:
+        for name, message in sends:
+            try:
+                control.send(encode_message(message), name)
+            except ParticipantLost as error:
+                # Its process is gone or going; the launcher tells how, and that is the cause.
+                _logger.info("%s", error)
+
+    def _leave(self) -> None:
+        outcome = self.coordinator.outcome
+        orderly = outcome is not None and outcome.kind in ("finished", "interrupted")
+        self.launcher.stop(LEAVE_S if orderly else LEAVE_AFTER_FAILURE_S)
+        self._transport.close()
+        shutil.rmtree(self._sockets, ignore_errors=True)
