@@ -1,0 +1,98 @@
+"""Does what the experiment names exist in the networks that were built?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from cosim_core.ensemble import EnsemblePlan
+from cosim_core.errors import Fault
+from cosim_core.experiment.spiking import Analog
+from cosim_core.timegrid import InexactTimeError, ticks_of
+from nest_service.context import Nest, suggest
+from nest_service.regions import Region
+
+
+def check_names(nest: Nest, regions: Iterable[Region], plan: EnsemblePlan) -> list[Fault]:
+    """Finds every population, neuron and variable that is named but does not exist.
+
+    Returns:
+        Faults without repetition: regions of a group usually fail alike.
+    """
+    by_name = {region.name: region for region in regions}
+    faults: list[Fault] = []
+    for region in by_name.values():
+        faults += _unknown(f"{region.path}.drive.targets", region.plan.drive.targets or [], region)
+        faults += _feed_faults(region)
+        faults += _record_faults(nest, region, plan.experiment.dt_ms)
+    for tract in plan.tracts:
+        source, target = by_name.get(tract.source), by_name.get(tract.target)
+        if source is None or target is None:
+            continue
+        path = f"{target.path}.tracts"
+        faults += _unknown(f"{path}.source", [tract.source_population], source)
+        faults += _unknown(f"{path}.targets", tract.target_populations or [], target)
+    return list(dict.fromkeys(faults))
+
+
+def _unknown(path: str, names: Iterable[str], region: Region) -> list[Fault]:
+    known = list(region.populations)
+    return [
+        Fault(path, f"the network has no population '{name}'; {suggest(name, known)}")
+        for name in names
+        if name not in known
+    ]
+
+
+def _feed_faults(region: Region) -> list[Fault]:
+    faults = []
+    for index, feed in enumerate(region.plan.feeds):
+        faults += _unknown(f"{region.path}.feed.{index}.population", [feed.population], region)
+    return faults
+
+
+def _record_faults(nest: Nest, region: Region, dt_ms: float) -> list[Fault]:
+    record, path = region.group.record, f"{region.path}.record"
+    named = record.spikes if isinstance(record.spikes, list) else []
+    faults = _unknown(f"{path}.spikes", named, region)
+    for index, analog in enumerate(record.analog):
+        faults += _interval_faults(f"{path}.analog.{index}", analog, dt_ms)
+        faults += _analog_faults(nest, f"{path}.analog.{index}", analog, region)
+    return faults
+
+
+def _interval_faults(path: str, analog: Analog, dt_ms: float) -> list[Fault]:
+    try:
+        ticks_of(analog.interval_ms, dt_ms)
+    except InexactTimeError as error:
+        return [Fault(f"{path}.interval_ms", str(error))]
+    return []
+
+
+def _analog_faults(nest: Nest, path: str, analog: Analog, region: Region) -> list[Fault]:
+    faults = _unknown(f"{path}.population", [analog.population], region)
+    if faults:
+        return faults
+    nodes = region.populations[analog.population]
+    absent = [index for index in chosen_neurons(analog) if index >= len(nodes)]
+    if absent:
+        faults.append(
+            Fault(
+                f"{path}.neurons",
+                f"there is no neuron {absent[-1]} in population '{analog.population}', which has "
+                f"{len(nodes)} (0 ... {len(nodes) - 1})",
+            )
+        )
+    model = str(nodes[0].get("model"))
+    known = sorted(str(name) for name in nest.GetDefaults(model).get("recordables", ()))
+    return faults + [
+        Fault(f"{path}.variables", f"{model} has no recordable '{name}'; {suggest(name, known)}")
+        for name in analog.variables
+        if name not in known
+    ]
+
+
+def chosen_neurons(analog: Analog) -> list[int]:
+    """Returns the recorded neurons as ascending indices within their population."""
+    if isinstance(analog.neurons, int):
+        return list(range(analog.neurons))
+    return sorted(set(analog.neurons))

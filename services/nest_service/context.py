@@ -1,0 +1,79 @@
+"""What a network function gets, and how it reads its parameters.
+
+A network function is called once per spiking region, on every MPI rank alike, and returns the
+region's populations::
+
+    def build(context: NetworkContext) -> dict[str, Nodes]:
+        cells = context.nest.Create("iaf_psc_alpha", 100)
+        return {"excitatory": cells}
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, TypeAlias, TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+from cosim_core.errors import ExperimentError, Fault
+from cosim_core.experiment.adex import AdexRegion
+
+Nest: TypeAlias = Any
+"""The module ``nest``, which carries no types."""
+
+Nodes: TypeAlias = Any
+"""A ``NodeCollection`` of NEST."""
+
+Schema = TypeVar("Schema", bound=BaseModel)
+
+
+@dataclass(frozen=True)
+class NetworkContext:
+    """What a network function gets.
+
+    Attributes:
+        region: Name of the region in the connectome.
+        parameters: ``network.parameters`` of the experiment, as written there.
+        adex: The experiment's ``adex`` section, if it has one.
+        seed: For random numbers that the function draws outside NEST; it differs between regions
+            and is the same on every rank. NEST's own generators are seeded already.
+        dt_ms: Resolution of NEST in ms; set already.
+        nest: The module ``nest``.
+    """
+
+    region: str
+    parameters: Mapping[str, Any]
+    adex: AdexRegion | None
+    seed: int
+    dt_ms: float
+    nest: Nest
+
+    def parse_parameters(self, schema: type[Schema]) -> Schema:
+        """Checks ``parameters`` against a pydantic model that forbids unknown keys.
+
+        Raises:
+            ExperimentError: With one fault per wrong or unknown key; its key path begins with
+                ``parameters``.
+        """
+        try:
+            return schema.model_validate(dict(self.parameters))
+        except ValidationError as error:
+            faults = []
+            for item in error.errors(include_url=False):
+                path = ".".join(("parameters", *(str(part) for part in item["loc"])))
+                if item["type"] == "extra_forbidden":
+                    known = suggest(str(item["loc"][-1]), list(schema.model_fields))
+                    faults.append(Fault(path, f"unknown key; {known}"))
+                else:
+                    faults.append(Fault(path, f"{item['msg']}; got {item['input']!r}"))
+            raise ExperimentError(faults) from error
+
+
+def suggest(name: str, known: list[str]) -> str:
+    """Says which of the known names is meant, or lists them all."""
+    near = difflib.get_close_matches(name, known, n=3, cutoff=0.6)
+    if near:
+        return f"did you mean {' or '.join(near)}?"
+    return f"known are: {', '.join(known) or 'none'}"

@@ -1,0 +1,121 @@
+"""NEST's kernel: loading it silently, setting it up, reading its errors."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from cosim_core.ensemble import EnsemblePlan
+from cosim_core.errors import ExperimentError, Fault
+from cosim_core.experiment.tree import NestResources
+from cosim_core.timegrid import InexactTimeError, ticks_of
+from nest_service.context import Nest
+
+_HOW_TO_GET_MPI = (
+    "the wheels on PyPI come without MPI; build one: apt-get install libopenmpi-dev openmpi-bin "
+    "libgsl-dev libboost-dev cmake ninja-build, then pip install --no-binary nest-simulator "
+    "nest-simulator==3.10.0 -C cmake.define.with-mpi=ON; or use resources.nest.threads"
+)
+_QUIET = "PYNEST_QUIET"
+
+
+def load_nest() -> Nest:
+    """Imports NEST without its banner, and without letting it read our command line.
+
+    Raises:
+        ExperimentError: If NEST is not installed or cannot be loaded.
+    """
+    with _quiet_import():
+        try:
+            return importlib.import_module("nest")
+        except ImportError as error:
+            raise ExperimentError.single(
+                "nest",
+                f"NEST cannot be loaded ({error}); install it with: "
+                "pip install 'tvb-nest-cosim[nest]'",
+            ) from error
+
+
+@contextmanager
+def _quiet_import() -> Iterator[None]:
+    """Hides the command line, which NEST would parse, and asks NEST for silence."""
+    arguments, quiet = sys.argv, os.environ.get(_QUIET)
+    sys.argv, os.environ[_QUIET] = arguments[:1], "1"
+    try:
+        yield
+    finally:
+        sys.argv = arguments
+        if quiet is None:
+            del os.environ[_QUIET]
+        else:
+            os.environ[_QUIET] = quiet
+
+
+def prepare_kernel(nest: Nest, plan: EnsemblePlan) -> list[str]:
+    """Empties NEST and sets resolution, seed and virtual processes.
+
+    Returns:
+        Warnings.
+
+    Raises:
+        ExperimentError: If this NEST cannot run the plan.
+    """
+    experiment, resources = plan.experiment, plan.experiment.resources.nest
+    faults = _resource_faults(nest, resources)
+    try:
+        ticks_of(experiment.dt_ms, 1.0 / nest.tics_per_ms)
+    except InexactTimeError as error:
+        faults.append(Fault("dt_ms", f"NEST cannot represent it: {error}"))
+    if faults:
+        raise ExperimentError(faults)
+    nest.ResetKernel()
+    nest.verbosity = nest.VerbosityLevel.ERROR
+    nest.set(
+        resolution=experiment.dt_ms,
+        rng_seed=experiment.seed,
+        total_num_virtual_procs=resources.total_virtual_processes,
+        print_time=False,
+    )
+    threads = resources.total_virtual_processes // resources.ranks
+    if threads == resources.threads:
+        return []
+    return [
+        f"NEST runs {threads} threads per process, as resources.nest.virtual_processes demands, "
+        f"not the {resources.threads} of resources.nest.threads"
+    ]
+
+
+def _resource_faults(nest: Nest, resources: NestResources) -> list[Fault]:
+    faults = []
+    path = "resources.nest.ranks"
+    if resources.ranks > 1 and not nest.build_info["have_mpi"]:
+        faults.append(
+            Fault(path, f"{resources.ranks} ranks need a NEST with MPI; {_HOW_TO_GET_MPI}")
+        )
+    elif nest.num_processes != resources.ranks:
+        faults.append(
+            Fault(
+                path,
+                f"NEST sees {nest.num_processes} MPI processes, expected {resources.ranks}; start "
+                "it with the mpirun of the MPI that NEST was built with",
+            )
+        )
+    if resources.total_virtual_processes % resources.ranks:
+        faults.append(
+            Fault(
+                "resources.nest.virtual_processes",
+                f"{resources.virtual_processes} virtual processes cannot be spread evenly over "
+                f"{resources.ranks} ranks; choose a multiple of {resources.ranks}",
+            )
+        )
+    return faults
+
+
+def cause_of(error: BaseException) -> str:
+    """Puts the type and text of an error into one line."""
+    text = " ".join(str(error).split())
+    name = type(error).__name__
+    return name if not text or text == name else f"{name}: {text}"

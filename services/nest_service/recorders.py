@@ -1,0 +1,172 @@
+"""Recorders: every spike of every region, and continuous variables of chosen neurons.
+
+One ``spike_recorder`` serves all populations of all regions, since the cost of a recorder is per
+device and not per spike. It is read and emptied in every window, so the cost per window is flat
+in time. On an MPI rank it holds the spikes of that rank's neurons only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from cosim_core.experiment.spiking import Analog
+from cosim_core.signals import COUNT, NEURON, REAL, TICK, Array
+from cosim_core.timegrid import Window, ms_of, ticks_of
+from nest_service.checks import chosen_neurons
+from nest_service.context import Nest
+from nest_service.regions import Region
+
+Integers = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class _Share:
+    """A region's share of the numbering over all regions: half-open ranges."""
+
+    name: str
+    neurons: tuple[int, int]
+    populations: tuple[int, int]
+    recorded: bool
+    sent: bool
+
+
+class SpikeTap:
+    """Reads the spikes of all regions, window by window.
+
+    Neurons and populations are numbered over all regions in order; one table leads from NEST's
+    node ids to neurons, another from neurons to populations.
+
+    Args:
+        nest: The module ``nest``.
+        regions: The regions.
+        dt_ms: Length of a tick in ms.
+    """
+
+    def __init__(self, nest: Nest, regions: Sequence[Region], dt_ms: float) -> None:
+        self._recorder = nest.Create("spike_recorder", params={"time_in_steps": True})
+        ids, sizes, recorded = [], [], []
+        for region in regions:
+            for name, nodes in region.populations.items():
+                nest.Connect(nodes, self._recorder, syn_spec={"delay": ms_of(1, dt_ms)})
+                ids.append(np.asarray(nodes))
+                sizes.append(len(nodes))
+                recorded.append(_is_recorded(region, name))
+        nodes_in_order = np.concatenate(ids)
+        self._neuron_of_node = np.zeros(nodes_in_order.max() + 1, np.int64)
+        self._neuron_of_node[nodes_in_order] = np.arange(nodes_in_order.size)
+        self._population_of_neuron = np.repeat(np.arange(len(sizes)), sizes)
+        self._is_recorded = np.repeat(np.array(recorded), sizes)
+        self._shares = list(_shares(regions))
+
+    def read(self, window: Window) -> tuple[dict[str, Array], dict[str, Array]]:
+        """Takes the spikes of a window out of NEST.
+
+        Args:
+            window: The window just simulated.
+
+        Returns:
+            The signals for the translator, and those for the recording.
+        """
+        events = self._recorder.get("events")
+        self._recorder.set(n_events=0)
+        neuron = self._neuron_of_node[events["senders"].astype(np.int64)]
+        tick = events["times"].astype(np.int64) - window.start
+        sent = self._counts(neuron, tick, window.ticks)
+        kept = self._is_recorded[neuron]
+        recorded: dict[str, Array] = {}
+        for share in self._shares:
+            inside = (neuron >= share.neurons[0]) & (neuron < share.neurons[1])
+            if share.sent:
+                sent |= _spikes(share, neuron[inside], tick[inside])
+            if share.recorded:
+                recorded |= _spikes(share, neuron[inside & kept], tick[inside & kept])
+        return sent, recorded
+
+    def _counts(self, neuron: Integers, tick: Integers, ticks: int) -> dict[str, Array]:
+        rows = self._shares[-1].populations[1]
+        cell = self._population_of_neuron[neuron] * ticks + tick - 1
+        counts = np.bincount(cell, minlength=rows * ticks).reshape(rows, ticks).astype(COUNT)
+        return {f"counts/{share.name}": counts[slice(*share.populations)] for share in self._shares}
+
+
+def _is_recorded(region: Region, population: str) -> bool:
+    spikes = region.group.record.spikes
+    return spikes if isinstance(spikes, bool) else population in spikes
+
+
+def _shares(regions: Sequence[Region]) -> Iterator[_Share]:
+    neuron = population = 0
+    for region in regions:
+        neurons = (neuron, neuron + sum(region.sizes.values()))
+        populations = (population, population + len(region.sizes))
+        yield _Share(
+            name=region.name,
+            neurons=neurons,
+            populations=populations,
+            recorded=any(_is_recorded(region, name) for name in region.populations),
+            sent=region.group.rate.translator is not None,
+        )
+        neuron, population = neurons[1], populations[1]
+
+
+def _spikes(share: _Share, neuron: Integers, tick: Integers) -> dict[str, Array]:
+    return {
+        f"spikes/{share.name}/neuron": (neuron - share.neurons[0]).astype(NEURON),
+        f"spikes/{share.name}/tick": tick.astype(TICK),
+    }
+
+
+class AnalogTap:
+    """Reads one multimeter.
+
+    NEST hands over the sample of a tick while it computes the next one. So the sample of a
+    window's last tick comes out with the next window, labelled there as tick 0, which is the same
+    tick; that of a run's very last tick is not recorded, as is usual in NEST.
+
+    Args:
+        nest: The module ``nest``.
+        region: The region.
+        index: Index of the recording in ``record.analog``.
+        dt_ms: Length of a tick in ms.
+    """
+
+    def __init__(self, nest: Nest, region: Region, index: int, dt_ms: float) -> None:
+        analog: Analog = region.group.record.analog[index]
+        self._prefix = f"analog/{region.name}/{index}"
+        self._variables = analog.variables
+        nodes = region.populations[analog.population][chosen_neurons(analog)]
+        self._ids = np.asarray(nodes)
+        self._neurons = np.array(chosen_neurons(analog), NEURON)
+        self._multimeter = nest.Create(
+            "multimeter",
+            params={
+                "record_from": analog.variables,
+                "interval": ms_of(ticks_of(analog.interval_ms, dt_ms), dt_ms),
+                "time_in_steps": True,
+            },
+        )
+        nest.Connect(self._multimeter, nodes, syn_spec={"delay": ms_of(1, dt_ms)})
+
+    def read(self, window: Window) -> dict[str, Array]:
+        """Takes the samples out of NEST.
+
+        Args:
+            window: The window just simulated.
+
+        Returns:
+            Signals for the recording: ``tick`` (0 ... W, counted from the start of the window),
+            ``neuron`` (index within the population) and the variables, of equal lengths.
+        """
+        events = self._multimeter.get("events")
+        self._multimeter.set(n_events=0)
+        signals: dict[str, Array] = {
+            f"{self._prefix}/tick": (events["times"].astype(np.int64) - window.start).astype(TICK),
+            f"{self._prefix}/neuron": self._neurons[np.searchsorted(self._ids, events["senders"])],
+        }
+        return signals | {
+            f"{self._prefix}/{name}": events[name].astype(REAL) for name in self._variables
+        }

@@ -1,0 +1,155 @@
+"""NEST as a participant: builds the spiking regions and carries them through the windows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from cosim_core.ensemble import Built, EnsemblePlan, Populations
+from cosim_core.errors import ExperimentError, Fault, SimulationError
+from cosim_core.signals import NEST_TO_TRANSLATOR, TRANSLATOR_TO_NEST, Array, Record
+from cosim_core.timegrid import Window, ms_of
+from nest_service.checks import check_names
+from nest_service.context import Nest
+from nest_service.devices import Drive
+from nest_service.kernel import cause_of, load_nest, prepare_kernel
+from nest_service.recorders import AnalogTap, SpikeTap
+from nest_service.regions import Region, build_regions
+from nest_service.tracts import connect_tracts
+
+
+@dataclass(frozen=True)
+class _Network:
+    """What has been built in NEST's kernel."""
+
+    nest: Nest
+    dt_ms: float
+    record: Record
+    drive: Drive
+    spikes: SpikeTap
+    analog: list[AnalogTap]
+
+
+class NestSimulator:
+    """The spiking side. On MPI every rank makes the same calls in the same order.
+
+    NEST has one kernel per process, so there is one of these per process; building empties it.
+    """
+
+    in_edge: str | None = TRANSLATOR_TO_NEST
+    out_edge: str | None = NEST_TO_TRANSLATOR
+    lag = 0
+    lead = 0
+
+    def __init__(self) -> None:
+        self._built: _Network | None = None
+
+    def build(self, plan: EnsemblePlan, rank: int, record: Record) -> Built:
+        """Builds regions, tracts, drive and recorders; see :class:`Simulator`.
+
+        Raises:
+            ExperimentError: With the faults of all regions.
+        """
+        nest = load_nest()
+        warnings = prepare_kernel(nest, plan)
+        regions, faults = build_regions(nest, plan)
+        faults += check_names(nest, regions, plan)
+        if faults:
+            raise ExperimentError(faults)
+        self._built = _connect(nest, plan, regions, record)
+        return Built(
+            populations={region.name: region.sizes for region in regions} if rank == 0 else {},
+            versions={"nest": str(nest.__version__)},
+            warnings=warnings,
+        )
+
+    def start(self, populations: Populations) -> None:
+        """Does nothing: NEST knows its own populations."""
+
+    def prologue(self, window: Window) -> Mapping[str, Array]:
+        """Returns nothing: no spike is known before the run starts."""
+        return {}
+
+    def absorb(self, window: Window, arrays: Mapping[str, Array]) -> None:
+        """Sets what the drive's devices emit in ``window``.
+
+        Raises:
+            SimulationError: If NEST refuses the drive.
+        """
+        network = self._network
+        with _nest_errors(network, window, "refused the drive"):
+            network.drive.emit(window.start, window.ticks, arrays)
+
+    def advance(self, window: Window) -> Mapping[str, Array]:
+        """Simulates ``window`` and returns its spikes, counted or singly.
+
+        Raises:
+            SimulationError: If NEST fails.
+        """
+        network = self._network
+        with _nest_errors(network, window, "failed"):
+            network.nest.Simulate(ms_of(window.ticks, network.dt_ms))
+        sent, recorded = network.spikes.read(window)
+        for tap in network.analog:
+            recorded |= tap.read(window)
+        network.record(window, recorded)
+        return sent
+
+    def finish(self) -> None:
+        """Does nothing: every window is recorded as soon as it is simulated."""
+
+    def close(self) -> None:
+        """Lets go of the devices; the kernel's memory is freed by the next build or at exit."""
+        self._built = None
+
+    @property
+    def _network(self) -> _Network:
+        if self._built is None:
+            raise RuntimeError("NestSimulator is used before build or after close")
+        return self._built
+
+
+def _connect(nest: Nest, plan: EnsemblePlan, regions: list[Region], record: Record) -> _Network:
+    """Raises ExperimentError if NEST refuses a connection or device."""
+    dt_ms = plan.experiment.dt_ms
+    with _build_errors(nest, "spiking", "tracts"):
+        connect_tracts(nest, regions, plan.tracts, dt_ms)
+    with _build_errors(nest, "spiking", "drive"):
+        drive = Drive(nest, regions, dt_ms)
+    with _build_errors(nest, "spiking", "recorders"):
+        return _Network(
+            nest=nest,
+            dt_ms=dt_ms,
+            record=record,
+            drive=drive,
+            spikes=SpikeTap(nest, regions, dt_ms),
+            analog=[
+                AnalogTap(nest, region, index, dt_ms)
+                for region in regions
+                for index in range(len(region.group.record.analog))
+            ],
+        )
+
+
+@contextmanager
+def _build_errors(nest: Nest, path: str, what: str) -> Iterator[None]:
+    try:
+        yield
+    except nest.NESTErrors.KernelException as error:
+        raise ExperimentError(
+            [Fault(path, f"NEST cannot connect the {what}: {cause_of(error)}")]
+        ) from error
+
+
+@contextmanager
+def _nest_errors(network: _Network, window: Window, what: str) -> Iterator[None]:
+    kernel_exception: Any = network.nest.NESTErrors.KernelException
+    try:
+        yield
+    except kernel_exception as error:
+        start, stop = (ms_of(tick, network.dt_ms) for tick in (window.start, window.stop))
+        raise SimulationError(
+            f"NEST {what} in window {window.index} ({start:g} ... {stop:g} ms): {cause_of(error)}"
+        ) from error
