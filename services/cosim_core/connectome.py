@@ -16,6 +16,7 @@ from cosim_core.experiment.connectome import ConnectomeChoice
 
 Reals = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int32]
+Flags = npt.NDArray[np.bool_]
 
 MAX_MEMBER_BYTES = 256 * 1024 * 1024
 """Largest file inside a connectome zip that is unpacked."""
@@ -34,6 +35,10 @@ class Connectome:
         lengths_mm: Tract lengths, shape (region, region), float64.
         centres: Centres of the regions, shape (region, 3), in units of the file.
         speed_mm_per_ms: Conduction speed.
+        cortical: Whether a region is part of the cortex, shape (region,), bool; None if the file
+            does not say.
+        orientations: Mean orientation of the regions' surfaces, unit vectors of shape (region, 3),
+            float64; None if the file has none.
     """
 
     labels: tuple[str, ...]
@@ -41,6 +46,8 @@ class Connectome:
     lengths_mm: Reals
     centres: Reals
     speed_mm_per_ms: float
+    cortical: Flags | None = None
+    orientations: Reals | None = None
 
     def idelays(self, dt_ms: float) -> Integers:
         """Delays in ticks, as ``Connectivity.set_idelays`` of tvb-library computes them.
@@ -84,6 +91,8 @@ def load_connectome(path: Path, choice: ConnectomeChoice) -> Connectome:
         with zipfile.ZipFile(path) as archive:
             tables = {stem: _table(archive, stem) for stem in ("weights", "tract_lengths")}
             labels, centres = _centres(archive)
+            cortical = _optional(archive, "cortical", (len(labels),))
+            orientations = _optional(archive, "average_orientations", (len(labels), 3))
     except OSError as error:
         raise ExperimentError.single(
             where, f"cannot read {path}: {error.strerror or error}"
@@ -104,10 +113,19 @@ def load_connectome(path: Path, choice: ConnectomeChoice) -> Connectome:
         lengths_mm=tables["tract_lengths"] * choice.length_unit_mm,
         centres=centres,
         speed_mm_per_ms=choice.speed_mm_per_ms,
+        cortical=None if cortical is None else cortical != 0,
+        orientations=orientations,
     )
 
 
 def _member(archive: zipfile.ZipFile, stem: str) -> str:
+    text = _member_or_none(archive, stem)
+    if text is None:
+        raise KeyError(f"it has no {stem}.txt")
+    return text
+
+
+def _member_or_none(archive: zipfile.ZipFile, stem: str) -> str | None:
     for info in archive.infolist():
         name = PurePosixPath(info.filename)
         if name.parts and name.parts[0] == "__MACOSX":
@@ -121,11 +139,23 @@ def _member(archive: zipfile.ZipFile, stem: str) -> str:
 
                 raw = bz2.decompress(raw)
             return raw.decode("utf-8")
-    raise KeyError(f"it has no {stem}.txt")
+    return None
+
+
+def _optional(archive: zipfile.ZipFile, stem: str, shape: tuple[int, ...]) -> Reals | None:
+    """Reads a table that only some files have; it counts only if it covers every region."""
+    text = _member_or_none(archive, stem)
+    if text is None:
+        return None
+    table = _numbers(text, stem)
+    return table.reshape(shape) if table.size == np.prod(shape) else None
 
 
 def _table(archive: zipfile.ZipFile, stem: str) -> Reals:
-    text = _member(archive, stem)
+    return _numbers(_member(archive, stem), stem)
+
+
+def _numbers(text: str, stem: str) -> Reals:
     try:
         return np.loadtxt(io.StringIO(text), dtype=np.float64, ndmin=2)
     except ValueError as error:

@@ -1,0 +1,55 @@
+"""The connectome as tvb-library holds it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from tvb.datatypes.connectivity import Connectivity
+
+from cosim_core.connectome import Connectome
+from cosim_core.errors import SimulationError
+
+
+def build_connectivity(
+    connectome: Connectome, proxies: Sequence[int], dt_ms: float
+) -> Connectivity:
+    """Makes TVB's connectivity, without the tracts among proxies.
+
+    A tract between two spiking regions is made of NEST's synapses, or left out; TVB must not
+    count it a second time.
+
+    Args:
+        connectome: The connectome.
+        proxies: Indices of the proxies.
+        dt_ms: Step in ms, for the delays.
+
+    Raises:
+        SimulationError: If TVB's delays are not those that the plan was made with.
+    """
+    weights = connectome.weights.copy()
+    weights[np.ix_(proxies, proxies)] = 0.0
+    count = len(connectome.labels)
+    cortical = connectome.cortical
+    connectivity = Connectivity(
+        weights=weights,
+        tract_lengths=connectome.lengths_mm.copy(),
+        region_labels=np.array(connectome.labels),
+        centres=connectome.centres.copy(),
+        cortical=np.ones(count, dtype=np.bool_) if cortical is None else cortical.copy(),
+        orientations=connectome.orientations,
+        # Simulator.conduction_speed has no effect on the delays
+        speed=np.array([connectome.speed_mm_per_ms]),
+    )
+    connectivity.configure()
+    connectivity.set_idelays(dt_ms)
+    expected = connectome.idelays(dt_ms)
+    if not np.array_equal(connectivity.idelays, expected):
+        target, source = (int(k) for k in np.argwhere(connectivity.idelays != expected)[0])
+        raise SimulationError(
+            f"TVB delays the tract from {connectome.labels[source]} to "
+            f"{connectome.labels[target]} by {connectivity.idelays[target, source]} ticks, the "
+            f"plan by {expected[target, source]}; this version of tvb-library computes delays in "
+            "another way than the planner"
+        )
+    return connectivity

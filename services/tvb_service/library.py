@@ -1,0 +1,91 @@
+"""tvb-library, imported without its side effects.
+
+Importing ``tvb`` makes folders under the user's home, replaces the handlers of the root logger by
+one that writes to standard output and one that writes to those folders, and warns about parts
+that a simulation of regions does not need. All that is held back here. Every other module of this
+package imports ``tvb`` at its top and is itself imported only after :func:`load_tvb`.
+"""
+
+from __future__ import annotations
+
+import atexit
+import importlib
+import importlib.util
+import logging
+import logging.config
+import os
+import shutil
+import sys
+import tempfile
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.metadata import version
+from pathlib import Path
+
+from cosim_core.errors import ExperimentError
+
+_HOME = "TVB_USER_HOME"
+_CACHE = "NUMBA_CACHE_DIR"
+_SIMULATOR = "tvb.simulator.simulator"
+
+
+def load_tvb() -> None:
+    """Imports tvb-library; a second call does nothing.
+
+    Raises:
+        ExperimentError: If it is not installed.
+    """
+    # Errors of tvb-library reach the user as faults; its log would only repeat them.
+    logging.getLogger("tvb").setLevel(logging.CRITICAL + 1)
+    if _SIMULATOR in sys.modules:
+        return
+    if importlib.util.find_spec("tvb") is None:
+        raise ExperimentError.single(
+            "tvb", "tvb-library is not installed; pip install 'tvb-nest-cosim[tvb]'"
+        )
+    _make_numba_cache_writable()
+    with _scratch_home(), _own_logging(), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        importlib.import_module(_SIMULATOR)
+
+
+def versions() -> dict[str, str]:
+    """Returns the versions of what decides TVB's numbers."""
+    return {name: version(name) for name in ("tvb-library", "numpy", "numba")}
+
+
+@contextmanager
+def _scratch_home() -> Iterator[None]:
+    """Lets tvb make its folders where they vanish; nothing of a region simulation uses them."""
+    if os.environ.get(_HOME):
+        yield
+        return
+    with tempfile.TemporaryDirectory(prefix="tvb-home-") as folder:
+        os.environ[_HOME] = folder
+        try:
+            yield
+        finally:
+            del os.environ[_HOME]
+
+
+@contextmanager
+def _own_logging() -> Iterator[None]:
+    """Keeps the logging of this process as it is, whatever an import wants to make of it."""
+    configure = logging.config.fileConfig
+    logging.config.fileConfig = lambda *_, **__: None
+    try:
+        yield
+    finally:
+        logging.config.fileConfig = configure
+
+
+def _make_numba_cache_writable() -> None:
+    """Gives numba a folder if it can write neither beside tvb's modules nor in the home."""
+    spec = importlib.util.find_spec("tvb")
+    places = [*(spec.submodule_search_locations or [] if spec else []), str(Path.home())]
+    if os.environ.get(_CACHE) or any(os.access(place, os.W_OK) for place in places):
+        return
+    folder = tempfile.mkdtemp(prefix="numba-cache-")
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    os.environ[_CACHE] = folder

@@ -1,0 +1,241 @@
+"""For the tests of TVB's side: plans, a driver in place of the ensemble, plain TVB as reference."""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from cosim_core.connectome import Connectome, load_connectome
+from cosim_core.ensemble import Built, DrivePlan, EnsemblePlan, RegionPlan
+from cosim_core.experiment import HOP_TICKS, Experiment, Feed, parse
+from cosim_core.signals import TRANSLATOR_TO_TVB, TVB_TO_TRANSLATOR
+from cosim_core.timegrid import ticks_of
+from tvb_service.simulator import TvbSimulator
+
+SPEED_MM_PER_MS = 4.0
+
+
+def data_folder() -> Path:
+    """The folder of the tvb-data package."""
+    spec = importlib.util.find_spec("tvb_data")
+    assert spec is not None
+    assert spec.origin is not None
+    return Path(spec.origin).parent
+
+
+def connectome_of(experiment: Experiment) -> Connectome:
+    """The connectome of an experiment that uses tvb-data."""
+    name = f"{experiment.connectome.source}.zip"
+    return load_connectome(data_folder() / "connectivity" / name, experiment.connectome)
+
+
+@dataclass
+class Case:
+    """What to simulate; a few words instead of a whole experiment."""
+
+    tvb: dict[str, Any]
+    proxies: tuple[int, ...] = ()
+    feeds: dict[str, float] = field(default_factory=dict)
+    """unit_per_hz by variable; population ``of VARIABLE`` feeds it."""
+    ticks: int = 120
+    window: int = 10
+    lookahead: int = 1
+    dt_ms: float = 0.1
+    coupling_variable: int = 0
+    hz_per_unit: float = 1.0
+    seed: int = 7
+    noise: dict[str, float] = field(default_factory=dict)
+    base_dir: str = "."
+    source: str = "connectivity_76"
+
+    def experiment(self) -> Experiment:
+        return parse(
+            {
+                "duration_ms": round(self.ticks * self.dt_ms, 6),
+                "dt_ms": self.dt_ms,
+                "seed": self.seed,
+                "connectome": {"source": self.source, "speed_mm_per_ms": SPEED_MM_PER_MS},
+                "tvb": self.tvb,
+                "spiking": [{"regions": ["rHC"]}] if self.proxies else [],
+            }
+        )
+
+    def plan(self) -> EnsemblePlan:
+        experiment = self.experiment()
+        connectome = connectome_of(experiment)
+        return EnsemblePlan(
+            run="test",
+            run_dir="unused",
+            base_dir=self.base_dir,
+            experiment=experiment,
+            experiment_digest="0",
+            participants={"tvb": 1},
+            edges=[TVB_TO_TRANSLATOR, TRANSLATOR_TO_TVB] if self.proxies else [],
+            total_ticks=ticks_of(experiment.duration_ms, experiment.dt_ms),
+            window_ticks=self.window,
+            lookahead=self.lookahead,
+            connectome_path=str(data_folder() / "connectivity" / f"{self.source}.zip"),
+            regions=[self._region(connectome.labels[index], index) for index in self.proxies],
+            tracts=[],
+            tvb_parameters=dict(experiment.tvb.model.parameters),
+            tvb_noise=self.noise,
+            has_proxies=bool(self.proxies),
+        )
+
+    def _region(self, name: str, index: int) -> RegionPlan:
+        drive = DrivePlan(
+            kind="poisson",
+            targets=None,
+            weight=1.0,
+            synapses=1.0,
+            external_hz=0.0,
+            correlation=0.0,
+            current_pA_per_hz=1.0,
+            coupling_variable=self.coupling_variable,
+            hz_per_unit=self.hz_per_unit,
+            noise=None,
+            hop_ticks=HOP_TICKS["poisson"],
+        )
+        feeds = [
+            Feed(variable=variable, population=f"of_{variable}", unit_per_hz=factor)
+            for variable, factor in self.feeds.items()
+        ]
+        return RegionPlan(name=name, index=index, group=0, drive=drive, feeds=feeds)
+
+    def limit(self) -> int:
+        """Longest product of window and lookahead that is exact (design section 3)."""
+        into, out = self.delays()
+        return min(1 + into - HOP_TICKS["poisson"], 1 + out)
+
+    def delays(self) -> tuple[int, int]:
+        """Shortest delays of edges into and out of the proxies, in ticks."""
+        experiment = self.experiment()
+        connectome = connectome_of(experiment)
+        idelays = connectome.idelays(experiment.dt_ms)
+        proxy = np.isin(np.arange(len(connectome.labels)), self.proxies)
+        edge = connectome.weights > 0
+        into = idelays[edge & proxy[:, None] & ~proxy[None, :]].min()
+        out = idelays[edge & ~proxy[:, None] & proxy[None, :]].min()
+        return int(into), int(out)
+
+
+RateSource = Callable[[str, int, int], np.ndarray]
+"""Rates of a region for ticks first ... last, [population, tick] in Hz."""
+
+
+@dataclass
+class Result:
+    """What a run of the simulator left behind."""
+
+    built: Built
+    initial: np.ndarray
+    """State at tick 0, [state variable, region, mode]."""
+    times: dict[str, np.ndarray]
+    data: dict[str, np.ndarray]
+    coupling: dict[str, np.ndarray]
+    """Hz by region, for every emission tick of the run."""
+    recorded: list[tuple[int, dict[str, np.ndarray]]]
+
+
+def run_case(case: Case, rates: RateSource | None = None) -> Result:
+    """Carries a simulator through a run, in the order of calls that the contract demands."""
+    plan, simulator = case.plan(), TvbSimulator()
+    recorded: list[tuple[int, dict[str, np.ndarray]]] = []
+    built = simulator.build(
+        plan, 0, lambda window, arrays: recorded.append((window.index, dict(arrays)))
+    )
+    initial = simulator._assembly.simulator.current_state.copy()
+    populations = {f"of_{variable}": 0 for variable in case.feeds}
+    simulator.start({region.name: populations for region in plan.regions})
+    blocks: dict[int, Mapping[str, Any]] = {}
+    grid = plan.grid
+
+    def absorb(index: int) -> None:
+        if simulator.in_edge is not None and rates is not None:
+            window = grid.window(index)
+            simulator.absorb(
+                window,
+                {
+                    f"rates/{region.name}": rates(region.name, window.start + 1, window.stop)
+                    for region in plan.regions
+                },
+            )
+
+    for index in range(min(simulator.lead, grid.window_count)):
+        blocks[index] = simulator.prologue(grid.window(index))
+    for window in grid.windows():
+        if window.index >= simulator.lag:
+            absorb(window.index - simulator.lag)
+        blocks[window.index + simulator.lead] = simulator.advance(window)
+    for index in range(max(0, grid.window_count - simulator.lag), grid.window_count):
+        absorb(index)
+    simulator.finish()
+    simulator.close()
+    return Result(
+        built,
+        initial,
+        _joined(recorded, "time"),
+        _joined(recorded, "data"),
+        {
+            region.name: np.concatenate(
+                [blocks[i][f"coupling/{region.name}"] for i in range(grid.window_count)]
+            )
+            for region in plan.regions
+        },
+        recorded,
+    )
+
+
+def _joined(recorded: list[tuple[int, dict[str, np.ndarray]]], what: str) -> dict[str, np.ndarray]:
+    parts: dict[str, list[np.ndarray]] = {}
+    for _, arrays in recorded:
+        for name, array in arrays.items():
+            _, key, kind = name.split("/")
+            if kind == what:
+                parts.setdefault(key, []).append(array)
+    return {key: np.concatenate(arrays) for key, arrays in parts.items()}
+
+
+def plain_tvb(case: Case, initial: np.ndarray, monitors: tuple[Any, ...], **parts: Any) -> Any:
+    """Builds tvb-library's own simulator by hand, as a user of TVB would.
+
+    Args:
+        case: Connectome, proxies (no edges among them) and step.
+        initial: State of the constant history.
+        monitors: TVB monitors.
+        parts: Further parts of ``Simulator``.
+    """
+    from tvb.datatypes.connectivity import Connectivity
+    from tvb.simulator.simulator import Simulator
+
+    experiment = case.experiment()
+    connectome = connectome_of(experiment)
+    weights = connectome.weights.copy()
+    for target in case.proxies:
+        for source in case.proxies:
+            weights[target, source] = 0.0
+    connectivity = Connectivity(
+        weights=weights,
+        tract_lengths=connectome.lengths_mm,
+        region_labels=np.array(connectome.labels),
+        centres=connectome.centres,
+        cortical=connectome.cortical,
+        orientations=connectome.orientations,
+        speed=np.array([SPEED_MM_PER_MS]),
+    )
+    connectivity.configure()
+    connectivity.set_idelays(case.dt_ms)
+    simulator = Simulator(
+        connectivity=connectivity,
+        monitors=monitors,
+        initial_conditions=np.repeat(initial[None], connectivity.horizon, axis=0),
+        **parts,
+    )
+    simulator.configure()
+    simulator.current_step = 0
+    return simulator
