@@ -1,0 +1,222 @@
+"""From TVB's coupling to the drive of every spiking region."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from cosim_core.ensemble import EnsemblePlan, Populations, RegionPlan
+from cosim_core.errors import ExperimentError, Fault, ProtocolError, SimulationError
+from cosim_core.signals import TVB_TO_TRANSLATOR, Array
+from cosim_core.timegrid import Window
+from translator.counters import CounterStream
+from translator.guards import GuardedDrive
+from translator.interfaces import DriveContext
+from translator.noise import OrnsteinUhlenbeck
+from translator.rates_to_drive import BUILT_IN, DrivenRegion, DriveTranslation
+from translator.user_classes import UserClass
+
+Reals = npt.NDArray[np.float64]
+Arrays = Mapping[str, Array]
+
+
+def drive_faults(plan: EnsemblePlan) -> list[Fault]:
+    """Finds drives that cannot be made whatever NEST builds."""
+    kinds = {region.group: region.drive for region in plan.regions}
+    return [
+        Fault(
+            f"spiking.{group}.drive.correlation",
+            "is 0; the mother train of kind mip has rate / correlation, so it must be above 0 "
+            "(for uncorrelated trains take kind poisson)",
+        )
+        for group, drive in kinds.items()
+        if drive.kind == "mip" and drive.correlation <= 0.0
+    ]
+
+
+@dataclass(frozen=True)
+class _Share:
+    """Rows of the input that one translation handles."""
+
+    rows: slice
+    translation: DriveTranslation
+
+
+class _OneByOne:
+    """A user's translator of one region, used like a built-in one of several."""
+
+    def __init__(self, guarded: GuardedDrive) -> None:
+        self._guarded = guarded
+
+    def translate(self, window: Window, input_hz: Reals) -> dict[str, Array]:
+        """See :meth:`DriveTranslation.translate`."""
+        return self._guarded.translate(window, input_hz[0])
+
+
+class DriveSide:
+    """The direction TVB to NEST. Windows come in order, each once.
+
+    Args:
+        plan: The plan of the run.
+        populations: What NEST has built.
+        users: Users' classes by index of the spiking group.
+
+    Raises:
+        ExperimentError: With all faults of targets and of users' constructors.
+    """
+
+    def __init__(
+        self, plan: EnsemblePlan, populations: Populations, users: Mapping[int, UserClass]
+    ) -> None:
+        # Regions of a kind stand together, so that each kind is translated by one call.
+        regions = sorted(plan.regions, key=lambda r: (r.group in users, r.drive.kind, r.index))
+        driven: list[DrivenRegion] = []
+        faults: list[Fault] = []
+        for region in regions:
+            try:
+                driven.append(_driven(plan, region, populations[region.name]))
+            except ExperimentError as error:
+                faults += error.faults
+        if faults:
+            raise ExperimentError(dict.fromkeys(faults))
+        self._names = [region.name for region in regions]
+        self._shares = _shares(plan, regions, driven, populations, users)
+        self._external_hz = np.array([[region.drive.external_hz] for region in regions])
+        self._synapses = np.array([[region.drive.synapses] for region in regions])
+        self._prepare_noise(plan, regions)
+
+    def _prepare_noise(self, plan: EnsemblePlan, regions: Sequence[RegionPlan]) -> None:
+        noises = {
+            row: region.drive.noise
+            for row, region in enumerate(regions)
+            if region.drive.noise is not None and region.drive.noise.weight_hz > 0.0
+        }
+        seed = plan.experiment.seed
+        self._noisy_rows = list(noises)
+        self._noise = OrnsteinUhlenbeck(
+            list(noises.values()),
+            [CounterStream(seed, regions[row].name, "noise") for row in noises],
+            plan.experiment.dt_ms,
+        )
+        self._noise_state = self._noise.initial()
+
+    def translate(
+        self, window: Window, coupling: Arrays
+    ) -> tuple[dict[str, Array], dict[str, Array]]:
+        """Translates one window.
+
+        Args:
+            window: The ticks at which devices emit.
+            coupling: ``coupling/REGION`` float64 [tick], Hz, for these ticks.
+
+        Returns:
+            The signals ``drive/REGION/...``, and ``input/REGION`` float64 [tick], Hz.
+
+        Raises:
+            ProtocolError: If a region's coupling is missing or of the wrong shape.
+            SimulationError: If a coupling is not finite or a user's translator fails.
+        """
+        input_hz = self._input(window, coupling)
+        input_hz.flags.writeable = False
+        drive: dict[str, Array] = {}
+        for share in self._shares:
+            drive.update(share.translation.translate(window, input_hz[share.rows]))
+        inputs: dict[str, Array] = {
+            f"input/{name}": row for name, row in zip(self._names, input_hz, strict=True)
+        }
+        return drive, inputs
+
+    def _input(self, window: Window, coupling: Arrays) -> Reals:
+        """Computes synapses * max(0, coupling + external + noise), float64 [region, tick]."""
+        afferent_hz = np.empty((len(self._names), window.ticks))
+        for row, name in enumerate(self._names):
+            got = coupling.get(f"coupling/{name}")
+            if got is None or got.shape != (window.ticks,):
+                raise ProtocolError(
+                    f"edge {TVB_TO_TRANSLATOR}, window {window.index}: coupling/{name} is "
+                    f"{'missing' if got is None else f'of shape {got.shape}'}, expected shape "
+                    f"({window.ticks},)"
+                )
+            afferent_hz[row] = got
+        if not np.isfinite(afferent_hz).all():
+            row, tick = (int(i) for i in np.argwhere(~np.isfinite(afferent_hz))[0])
+            raise SimulationError(
+                f"edge {TVB_TO_TRANSLATOR}, window {window.index}: coupling/{self._names[row]} is "
+                f"{afferent_hz[row, tick]} for the device tick {window.start + 1 + tick}; TVB's "
+                "model has probably left the range in which it is stable"
+            )
+        afferent_hz += self._external_hz
+        if self._noisy_rows:
+            noise_hz, self._noise_state = self._noise.advance(self._noise_state, window)
+            afferent_hz[self._noisy_rows] += noise_hz
+        np.maximum(afferent_hz, 0.0, out=afferent_hz)
+        afferent_hz *= self._synapses
+        return afferent_hz
+
+
+def _driven(plan: EnsemblePlan, region: RegionPlan, sizes: Mapping[str, int]) -> DrivenRegion:
+    targets = list(sizes) if region.drive.targets is None else region.drive.targets
+    unknown = [target for target in targets if target not in sizes]
+    if unknown:
+        raise ExperimentError.single(
+            f"spiking.{region.group}.drive.targets",
+            f"the network has no population {', '.join(unknown)}; it has {', '.join(sizes)}",
+        )
+    return DrivenRegion(
+        region.name,
+        region.drive,
+        sum(sizes[target] for target in targets),
+        CounterStream(plan.experiment.seed, region.name, "drive"),
+    )
+
+
+def _shares(
+    plan: EnsemblePlan,
+    regions: Sequence[RegionPlan],
+    driven: Sequence[DrivenRegion],
+    populations: Populations,
+    users: Mapping[int, UserClass],
+) -> list[_Share]:
+    """Makes one translation per kind of drive, and one per region with a user's translator."""
+
+    def key(row: int) -> tuple[str, str]:
+        region = regions[row]
+        return (region.drive.kind, region.name if region.group in users else "")
+
+    shares: list[_Share] = []
+    faults: list[Fault] = []
+    for (_, name), members in itertools.groupby(range(len(regions)), key):
+        numbers = list(members)
+        rows = slice(numbers[0], numbers[-1] + 1)
+        if not name:
+            built_in = BUILT_IN[regions[rows.start].drive.kind](driven[rows], plan.experiment.dt_ms)
+            shares.append(_Share(rows, built_in))
+            continue
+        user = users[regions[rows.start].group]
+        try:
+            guarded = _guarded(plan, driven[rows.start], populations[name], user)
+        except ExperimentError as error:
+            faults += error.faults
+        else:
+            shares.append(_Share(rows, _OneByOne(guarded)))
+    if faults:
+        raise ExperimentError(dict.fromkeys(faults))
+    return shares
+
+
+def _guarded(
+    plan: EnsemblePlan, region: DrivenRegion, sizes: Mapping[str, int], user: UserClass
+) -> GuardedDrive:
+    context = DriveContext(
+        region=region.name,
+        populations=dict(sizes),
+        grid=plan.grid,
+        uniforms=CounterStream(plan.experiment.seed, region.name, "user drive").uniforms,
+        drive=region.plan,
+        driven_neurons=region.neurons,
+    )
+    return GuardedDrive(user.name, user.make(context), context)

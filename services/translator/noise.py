@@ -1,0 +1,65 @@
+"""Ornstein-Uhlenbeck noise on the external input, as TVB's regions have it in ``ou_drift``.
+
+The equation is dx = -x / tau dt + sqrt(2 nsig) dW with x = 0 at t = 0: the last state variable of
+tvb-library's Zerlaut models under ``Additive`` noise. TVB integrates it by the scheme of
+``HeunStochastic``; for this linear equation, with h = dt / tau and noise n of the step,
+
+    predictor  y = x - h x + n
+    step       x' = x - h (x + y) / 2 + n = (1 - h + h^2 / 2) x + (1 - h / 2) n
+
+which is used here as it stands, so the noise of both sides has the same law.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+from scipy.special import ndtri
+
+from cosim_core.experiment.adex import DriveNoise
+from cosim_core.timegrid import Window
+from translator.counters import CounterStream, uniforms_of
+from translator.recursion import leaky_sum
+
+Reals = npt.NDArray[np.float64]
+
+
+class OrnsteinUhlenbeck:
+    """Noise of several regions, each its own realisation.
+
+    Args:
+        noises: One declaration per region.
+        streams: One stream per region.
+        dt_ms: Length of a tick.
+    """
+
+    def __init__(
+        self, noises: Sequence[DriveNoise], streams: Sequence[CounterStream], dt_ms: float
+    ) -> None:
+        h = np.array([dt_ms / noise.tau_ms for noise in noises])
+        nsig = np.array([noise.nsig for noise in noises])
+        kick = (1.0 - 0.5 * h) * np.sqrt(2.0 * nsig) * np.sqrt(dt_ms)
+        self._keep = 1.0 - h + 0.5 * h * h
+        self._kick = kick[:, np.newaxis]
+        self._weight_hz = np.array([[noise.weight_hz] for noise in noises])
+        self._streams = tuple(streams)
+
+    def initial(self) -> Reals:
+        """Returns the state at tick 0, float64 [region]."""
+        return np.zeros(len(self._streams))
+
+    def advance(self, state: Reals, window: Window) -> tuple[Reals, Reals]:
+        """Integrates through a window.
+
+        Args:
+            state: State at the last tick before the window, float64 [region].
+            window: Which ticks.
+
+        Returns:
+            Input rate by noise in Hz, float64 [region, tick], and the state at the last tick.
+        """
+        normals = ndtri(uniforms_of(np.stack([stream.words(window) for stream in self._streams])))
+        path, state = leaky_sum(self._keep, self._kick * normals, state)
+        return self._weight_hz * path, state

@@ -1,0 +1,196 @@
+"""From the spikes of every region to the rates that TVB sees."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from cosim_core.ensemble import EnsemblePlan, Populations, RegionPlan
+from cosim_core.errors import ExperimentError, Fault, ProtocolError
+from cosim_core.experiment.spiking import Rate
+from cosim_core.signals import NEST_TO_TRANSLATOR, Array
+from cosim_core.timegrid import InexactTimeError, Window
+from translator.counters import CounterStream
+from translator.guards import GuardedRate
+from translator.interfaces import RateContext, Spikes
+from translator.spikes_to_rates import Kernel, kernel_of
+from translator.user_classes import UserClass
+
+Reals = npt.NDArray[np.float64]
+Counts = npt.NDArray[np.int64]
+Arrays = Mapping[str, Array]
+
+
+def rate_faults(plan: EnsemblePlan) -> list[Fault]:
+    """Finds kernels that do not fit the time grid."""
+    faults = []
+    for index, group in enumerate(plan.experiment.spiking):
+        if group.rate.translator is None:
+            try:
+                kernel_of(group.rate, plan.experiment.dt_ms, 1)
+            except InexactTimeError as error:
+                faults.append(Fault(f"spiking.{index}.rate.width_ms", str(error)))
+    return faults
+
+
+@dataclass
+class _Bank:
+    """All populations with the same built-in kernel, filtered at once.
+
+    Attributes:
+        kernel: The kernel.
+        rows: Rows of the first and behind the last population among all.
+        state: What the kernel knows of the past.
+    """
+
+    kernel: Kernel
+    rows: slice
+    state: npt.NDArray[np.generic]
+
+
+@dataclass(frozen=True)
+class _Region:
+    """Rows of one region, and the user's translator if it has one."""
+
+    name: str
+    rows: slice
+    guarded: GuardedRate | None
+
+
+class RateSide:
+    """The direction NEST to TVB. Windows come in order, each once.
+
+    Args:
+        plan: The plan of the run.
+        populations: What NEST has built.
+        users: Users' classes by index of the spiking group.
+
+    Raises:
+        ExperimentError: With all faults of users' constructors.
+    """
+
+    def __init__(
+        self, plan: EnsemblePlan, populations: Populations, users: Mapping[int, UserClass]
+    ) -> None:
+        groups = plan.experiment.spiking
+
+        def kernel_key(region: RegionPlan) -> tuple[bool, str, float]:
+            rate: Rate = groups[region.group].rate
+            return (region.group in users, rate.kind, rate.width_ms)
+
+        regions = sorted(plan.regions, key=kernel_key)
+        sizes = [list(populations[region.name].values()) for region in regions]
+        ends = [0, *itertools.accumulate(len(region) for region in sizes)]
+        neurons = np.array(list(itertools.chain(*sizes)), dtype=np.float64)
+        self._hz_per_count = 1000.0 / plan.experiment.dt_ms / neurons[:, np.newaxis]
+        guards = _guards(plan, regions, populations, users)
+        self._regions = [
+            _Region(region.name, slice(ends[i], ends[i + 1]), guards.get(region.name))
+            for i, region in enumerate(regions)
+        ]
+        self._banks = []
+        for (is_user, _, _), members in itertools.groupby(
+            range(len(regions)), lambda i: kernel_key(regions[i])
+        ):
+            if not is_user:
+                numbers = list(members)
+                rows = slice(ends[numbers[0]], ends[numbers[-1] + 1])
+                rate = groups[regions[numbers[0]].group].rate
+                kernel = kernel_of(rate, plan.experiment.dt_ms, int(neurons[rows].max()))
+                self._banks.append(_Bank(kernel, rows, kernel.initial(rows.stop - rows.start)))
+
+    def translate(self, window: Window, ranks: Sequence[Arrays]) -> dict[str, Array]:
+        """Translates one window.
+
+        Args:
+            window: The ticks of the spikes.
+            ranks: Signals of every rank of NEST: ``counts/REGION``, and ``spikes/REGION/...`` for
+                regions with a user's translator.
+
+        Returns:
+            ``rates/REGION`` float64 [population, tick], Hz.
+
+        Raises:
+            ProtocolError: If a signal is missing or of the wrong shape.
+            SimulationError: If a user's translator fails.
+        """
+        counts = self._counts(window, ranks)
+        rates = np.empty(counts.shape)
+        for bank in self._banks:
+            smoothed, bank.state = bank.kernel.smooth(bank.state, counts[bank.rows])
+            np.multiply(smoothed, self._hz_per_count[bank.rows], out=rates[bank.rows])
+        for region in self._regions:
+            if region.guarded is not None:
+                rates[region.rows] = region.guarded.translate(
+                    window,
+                    counts[region.rows].astype(np.uint32),
+                    _merged_spikes(window, ranks, region.name),
+                )
+        return {f"rates/{region.name}": rates[region.rows] for region in self._regions}
+
+    def _counts(self, window: Window, ranks: Sequence[Arrays]) -> Counts:
+        """Sums the ranks' counts, int64 [population of all regions, tick]."""
+        counts = np.zeros((self._hz_per_count.shape[0], window.ticks), dtype=np.int64)
+        for rank, arrays in enumerate(ranks):
+            for region in self._regions:
+                got = arrays.get(f"counts/{region.name}")
+                total = counts[region.rows]
+                if got is None or got.shape != total.shape:
+                    raise ProtocolError(
+                        f"edge {NEST_TO_TRANSLATOR}, window {window.index}, rank {rank}: "
+                        f"counts/{region.name} is "
+                        f"{'missing' if got is None else f'of shape {got.shape}'}, expected shape "
+                        f"{total.shape}"
+                    )
+                total += got.astype(np.int64)
+        return counts
+
+
+def _guards(
+    plan: EnsemblePlan,
+    regions: Sequence[RegionPlan],
+    populations: Populations,
+    users: Mapping[int, UserClass],
+) -> dict[str, GuardedRate]:
+    guards: dict[str, GuardedRate] = {}
+    faults: list[Fault] = []
+    for region in regions:
+        if region.group not in users:
+            continue
+        user = users[region.group]
+        context = RateContext(
+            region=region.name,
+            populations=dict(populations[region.name]),
+            grid=plan.grid,
+            uniforms=CounterStream(plan.experiment.seed, region.name, "user rate").uniforms,
+        )
+        try:
+            guards[region.name] = GuardedRate(user.name, user.make(context), context)
+        except ExperimentError as error:
+            faults += error.faults
+    if faults:
+        raise ExperimentError(dict.fromkeys(faults))
+    return guards
+
+
+def _merged_spikes(window: Window, ranks: Sequence[Arrays], region: str) -> Spikes:
+    """Joins the ranks' spikes, ordered by tick and neuron so that no layout of ranks shows."""
+    neurons, ticks = [], []
+    for rank, arrays in enumerate(ranks):
+        neuron = arrays.get(f"spikes/{region}/neuron")
+        tick = arrays.get(f"spikes/{region}/tick")
+        if neuron is None or tick is None or neuron.shape != tick.shape:
+            raise ProtocolError(
+                f"edge {NEST_TO_TRANSLATOR}, window {window.index}, rank {rank}: the single spikes "
+                f"of region '{region}' are missing or of different lengths; its translator needs "
+                "them"
+            )
+        neurons.append(neuron.astype(np.uint32))
+        ticks.append(tick.astype(np.uint16))
+    all_neurons, all_ticks = np.concatenate(neurons), np.concatenate(ticks)
+    order = np.lexsort((all_neurons, all_ticks))
+    return Spikes(all_neurons[order], all_ticks[order])

@@ -1,0 +1,139 @@
+"""Finding a user's translator class before the run, with every fault told at its key path."""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+import inspect
+import sys
+import traceback
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib.metadata import entry_points
+from typing import Any
+
+from cosim_core.errors import ExperimentError, Fault
+from translator.interfaces import ENTRY_POINTS, RateContext
+
+
+@dataclass(frozen=True)
+class UserClass:
+    """A translator class with the parameters that the experiment gives it.
+
+    Attributes:
+        name: As written in the experiment.
+        path: Key path of that name, e.g. ``spiking.0.rate.translator``.
+        factory: The class.
+        parameters: Keyword arguments.
+    """
+
+    name: str
+    path: str
+    factory: type[Any]
+    parameters: Mapping[str, Any]
+
+    def make(self, context: RateContext) -> Any:
+        """Makes the translator of a region.
+
+        Raises:
+            ExperimentError: If the user's constructor raises; with its traceback.
+        """
+        try:
+            return self.factory(context, **self.parameters)
+        except ExperimentError as error:
+            raise ExperimentError(
+                Fault(self.path, f"{fault.path}: {fault.message}", fault.detail)
+                for fault in error.faults
+            ) from error
+        except Exception as error:
+            raise ExperimentError.single(
+                self.path,
+                f"{self.name} cannot be made for region '{context.region}': {cause_of(error)}",
+                traceback.format_exc(),
+            ) from error
+
+
+def cause_of(error: Exception) -> str:
+    """Says in one line what a user's code raised."""
+    lines = str(error).strip().splitlines()
+    return f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__
+
+
+def find_user_class(
+    name: str, parameters: Mapping[str, Any], path: str, base_dir: str
+) -> UserClass:
+    """Finds the class and checks that it takes the parameters.
+
+    Args:
+        name: ``module:Class`` or an entry point of the group ``tvb_nest_cosim.translators``.
+        parameters: Keyword arguments of the experiment.
+        path: Key path, for faults.
+        base_dir: Folder of the experiment file; its modules are found first.
+
+    Raises:
+        ExperimentError: If there is no such class, importing it fails, or it takes no such
+            parameters.
+    """
+    if base_dir not in sys.path:
+        sys.path.insert(0, base_dir)
+    try:
+        found = _from_module(name, path, base_dir) if ":" in name else _from_entry_point(name, path)
+    except ExperimentError:
+        raise
+    except Exception as error:
+        raise ExperimentError.single(
+            path, f"'{name}' fails on import: {cause_of(error)}", traceback.format_exc()
+        ) from error
+    if not inspect.isclass(found) or not callable(getattr(found, "translate", None)):
+        raise ExperimentError.single(
+            path,
+            f"'{name}' is no class with a method 'translate'; see translator.interfaces for what "
+            "a translator must offer",
+        )
+    try:
+        inspect.signature(found).bind(None, **parameters)
+    except TypeError as error:
+        raise ExperimentError.single(
+            f"{path}_parameters",
+            f"{name}{inspect.signature(found)} is called as {found.__name__}(context, "
+            f"{', '.join(f'{key}={value!r}' for key, value in parameters.items())}): {error}",
+        ) from error
+    return UserClass(name, path, found, parameters)
+
+
+def _from_module(name: str, path: str, base_dir: str) -> object:
+    module_name, _, class_name = name.partition(":")
+    try:
+        module = importlib.import_module(module_name)
+    except ModuleNotFoundError as error:
+        if error.name is None or not f"{module_name}.".startswith(f"{error.name}."):
+            raise
+        raise ExperimentError.single(
+            path,
+            f"there is no module '{module_name}' beside the experiment file ({base_dir}) or among "
+            "the installed packages",
+        ) from error
+    if hasattr(module, class_name):
+        return getattr(module, class_name)
+    classes = [key for key, value in vars(module).items() if inspect.isclass(value)]
+    raise ExperimentError.single(
+        path, f"module '{module_name}' has no class '{class_name}'; {_hint(class_name, classes)}"
+    )
+
+
+def _from_entry_point(name: str, path: str) -> object:
+    offered = {point.name: point for point in entry_points(group=ENTRY_POINTS)}
+    if name in offered:
+        return offered[name].load()
+    raise ExperimentError.single(
+        path,
+        f"'{name}' is neither of the form module:Class nor a translator that an installed package "
+        f"offers; {_hint(name, list(offered))}",
+    )
+
+
+def _hint(name: str, known: list[str]) -> str:
+    near = difflib.get_close_matches(name, known, n=3, cutoff=0.6)
+    if near:
+        return f"did you mean {' or '.join(near)}?"
+    return f"known are: {', '.join(sorted(known)) or 'none'}"

@@ -1,0 +1,100 @@
+"""Plans of small ensembles, made by hand: the translator's tests need no connectome."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from cosim_core.ensemble import DrivePlan, EnsemblePlan, Populations, RegionPlan
+from cosim_core.experiment import HOP_TICKS, parse
+from cosim_core.experiment.adex import DriveNoise
+from cosim_core.experiment.spiking import DriveKind, Feed
+from cosim_core.signals import EDGES, NEST_TO_TRANSLATOR, TRANSLATOR_TO_NEST, TVB_TO_TRANSLATOR
+
+SIZES = {"excitatory": 80, "inhibitory": 20}
+
+
+def populations_of(plan: EnsemblePlan) -> Populations:
+    return {region.name: dict(SIZES) for region in plan.regions}
+
+
+def make_plan(
+    *,
+    drives: Sequence[DriveKind] = ("poisson",),
+    rates: Sequence[dict[str, Any]] | None = None,
+    group_drive: dict[str, Any] | None = None,
+    ensemble: str = "cosimulation",
+    stand_in: dict[str, Any] | None = None,
+    ticks: int = 200,
+    window_ticks: int = 20,
+    dt_ms: float = 0.1,
+    noise: DriveNoise | None = None,
+    correlation: float = 0.2,
+    seed: int = 7,
+    base_dir: Path = Path("/nonexistent"),
+    run_dir: Path = Path("/nonexistent/run"),
+) -> EnsemblePlan:
+    """One region (r0, r1, ...) and one spiking group per entry of ``drives``."""
+    tree: dict[str, Any] = {
+        "ensemble": ensemble,
+        "duration_ms": ticks * dt_ms,
+        "dt_ms": dt_ms,
+        "seed": seed,
+        "spiking": [
+            {
+                "regions": [f"r{index}"],
+                "drive": {"kind": kind, "correlation": correlation, **(group_drive or {})},
+                "rate": rates[index] if rates else {"width_ms": 2.0},
+            }
+            for index, kind in enumerate(drives)
+        ],
+    }
+    if stand_in is not None:
+        tree["stand_in"] = stand_in
+    edges = {
+        "cosimulation": list(EDGES),
+        "nest": [TRANSLATOR_TO_NEST, NEST_TO_TRANSLATOR],
+        "tvb": [TVB_TO_TRANSLATOR, "translator>tvb"],
+    }[ensemble]
+    return EnsemblePlan(
+        run="test",
+        run_dir=str(run_dir),
+        base_dir=str(base_dir),
+        experiment=parse(tree),
+        experiment_digest="0" * 64,
+        participants={"translator": 1},
+        edges=edges,
+        total_ticks=ticks,
+        window_ticks=window_ticks,
+        lookahead=1,
+        connectome_path="none",
+        regions=[_region(index, kind, noise, correlation) for index, kind in enumerate(drives)],
+        tracts=[],
+        tvb_parameters={},
+        has_proxies=True,
+    )
+
+
+def _region(
+    index: int, kind: DriveKind, noise: DriveNoise | None, correlation: float
+) -> RegionPlan:
+    return RegionPlan(
+        name=f"r{index}",
+        index=index,
+        group=index,
+        drive=DrivePlan(
+            kind=kind,
+            targets=None,
+            weight=1.0,
+            synapses=100.0,
+            external_hz=1.0,
+            correlation=correlation,
+            current_pA_per_hz=0.5,
+            coupling_variable=0,
+            hz_per_unit=1000.0,
+            noise=noise,
+            hop_ticks=HOP_TICKS[kind],
+        ),
+        feeds=[Feed(variable="E", population="excitatory", unit_per_hz=0.001)],
+    )
