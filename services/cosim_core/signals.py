@@ -20,8 +20,9 @@ its populations in order) and ``tick`` (uint16, 1 ... W, tick within the window)
 Drive, by kind (ticks are those at which the device emits, see :mod:`cosim_core.ensemble`):
 ``poisson``: ``rate`` (float64 [tick], Hz per neuron). ``mip``: ``tick``, ``count`` (mother
 spikes). ``sip``: ``tick``, ``count`` (shared spikes) and ``rate`` (float64 [tick], Hz, own part).
-``trains``: ``neuron`` (uint32, index among the driven neurons), ``tick``. ``current``:
-``amplitude`` (float64 [tick], pA). ``tick`` is uint16, ``count`` uint32.
+``trains``: ``neuron`` (uint32, index among the driven neurons, their populations in the region's
+order), ``tick``. ``current``: ``amplitude`` (float64 [tick], pA). ``tick`` is uint16, ``count``
+uint32.
 """
 
 from __future__ import annotations

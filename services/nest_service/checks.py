@@ -21,7 +21,7 @@ def check_names(nest: Nest, regions: Iterable[Region], plan: EnsemblePlan) -> li
     by_name = {region.name: region for region in regions}
     faults: list[Fault] = []
     for region in by_name.values():
-        faults += _unknown(f"{region.path}.drive.targets", region.plan.drive.targets or [], region)
+        faults += _drive_faults(region)
         faults += _feed_faults(region)
         faults += _record_faults(nest, region, plan.experiment.dt_ms)
     for tract in plan.tracts:
@@ -41,6 +41,13 @@ def _unknown(path: str, names: Iterable[str], region: Region) -> list[Fault]:
         for name in names
         if name not in known
     ]
+
+
+def _drive_faults(region: Region) -> list[Fault]:
+    path, targets = f"{region.path}.drive.targets", region.plan.drive.targets
+    if targets == []:
+        return [Fault(path, "the list is empty; name populations, or leave it out to drive all")]
+    return _unknown(path, targets or [], region)
 
 
 def _feed_faults(region: Region) -> list[Fault]:
@@ -73,12 +80,14 @@ def _analog_faults(nest: Nest, path: str, analog: Analog, region: Region) -> lis
     if faults:
         return faults
     nodes = region.populations[analog.population]
-    absent = [index for index in chosen_neurons(analog) if index >= len(nodes)]
-    if absent:
+    chosen = chosen_neurons(analog)
+    if not chosen:
+        faults.append(Fault(f"{path}.neurons", "the list is empty; name neurons or their number"))
+    elif chosen[-1] >= len(nodes):
         faults.append(
             Fault(
                 f"{path}.neurons",
-                f"there is no neuron {absent[-1]} in population '{analog.population}', which has "
+                f"there is no neuron {chosen[-1]} in population '{analog.population}', which has "
                 f"{len(nodes)} (0 ... {len(nodes) - 1})",
             )
         )
