@@ -25,6 +25,7 @@ MAX_CONTROL_BYTES = 64 * 1024 * 1024
 MAX_HEADER_BYTES = 1024 * 1024
 MAX_SIGNALS = 100_000
 MAX_BLOCK_BYTES = 2 * 1024 * 1024 * 1024
+MAX_DIMENSIONS = 8
 _DTYPES = frozenset({"<f8", "<u4", "<u2"})
 _HEADER_KEYS = frozenset(
     {"kind", "version", "run", "edge", "window", "rank", "signals", "checksum"}
@@ -135,10 +136,12 @@ def decode_block(frames: Frames, run: str, sender: str) -> Block:
             f"{where}: checksum {checksum}, its header says {header['checksum']}; "
             "the data were changed on the way"
         )
-    arrays = {
-        signal[0]: _array(signal, buffer, where)
-        for signal, buffer in zip(signals, buffers, strict=True)
-    }
+    arrays: dict[str, Array] = {}
+    for signal, buffer in zip(signals, buffers, strict=True):
+        name, array = _array(signal, buffer, where)
+        if name in arrays:
+            raise ProtocolError(f"{where}: signal {name} is there twice")
+        arrays[name] = array
     return Block(header["edge"], header["window"], header["rank"], arrays)
 
 
@@ -167,25 +170,37 @@ def _check_header(header: dict[str, Any], run: str, where: str) -> None:
     if header["run"] != run:
         raise ProtocolError(f"{where}: belongs to run {header['run']!r}, this is run {run!r}")
     numbers = (header["window"], header["rank"], header["checksum"])
-    if not all(isinstance(value, int) and value >= 0 for value in numbers) or not isinstance(
-        header["signals"], list
+    if not (
+        isinstance(header["edge"], str)
+        and all(type(value) is int and value >= 0 for value in numbers)
+        and isinstance(header["signals"], list)
     ):
-        raise ProtocolError(f"{where}: window, rank and checksum must be numbers, signals a list")
+        raise ProtocolError(
+            f"{where}: edge must be text, window, rank and checksum numbers, signals a list"
+        )
 
 
-def _array(signal: Any, buffer: Frame, where: str) -> Array:
-    try:
-        name, dtype, shape = signal
-        size = math.prod(shape)
-        valid = isinstance(name, str) and all(isinstance(n, int) and n >= 0 for n in shape)
-    except (TypeError, ValueError):
-        valid = False
-    if not valid or dtype not in _DTYPES:
-        raise ProtocolError(f"{where}: bad description of a signal: {signal!r}")
-    expected = size * np.dtype(dtype).itemsize
+def _array(signal: Any, buffer: Frame, where: str) -> tuple[str, Array]:
+    if not (isinstance(signal, list) and len(signal) == 3 and _is_shape(signal[2])):
+        raise ProtocolError(f"{where}: bad description of a signal: {str(signal)[:200]}")
+    name, dtype, shape = signal
+    if not isinstance(name, str) or not isinstance(dtype, str) or dtype not in _DTYPES:
+        raise ProtocolError(
+            f"{where}: signal {str(name)[:200]} has dtype {str(dtype)[:200]}, "
+            f"expected {', '.join(sorted(_DTYPES))}"
+        )
+    expected = math.prod(shape) * np.dtype(dtype).itemsize
     if len(buffer) != expected:
         raise ProtocolError(
             f"{where}: signal {name} has {len(buffer)} bytes, expected {expected} "
             f"({dtype}, shape {tuple(shape)})"
         )
-    return np.frombuffer(buffer, dtype=dtype).reshape(shape)
+    return name, np.frombuffer(buffer, dtype=dtype).reshape(shape)
+
+
+def _is_shape(shape: Any) -> bool:
+    return (
+        isinstance(shape, list)
+        and len(shape) <= MAX_DIMENSIONS
+        and all(type(n) is int and 0 <= n <= MAX_BLOCK_BYTES for n in shape)
+    )

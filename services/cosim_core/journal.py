@@ -43,11 +43,15 @@ class JournalWriter:
         self._sync_every = sync_every
         self._unsynced = 0
         try:
-            self._file = path.open("xb")
-            self._file.write(MAGIC)
-            self._file.flush()
+            # Unbuffered: what is written is in the system's hands, and nothing waits for the close.
+            self._file = path.open("xb", buffering=0)
         except OSError as error:
             raise RunDirectoryError(f"cannot write the journal {path}: {error}") from error
+        try:
+            self._write(MAGIC, "the head")
+        except RunDirectoryError:
+            self._file.close()
+            raise
 
     def append(self, block: Block) -> None:
         """Adds one block.
@@ -66,23 +70,41 @@ class JournalWriter:
                 ],
             }
         )
-        try:
-            self._file.write(_HEAD.pack(len(body), zlib.crc32(body)) + body)
-            self._file.flush()
-            self._unsynced += 1
-            if self._unsynced >= self._sync_every:
-                os.fsync(self._file.fileno())
-                self._unsynced = 0
-        except OSError as error:
-            raise RunDirectoryError(
-                f"cannot write window {block.window} to the journal {self._path}: {error}"
-            ) from error
+        self._write(_HEAD.pack(len(body), zlib.crc32(body)) + body, f"window {block.window}")
+        self._unsynced += 1
+        if self._unsynced >= self._sync_every:
+            self._sync()
 
     def close(self) -> None:
-        """Writes everything to disk and closes the file; may be called again."""
+        """Writes everything to disk and closes the file; may be called again.
+
+        Raises:
+            RunDirectoryError: If the system cannot bring it to the disk.
+        """
         if not self._file.closed:
+            try:
+                self._sync()
+            finally:
+                self._file.close()
+
+    def _write(self, data: bytes, what: str) -> None:
+        rest = memoryview(data)
+        try:
+            while rest:
+                rest = rest[self._file.write(rest) :]
+        except OSError as error:
+            raise RunDirectoryError(
+                f"cannot write {what} to the journal {self._path}: {error}"
+            ) from error
+
+    def _sync(self) -> None:
+        try:
             os.fsync(self._file.fileno())
-            self._file.close()
+        except OSError as error:
+            raise RunDirectoryError(
+                f"cannot bring the journal {self._path} to the disk: {error}"
+            ) from error
+        self._unsynced = 0
 
     def __enter__(self) -> JournalWriter:
         return self

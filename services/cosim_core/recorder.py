@@ -77,11 +77,14 @@ class Recorder:
             self._flush()
 
     def close(self) -> None:
-        """Writes what is left and closes the files."""
-        if self._rows:
-            self._flush()
-        self._journal.close()
-        self._timing.close()
+        """Writes what is left and closes the files.
+
+        Raises:
+            RunDirectoryError: If that is not possible, e.g. because the disk is full.
+        """
+        with self._journal, self._timing:
+            if self._rows:
+                self._flush()
 
     def _flush(self) -> None:
         phases = np.array(self._rows, dtype=REAL)

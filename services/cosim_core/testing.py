@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from cosim_core.codec import decode_message, encode_message
 from cosim_core.deadline import Deadline
 from cosim_core.ensemble import Built, EnsemblePlan
-from cosim_core.errors import DeadlineExceeded
+from cosim_core.errors import DeadlineExceeded, ParticipantLost
 from cosim_core.layout import RunLayout
 from cosim_core.link import Identity, Link
 from cosim_core.participant import Simulator, run_windows
@@ -103,7 +104,8 @@ def run_in_memory(
             work_and_record(link, *link.greet(timeout_s), work)
         except BaseException as error:
             errors.append(error)
-            link.fail(f"{type(error).__name__}: {error}")
+            with suppress(ParticipantLost):
+                link.fail(f"{type(error).__name__}: {error}")
 
     threads = [
         threading.Thread(target=participate, args=(role,), name=role) for role in plan.participants

@@ -97,10 +97,10 @@ class MemoryTransport:
             return channel
 
     def wait(self, channels: Sequence[Channel], timeout_s: float) -> None:
-        """Waits until one of the channels has a message."""
+        """Waits until one of the channels has a message or lost its peer."""
         own = [channel for channel in channels if isinstance(channel, MemoryChannel)]
         with self._arrived:
-            self._arrived.wait_for(lambda: any(channel.inbox for channel in own), timeout_s)
+            self._arrived.wait_for(lambda: any(channel.has_news() for channel in own), timeout_s)
 
     def close(self) -> None:
         """Forgets every channel."""
@@ -131,9 +131,16 @@ class MemoryChannel:
         with self._arrived:
             if self.inbox:
                 return self.inbox.popleft()
-            if "" in self.peers and self._name not in self.peers[""].peers:
+            if self._lost():
                 raise ParticipantLost(f"the connection to {self.endpoint} was closed")
             return None
+
+    def has_news(self) -> bool:
+        """Tells whether ``receive`` has something to say; the caller holds the lock."""
+        return bool(self.inbox) or self._lost()
+
+    def _lost(self) -> bool:
+        return self._name != "" and "" not in self.peers
 
     def close(self) -> None:
         """Disconnects."""

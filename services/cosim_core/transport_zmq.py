@@ -129,10 +129,12 @@ class ZmqChannel:
 
     def receive(self) -> Received | None:
         """Returns the next message; a lost connection is told after the messages before it."""
+        # Looked at before the messages: what arrived before the break is then in the queue.
+        broke = self._monitor is not None and self._monitor.poll(0)
         try:
             parts = self._socket.recv_multipart(flags=zmq.NOBLOCK)
         except zmq.Again:
-            if self._monitor is not None and self._monitor.poll(0):
+            if broke:
                 raise ParticipantLost(f"the connection to {self.endpoint} broke") from None
             return None
         if not self._routes:

@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Literal
 
-from cosim_core.ensemble import Built, EnsemblePlan
+from cosim_core.ensemble import Built, EnsemblePlan, Populations
 from cosim_core.errors import Fault
 from cosim_core.lifecycle import FINAL, State, after
 from cosim_core.protocol import (
@@ -32,6 +32,9 @@ from cosim_core.protocol import (
 )
 
 _logger = logging.getLogger(__name__)
+
+_ANSWERED = frozenset({State.READY, State.REFUSED, State.GONE})
+"""States, before the start, of who has said whether it can build; who refused may have left."""
 
 CREDIT_S = 0.25
 """How much wall time of windows the horizon runs ahead of the slowest participant."""
@@ -140,7 +143,7 @@ class Coordinator:
             ProtocolError: If the message is not due; the run goes on as if it had not come.
         """
         peer = self.peers.get(name)
-        if peer is None or (isinstance(message, Hello) and (wrong := self._stranger(message))):
+        if peer is None or (isinstance(message, Hello) and (wrong := self._wrong(name, message))):
             reason = f"{name} is no participant of this run" if peer is None else wrong
             _logger.warning("turned away: %s", reason)
             return [(name, Abort(reason=reason))]
@@ -173,6 +176,9 @@ class Coordinator:
             peer.state = State.GONE
         if not unfinished:
             return []
+        if self._faults and self.outcome is None:
+            # Only before the start. mpirun ends the other ranks when one refuses: the faults count.
+            return self._refuse() if self._all_have_answered() else []
         at = f" at window {unfinished[0].windows} of {self._windows}" if self.is_running else ""
         return self.fail(f"{unfinished[0].name} {how}{at}", detail)
 
@@ -183,7 +189,9 @@ class Coordinator:
             return []
         if self._started_s is None:
             if now_s - self._began_s > timeouts.start_s:
-                late = [p.name for p in self.peers.values() if p.state is not State.READY]
+                if self._faults:
+                    return self._refuse()
+                late = [p.name for p in self.peers.values() if p.state not in _ANSWERED]
                 return self.fail(
                     f"{', '.join(late)} did not get ready within {timeouts.start_s:g} s; "
                     "raise timeouts.start_s if the network is that large"
@@ -230,8 +238,10 @@ class Coordinator:
 
     # Decisions
 
-    def _stranger(self, hello: Hello) -> str:
+    def _wrong(self, name: str, hello: Hello) -> str:
         """Says what is wrong with a greeting; empty if it is welcome."""
+        if peer_name(hello.role, hello.rank) != name:
+            return f"{name} greeted as {peer_name(hello.role, hello.rank)}"
         if hello.run != self.plan.run:
             return f"a {hello.role} of run {hello.run} called, this is run {self.plan.run}"
         if hello.digest != self.plan.experiment_digest:
@@ -256,12 +266,10 @@ class Coordinator:
         return self._when_all_have_answered(now_s)
 
     def _when_all_have_answered(self, now_s: float) -> list[Send]:
-        answered = (State.READY, State.REFUSED)
-        if any(peer.state not in answered for peer in self.peers.values()):
+        if self.outcome is not None or not self._all_have_answered():
             return []
         if self._faults:
-            unique = tuple(dict.fromkeys(self._faults))
-            return self._end(Outcome("refused", "the experiment cannot be built", faults=unique))
+            return self._refuse()
         if self._only_build:
             return self._end(Outcome("validated"))
         self._started_s = self._moved_s = now_s
@@ -269,11 +277,26 @@ class Coordinator:
         has_data = bool(self.plan.edges)
         return self._to_all(
             Start(
-                populations=self.built().populations,
+                populations=self._populations(),
                 data_endpoint=self._data_endpoint if has_data else None,
                 horizon=self.horizon,
             )
         )
+
+    def _all_have_answered(self) -> bool:
+        return all(peer.state in _ANSWERED for peer in self.peers.values())
+
+    def _refuse(self) -> list[Send]:
+        unique = tuple(dict.fromkeys(self._faults))
+        return self._end(Outcome("refused", "the experiment cannot be built", faults=unique))
+
+    def _populations(self) -> Populations:
+        """Returns what NEST built; if a stand-in speaks for NEST, the rows of what it says."""
+        if "nest" in self.plan.participants or not self.plan.has_proxies:
+            return self.built().populations
+        return {
+            region.name: dict.fromkeys(region.fed_populations, 0) for region in self.plan.regions
+        }
 
     def _note_progress(self, peer: Peer, message: Progress | Done, now_s: float) -> list[Send]:
         if message.windows > peer.windows:
@@ -281,6 +304,8 @@ class Coordinator:
         peer.windows = message.windows
         peer.compute_s, peer.wait_s = message.compute_s, message.wait_s
         peer.waiting_for = message.waiting_for if isinstance(message, Progress) else None
+        if self.outcome is not None:
+            return []
         if all(p.state in (State.DONE, State.GONE) for p in self.peers.values()):
             return self._complete()
         return [] if self._paused else self._extend(now_s)
@@ -296,7 +321,7 @@ class Coordinator:
         return 2 * self.plan.lookahead + 2
 
     def _extend(self, now_s: float) -> list[Send]:
-        if self._started_s is None or self._stop_cause is not None:
+        if self._started_s is None:
             return []
         elapsed_s = max(now_s - self._started_s, 1e-3)
         credit = int(self.windows / elapsed_s * CREDIT_S)
@@ -309,7 +334,7 @@ class Coordinator:
 
     def _move_horizon(self, until: int) -> list[Send]:
         until = min(until, self._windows)
-        if until <= self.horizon or not self.is_running:
+        if until <= self.horizon or not self.is_running or self._stop_cause is not None:
             return []
         self.horizon = until
         return self._to_all(Horizon(until=until))
