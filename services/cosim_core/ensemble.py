@@ -19,6 +19,10 @@ from cosim_core.experiment.tree import Experiment
 from cosim_core.timegrid import TimeGrid
 
 
+Populations = dict[str, dict[str, int]]
+"""Number of neurons by region and population, in the order of the region's neuron indices."""
+
+
 class DrivePlan(Part):
     """Drive of one region, every number resolved."""
 
@@ -46,6 +50,11 @@ class RegionPlan(Part):
     """Index into ``experiment.spiking``."""
     drive: DrivePlan
     feeds: list[Feed]
+
+    @property
+    def fed_populations(self) -> list[str]:
+        """Populations that TVB is fed from, each once; the rows of a stand-in's rates."""
+        return list(dict.fromkeys(feed.population for feed in self.feeds))
 
 
 class TractPlan(Part):
@@ -98,9 +107,17 @@ class EnsemblePlan(Part):
         """The run's division into windows."""
         return TimeGrid(self.experiment.dt_ms, self.total_ticks, self.window_ticks)
 
+    def rows_of_rates(self, built: Populations) -> Populations:
+        """Returns the populations that ``rates/REGION`` has as rows.
 
-Populations = dict[str, dict[str, int]]
-"""Number of neurons by region and population, in the order of the region's neuron indices."""
+        Args:
+            built: What NEST built; nothing if a stand-in speaks for it.
+        """
+        if "nest" in self.participants or not self.has_proxies:
+            return built
+        return {region.name: dict.fromkeys(region.fed_populations, 0) for region in self.regions}
+
+
 
 
 class MonitorFacts(Part):

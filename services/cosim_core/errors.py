@@ -27,6 +27,9 @@ EXIT_FAILED = 1
 EXIT_BAD_INPUT = 2
 """Exit code of a run that was refused before it started."""
 
+EXIT_DESERTED = 3
+"""Exit code of a worker that ended because the others it needs were gone."""
+
 EXIT_INTERRUPTED = 130
 """Exit code of a run that was ended by Ctrl-C (128 + SIGINT)."""
 

@@ -44,7 +44,7 @@ from cosim_core.protocol import (
     peer_name,
 )
 from cosim_core.signals import Block, receiver_of, sender_of
-from cosim_core.transport import Channel, Transport
+from cosim_core.transport import Channel, Received, Transport
 
 _logger = logging.getLogger(__name__)
 
@@ -102,6 +102,7 @@ class Link:
         self._open_peers: set[str] = set()
         self._next_progress_s = 0.0
         self._windows = 0
+        self._data_lost: ParticipantLost | None = None
         self.inbox = Inbox({})
         self.compute_s: Callable[[], float] = lambda: 0.0
         self.wait_s: Callable[[], float] = lambda: 0.0
@@ -259,6 +260,8 @@ class Link:
             if deadline.passed():
                 text = what if isinstance(what, str) else what()
                 raise DeadlineExceeded(f"{self.identity.name} waited in vain for {text}")
+            if self._data_lost is not None:
+                raise self._data_lost
             channels = [self._control] if self._data is None else [self._control, self._data]
             self._transport.wait(channels, deadline.sooner(_POLL_S))
             self._take_messages()
@@ -279,8 +282,22 @@ class Link:
             self._obey(decode_message(received[1], "orchestrator"))
         if self._data is None or self._start is None:
             return
-        while (received := self._data.receive()) is not None:
+        while (received := self._receive_data(self._data)) is not None:
             self._keep(*received)
+
+    def _receive_data(self, data: Channel) -> Received | None:
+        """Receives from the data plane; that its other end left matters only to who waits for it.
+
+        The loss is believed when nothing is left to receive after it was told, since the last
+        messages and the news of the loss may arrive together.
+        """
+        try:
+            return data.receive()
+        except ParticipantLost as lost:
+            if self._data_lost is None:
+                self._data_lost = lost
+                return self._receive_data(data)
+            return None
 
     def _obey(self, message: AnyMessage) -> None:
         self._state = after(self._state, message.kind, self.identity.name)

@@ -18,6 +18,7 @@ from pathlib import Path
 from cosim_core.ensemble import EnsemblePlan
 from cosim_core.errors import (
     EXIT_BAD_INPUT,
+    EXIT_DESERTED,
     EXIT_FAILED,
     CosimError,
     ExperimentError,
@@ -142,7 +143,7 @@ def _serve(transport: Transport, control: str, identity: Identity, work: Work) -
         return EXIT_FAILED
     except ParticipantLost as lost:
         _logger.error("%s", lost)
-        return EXIT_FAILED
+        return EXIT_DESERTED
     except CosimError as error:
         _logger.exception("%s", error)
         return _tell_why(link, error)

@@ -138,13 +138,14 @@ def _run_simulator(
 def _conduct(host: _Host, roles: set[str], deadline: Deadline) -> None:
     names = {peer_name(role, 0) for role in roles}
     host.expect(Hello, names, deadline)
-    plan = host.plan.model_dump(mode="json")
-    host.tell(names, Configure(plan=plan, data_endpoint=DATA))
+    plan = host.plan
+    host.tell(names, Configure(plan=plan.model_dump(mode="json"), data_endpoint=DATA))
     host.expect(Ready, names, deadline)
     ready = [message for message in host.heard.values() if isinstance(message, Ready)]
     built = [Built.model_validate(message.built) for message in ready]
     populations = {region: sizes for one in built for region, sizes in one.populations.items()}
     data = DATA if "translator" in roles else None
-    windows = host.plan.grid.window_count
-    host.tell(names, Start(populations=populations, data_endpoint=data, horizon=windows))
+    windows = plan.grid.window_count
+    rows = plan.rows_of_rates(populations)
+    host.tell(names, Start(populations=rows, data_endpoint=data, horizon=windows))
     host.expect(Done, names, deadline)

@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Literal
 
-from cosim_core.ensemble import Built, EnsemblePlan, Populations
+from cosim_core.ensemble import Built, EnsemblePlan
 from cosim_core.errors import Fault
 from cosim_core.lifecycle import FINAL, State, after
 from cosim_core.protocol import (
@@ -277,7 +277,7 @@ class Coordinator:
         has_data = bool(self.plan.edges)
         return self._to_all(
             Start(
-                populations=self._populations(),
+                populations=self.plan.rows_of_rates(self.built().populations),
                 data_endpoint=self._data_endpoint if has_data else None,
                 horizon=self.horizon,
             )
@@ -289,14 +289,6 @@ class Coordinator:
     def _refuse(self) -> list[Send]:
         unique = tuple(dict.fromkeys(self._faults))
         return self._end(Outcome("refused", "the experiment cannot be built", faults=unique))
-
-    def _populations(self) -> Populations:
-        """Returns what NEST built; if a stand-in speaks for NEST, the rows of what it says."""
-        if "nest" in self.plan.participants or not self.plan.has_proxies:
-            return self.built().populations
-        return {
-            region.name: dict.fromkeys(region.fed_populations, 0) for region in self.plan.regions
-        }
 
     def _note_progress(self, peer: Peer, message: Progress | Done, now_s: float) -> list[Send]:
         if message.windows > peer.windows:

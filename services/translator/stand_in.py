@@ -113,7 +113,7 @@ def make_stand_in(plan: EnsemblePlan) -> StandIn | None:
     """Makes the stand-in that a plan asks for, if any.
 
     In ensemble ``nest`` it gives ``coupling/REGION`` [tick], in ensemble ``tvb`` it gives
-    ``rates/REGION`` [feed, tick] with one row per feed of the region.
+    ``rates/REGION`` [population, tick] with one row per fed population of the region.
 
     Raises:
         ExperimentError: With all faults found.
@@ -139,7 +139,7 @@ def make_stand_in(plan: EnsemblePlan) -> StandIn | None:
         )
     return StandIn(
         [
-            Channel(f"rates/{region.name}", by_region[region.name], rows=len(region.feeds))
+            Channel(f"rates/{region.name}", by_region[region.name], rows=len(region.fed_populations))
             for region in plan.regions
         ]
     )
@@ -189,6 +189,6 @@ def _replayed_coupling(plan: EnsemblePlan, run: EarlierRun) -> StandIn:
 
 
 def _replayed_rates(plan: EnsemblePlan, run: EarlierRun) -> StandIn:
-    feeds = {r.name: [feed.population for feed in r.feeds] for r in plan.regions}
+    feeds = {region.name: region.fed_populations for region in plan.regions}
     values = run.rates(feeds, plan)
     return StandIn([Channel(f"rates/{name}", Samples(values[name])) for name in feeds])

@@ -6,10 +6,10 @@ their types.
 """
 
 from cosim_core.results.collect import Collected, collect
-from cosim_core.results.digest import digest
+from cosim_core.results.digest import digest, digest_lines
 from cosim_core.results.records import RunRecords
 from cosim_core.results.run import Run, open_run
-from cosim_core.results.summary import GROUPS, Summary, region_groups, summary
+from cosim_core.results.summary import GROUPS, Summary, first_series, region_groups, summary
 
 __all__ = [
     "GROUPS",
@@ -19,6 +19,8 @@ __all__ = [
     "Summary",
     "collect",
     "digest",
+    "digest_lines",
+    "first_series",
     "open_run",
     "region_groups",
     "summary",

@@ -14,6 +14,7 @@ from pathlib import Path
 import h5py
 import numpy as np
 
+from cosim_core.recorder import PHASES
 from cosim_core.results.growing import (
     COMPRESSION,
     Series,
@@ -21,7 +22,7 @@ from cosim_core.results.growing import (
     plain_name,
 )
 from cosim_core.results.netcdf import collect_analog, collect_rates, collect_tvb
-from cosim_core.results.records import PHASES, RunRecords
+from cosim_core.results.records import RunRecords
 from cosim_core.signals import Array
 
 TIMING_COLUMNS = ("participant", "rank", "window", *(f"{phase}_s" for phase in PHASES))

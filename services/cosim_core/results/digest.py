@@ -32,9 +32,19 @@ def digest(root: Path) -> str:
     Raises:
         RunDirectoryError: If it is no run directory.
     """
+    return hashlib.sha256("\n".join([_FORMAT, *digest_lines(root)]).encode()).hexdigest()
+
+
+def digest_lines(root: Path) -> list[str]:
+    """Returns what the digest is made of: one line per series, with its name and hash.
+
+    Lines of spikes begin with ``spikes``, lines of TVB's monitors with ``monitor``.
+
+    Raises:
+        RunDirectoryError: If it is no run directory.
+    """
     records = RunRecords.open(root)
-    lines = [_FORMAT, *_spike_lines(records), *_monitor_lines(records)]
-    return hashlib.sha256("\n".join(lines).encode()).hexdigest()
+    return [*_spike_lines(records), *_monitor_lines(records)]
 
 
 def _spike_lines(records: RunRecords) -> Iterable[str]:

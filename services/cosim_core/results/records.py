@@ -29,9 +29,6 @@ Counts = npt.NDArray[np.uint32]
 Indices = npt.NDArray[np.uint64]
 Reals = npt.NDArray[np.float64]
 
-PHASES = ("wait", "absorb", "advance", "send", "record")
-"""What a participant spends its time on, in the order of the timing journals."""
-
 
 def record_edge(role: str) -> str:
     """Returns the private edge on which a participant records its own results."""
@@ -179,7 +176,8 @@ class RunRecords:
         """Yields how long a process took, for the complete windows.
 
         Yields:
-            Index of a window, and seconds per phase (float64, shape (5,), see :data:`PHASES`).
+            Index of a window, and seconds per phase (float64, shape (5,), in the order of
+            :data:`cosim_core.recorder.PHASES`).
         """
         for block in _readable(self.layout.timing_journal(role, rank)):
             for index, seconds in enumerate(block.arrays["phases"], start=block.window):

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cosim_core.deadline import Deadline
+from cosim_core.errors import EXIT_DESERTED
 from cosim_core.layout import RunLayout
 from cosim_core.protocol import LAUNCH_ORDER, Role, peer_name
 
@@ -37,11 +38,13 @@ class Exit:
     Attributes:
         names: The participants that it was; several for ``mpirun``.
         how: What happened, as the end of a sentence.
+        is_consequence: Whether it only followed the loss of somebody else.
         last_words: End of what it wrote to its standard streams.
     """
 
     names: tuple[str, ...]
     how: str
+    is_consequence: bool
     last_words: str
 
 
@@ -124,14 +127,15 @@ class LocalLauncher:
         return {child.names[0]: child.process.pid for child in self._children}
 
     def poll(self) -> list[Exit]:
-        """Returns the processes that ended since the last call."""
+        """Returns the processes that ended since the last call, causes before consequences."""
         exits = []
         for child in self._children:
             code = child.process.poll()
             if code is not None and not child.reported:
                 child.reported = True
-                exits.append(Exit(child.names, how_it_ended(code), _tail(child.output)))
-        return exits
+                deserted = code == EXIT_DESERTED
+                exits.append(Exit(child.names, how_it_ended(code), deserted, _tail(child.output)))
+        return sorted(exits, key=lambda gone: gone.is_consequence)
 
     def stop(self, grace_s: float) -> None:
         """Waits for the processes to leave, then makes them.
@@ -169,6 +173,8 @@ def worker_environment(environment: Mapping[str, str], role: Role) -> dict[str, 
 
 def how_it_ended(code: int) -> str:
     """Says what an exit code means."""
+    if code == EXIT_DESERTED:
+        return "lost its connection to the others"
     number = -code if code < 0 else code - 128
     if number > 0 and (code < 0 or code > 128):
         try:
