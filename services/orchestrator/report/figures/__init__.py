@@ -1,0 +1,25 @@
+"""Every figure of the report; those that a run has no data for are left out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from cosim_core.results import Run
+from orchestrator.report.figures.brain import draw_brain
+from orchestrator.report.figures.connectome import draw_connectome
+from orchestrator.report.figures.proxies import draw_proxies
+from orchestrator.report.figures.spiking import draw_analog, draw_spiking
+from orchestrator.report.figures.timing import draw_timing
+from orchestrator.report.style import Drawn
+
+__all__ = ["draw_all"]
+
+
+def draw_all(run: Run) -> Iterator[Drawn]:
+    """Draws the figures in the order of the report."""
+    yield from draw_brain(run)
+    yield from draw_spiking(run)
+    yield from draw_analog(run)
+    yield from draw_proxies(run)
+    yield from draw_connectome(run)
+    yield from draw_timing(run)

@@ -1,0 +1,78 @@
+"""What crosses the border between the simulators: drive in, rates out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import xarray as xr
+from matplotlib.axes import Axes
+
+from cosim_core.results import Run
+from orchestrator.report.figures.spiking import MAX_REGIONS
+from orchestrator.report.style import (
+    INK,
+    POPULATION_COLOURS,
+    REGION_COLOURS,
+    Drawn,
+    TimeAxis,
+    colour,
+    legend_above,
+    new_figure,
+    thinned,
+)
+
+
+def draw_proxies(run: Run) -> Iterator[Drawn]:
+    """Draws the input of each spiking region and the rates that it returns."""
+    if not run.has("rates") or not run.records.complete_windows:
+        return
+    regions = [
+        region
+        for region in run.populations
+        if f"input_{region}" in run.rates or f"rate_{region}" in run.rates
+    ][:MAX_REGIONS]
+    if not regions:
+        return
+    time = TimeAxis(run.records.simulated_ms)
+    figure = new_figure(11.0, 0.8 + 1.9 * len(regions))
+    panels = figure.subplots(len(regions), 2, sharex=True, squeeze=False)
+    for index, region in enumerate(regions):
+        last = index == len(regions) - 1
+        left, right = panels[index]
+        _input(left, time, run.rates, region, index)
+        _rates(right, time, run.rates, region)
+        for axes in (left, right):
+            axes.set_ylim(bottom=0)
+            time.apply(axes, label=last)
+    yield Drawn(
+        "proxies",
+        "Between the simulators",
+        "Left: total input rate of a driven neuron (tracts, external input and noise), at the time "
+        "when it acts. Right: rates translated from spikes, as they are handed to TVB; where the "
+        "translation smooths, this is the smoothed rate.",
+        figure,
+    )
+
+
+def _input(axes: Axes, time: TimeAxis, rates: xr.Dataset, region: str, index: int) -> None:
+    axes.set_title(f"{region}: drive in")
+    axes.title.set_color(colour(REGION_COLOURS, index))
+    axes.set_ylabel("input (Hz)")
+    if f"input_{region}" in rates:
+        drive = rates[f"input_{region}"]
+        times_ms, values = thinned(drive[str(drive.dims[0])].values, drive.values)
+        axes.plot(time.of(times_ms), values, color=INK, linewidth=0.9)
+
+
+def _rates(axes: Axes, time: TimeAxis, rates: xr.Dataset, region: str) -> None:
+    axes.set_title(f"{region}: rates out")
+    axes.set_ylabel("rate (Hz)")
+    if f"rate_{region}" not in rates:
+        return
+    rate = rates[f"rate_{region}"]
+    times_ms, values = thinned(rates["time"].values, rate.values)
+    for index, name in enumerate(np.atleast_1d(rate[str(rate.dims[1])].values)):
+        shade = colour(POPULATION_COLOURS, index)
+        axes.plot(time.of(times_ms), values[:, index], color=shade, linewidth=0.9, label=str(name))
+    legend_above(axes)
