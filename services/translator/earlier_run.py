@@ -74,20 +74,20 @@ class EarlierRun:
         """
         return self._signals(TVB_TO_TRANSLATOR, "coupling", regions, plan)
 
-    def rates(self, feeds: Mapping[str, Sequence[str]], plan: EnsemblePlan) -> dict[str, Reals]:
-        """Returns rates by region, float64 [feed, tick], Hz.
+    def rates(self, fed: Mapping[str, Sequence[str]], plan: EnsemblePlan) -> dict[str, Reals]:
+        """Returns rates by region, float64 [population, tick], Hz.
 
         Args:
-            feeds: Region name to the population of each feed.
+            fed: Region name to its fed populations, the rows in this order.
             plan: Plan of the run that needs them.
 
         Raises:
             ExperimentError: If a region or population is missing, the run is shorter, or dt
                 differs.
         """
-        rates = self._signals(RECORD, "rates", list(feeds), plan)
+        rates = self._signals(RECORD, "rates", list(fed), plan)
         faults, chosen = [], {}
-        for region, populations in feeds.items():
+        for region, populations in fed.items():
             had = list(self.populations.get(region, {}))
             unknown = [population for population in populations if population not in had]
             if unknown:

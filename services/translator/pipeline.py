@@ -154,7 +154,11 @@ class Pipeline:
         return self._stand_in_signals(window)
 
     def rates_of(self, window: Window) -> dict[str, Array]:
-        """Returns ``rates/REGION`` of the stand-in for NEST: float64 [feed, tick], Hz."""
+        """Returns ``rates/REGION`` of the stand-in for NEST.
+
+        Returns:
+            float64 [population, tick], Hz, a row per fed population of the region.
+        """
         rates = self._stand_in_signals(window)
         self._keep(window, "rates", rates)
         return rates

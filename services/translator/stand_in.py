@@ -139,7 +139,9 @@ def make_stand_in(plan: EnsemblePlan) -> StandIn | None:
         )
     return StandIn(
         [
-            Channel(f"rates/{region.name}", by_region[region.name], rows=len(region.fed_populations))
+            Channel(
+                f"rates/{region.name}", by_region[region.name], rows=len(region.fed_populations)
+            )
             for region in plan.regions
         ]
     )
@@ -189,6 +191,6 @@ def _replayed_coupling(plan: EnsemblePlan, run: EarlierRun) -> StandIn:
 
 
 def _replayed_rates(plan: EnsemblePlan, run: EarlierRun) -> StandIn:
-    feeds = {region.name: region.fed_populations for region in plan.regions}
-    values = run.rates(feeds, plan)
-    return StandIn([Channel(f"rates/{name}", Samples(values[name])) for name in feeds])
+    fed = {region.name: region.fed_populations for region in plan.regions}
+    values = run.rates(fed, plan)
+    return StandIn([Channel(f"rates/{name}", Samples(values[name])) for name in fed])

@@ -1,4 +1,4 @@
-"""Makes the helpers beside the tests importable: as ``translator.x`` they would be the service's."""
+"""Makes the helpers beside the tests importable; as ``translator.x`` the service would be meant."""
 
 from __future__ import annotations
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
-from window_partitions import partitions
 from scipy.special import ndtri
+from window_partitions import partitions
 
 from cosim_core.experiment.adex import DriveNoise
 from cosim_core.timegrid import Window
@@ -34,19 +35,34 @@ def test_noise_does_not_depend_on_windows(windows: list[Window]) -> None:
     assert np.array_equal(state, last)
 
 
-def test_steps_are_those_of_tvbs_stochastic_heun() -> None:
-    """Repeats HeunStochastic.scheme of tvb-library 2.10 with Additive noise, step by step."""
-    dt_ms = 0.1
-    path, _ = make_noise(dt_ms).advance(np.zeros(2), Window(0, 0, TICKS))
+class _Normals(np.random.RandomState):
+    """Stands in for TVB's random stream: hands out given numbers one by one."""
+
+    def __init__(self, normals: np.ndarray) -> None:
+        super().__init__()
+        self._normals = iter(normals)
+
+    def normal(self, size: tuple[int, ...]) -> np.ndarray:
+        return np.full(size, next(self._normals))
+
+
+def test_path_is_that_of_tvbs_own_integrator() -> None:
+    """The same normal numbers through tvb-library's HeunStochastic with Additive noise."""
+    reason = "tvb-library is not installed: pip install 'tvb-nest-cosim[tvb]'"
+    integrators = pytest.importorskip("tvb.simulator.integrators", reason=reason)
+    tvb_noise = pytest.importorskip("tvb.simulator.noise", reason=reason)
+    dt_ms, window = 0.1, Window(0, 0, TICKS)
+    path, _ = make_noise(dt_ms).advance(np.zeros(2), window)
     for row, (name, noise) in enumerate(zip(("r0", "r1"), NOISES, strict=True)):
-        normals = ndtri(CounterStream(3, name, "noise").uniforms(Window(0, 0, TICKS))[:, 0])
-        x, expected = 0.0, []
-        for normal in normals:
-            kick = np.sqrt(2.0 * noise.nsig) * np.sqrt(dt_ms) * normal
-            slope = -x / noise.tau_ms
-            predictor = x + dt_ms * slope + kick
-            x = x + dt_ms * (slope - predictor / noise.tau_ms) / 2.0 + kick
-            expected.append(noise.weight_hz * x)
+        additive = tvb_noise.Additive(nsig=np.array([noise.nsig]))
+        heun = integrators.HeunStochastic(dt=dt_ms, noise=additive)
+        additive.configure_white(dt_ms)
+        normals = ndtri(CounterStream(3, name, "noise").uniforms(window)[:, 0])
+        additive.random_stream = _Normals(normals)
+        x, expected = np.zeros((1, 1, 1)), []
+        for _ in range(TICKS):
+            x = heun.scheme(x, lambda x, *_, tau=noise.tau_ms: -x / tau, 0.0, 0.0, 0.0)
+            expected.append(noise.weight_hz * x.item())
         assert np.allclose(path[row], expected, rtol=1e-11, atol=1e-12)
 
 

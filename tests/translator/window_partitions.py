@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 from hypothesis import strategies as st
 
 from cosim_core.timegrid import Window
@@ -12,4 +14,4 @@ def partitions(draw: st.DrawFn, ticks: int) -> list[Window]:
     """Windows of random lengths that cover ``ticks`` ticks."""
     cuts = draw(st.sets(st.integers(1, ticks - 1), max_size=12))
     edges = [0, *sorted(cuts), ticks]
-    return [Window(k, a, b) for k, (a, b) in enumerate(zip(edges, edges[1:], strict=False))]
+    return [Window(k, a, b) for k, (a, b) in enumerate(itertools.pairwise(edges))]

@@ -1,0 +1,185 @@
+"""The whole pipeline: input rates, rates back, what is recorded, and what is refused."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from translator_plans import SIZES, make_plan, populations_of
+from window_partitions import partitions
+
+from cosim_core.ensemble import EnsemblePlan
+from cosim_core.errors import ExperimentError, ProtocolError, SimulationError
+from cosim_core.experiment.adex import DriveNoise
+from cosim_core.signals import Array
+from cosim_core.timegrid import Window
+from translator.pipeline import Pipeline
+
+TICKS = 120
+KINDS = ["poisson", "mip", "sip", "trains", "current", "mip"]
+RATES: list[dict[str, Any]] = [
+    {"kind": kind, "width_ms": 2.0}
+    for kind in ("boxcar", "exponential", "gaussian", "boxcar", "exponential", "boxcar")
+]
+Records = dict[int, Mapping[str, Array]]
+
+
+def started(plan: EnsemblePlan) -> tuple[Pipeline, Records]:
+    pipeline, records = Pipeline(plan), {}
+
+    def record(window: Window, arrays: Mapping[str, Array]) -> None:
+        assert window.index not in records
+        records[window.index] = dict(arrays)
+
+    pipeline.build(record)
+    pipeline.start(populations_of(plan))
+    return pipeline, records
+
+
+def coupling(plan: EnsemblePlan, window: Window) -> dict[str, Array]:
+    ticks = np.arange(window.start, window.stop)
+    return {f"coupling/{r.name}": 5.0 * np.sin(0.1 * ticks + r.index) for r in plan.regions}
+
+
+def counts(plan: EnsemblePlan, window: Window, rank: int = 0) -> dict[str, Array]:
+    rng = np.random.default_rng(rank)
+    table = {r.name: rng.integers(0, 4, (2, TICKS), dtype=np.uint32) for r in plan.regions}
+    return {f"counts/{name}": c[:, window.start : window.stop] for name, c in table.items()}
+
+
+@given(windows=partitions(TICKS))
+@settings(max_examples=10, deadline=None)
+def test_nothing_depends_on_windows(windows: list[Window]) -> None:
+    plan = make_plan(
+        drives=KINDS, rates=RATES, ticks=TICKS, noise=DriveNoise(weight_hz=1.0, nsig=0.1)
+    )
+    outputs = []
+    for division in ([Window(0, 0, TICKS)], windows):
+        pipeline, records = started(plan)
+        joined: dict[str, list[Array]] = {}
+        for window in division:
+            drive = pipeline.drive(window, coupling(plan, window))
+            rates = pipeline.rates(window, [counts(plan, window, rank) for rank in (0, 1)])
+            for name, array in {**drive, **rates, **records[window.index]}.items():
+                shift = window.start if name.endswith("/tick") else 0
+                joined.setdefault(name, []).append(array + shift if shift else array)
+        outputs.append({n: np.concatenate(a, axis=-1) for n, a in joined.items()})
+    assert outputs[0].keys() == outputs[1].keys()
+    for name in outputs[0]:
+        assert np.array_equal(*[output[name] for output in outputs]), name
+
+
+def test_input_is_synapses_times_the_rectified_sum() -> None:
+    plan = make_plan(drives=["poisson"])
+    pipeline, _ = started(plan)
+    window = plan.grid.window(0)
+    coupled = np.linspace(-3.0, 16.0, 20)
+    drive = pipeline.drive(window, {"coupling/r0": coupled})
+    assert np.array_equal(drive["drive/r0/rate"], 100.0 * np.maximum(0.0, coupled + 1.0))
+
+
+def test_noise_is_added_before_rectification() -> None:
+    plan = make_plan(drives=["poisson"], noise=DriveNoise(weight_hz=5.0), ticks=2000)
+    pipeline, _ = started(plan)
+    window = Window(0, 0, 2000)
+    rate = pipeline.drive(window, {"coupling/r0": np.zeros(2000)})["drive/r0/rate"]
+    assert (rate == 0.0).any()
+    assert rate.max() > 200.0
+    assert (rate >= 0.0).all()
+
+
+def test_rates_count_spikes_of_all_ranks_per_neuron() -> None:
+    plan = make_plan(rates=[{"width_ms": 0.1}])
+    pipeline, _ = started(plan)
+    window = plan.grid.window(0)
+    ranks = [counts(plan, window, rank) for rank in range(3)]
+    rates = pipeline.rates(window, ranks)["rates/r0"]
+    total = sum(rank["counts/r0"].astype(np.int64) for rank in ranks)
+    sizes = np.array(list(SIZES.values()))[:, np.newaxis]
+    assert rates.dtype == np.float64
+    assert np.allclose(rates, total / (sizes * 1e-4), rtol=1e-14)
+
+
+@pytest.mark.parametrize("order", ["drive first", "rates first"])
+def test_each_window_is_recorded_once_with_both_directions(order: str) -> None:
+    plan = make_plan(drives=["poisson", "mip"], ticks=60)
+    pipeline, records = started(plan)
+    drives = [lambda w=w: pipeline.drive(w, coupling(plan, w)) for w in plan.grid.windows()]
+    rates = [lambda w=w: pipeline.rates(w, [counts(plan, w)]) for w in plan.grid.windows()]
+    for call in drives + rates if order == "drive first" else rates + drives:
+        call()
+    assert list(records) == [0, 1, 2]
+    names = {f"{kind}/r{i}" for kind in ("input", "rates") for i in (0, 1)}
+    assert all(record.keys() == names for record in records.values())
+    assert records[1]["input/r0"].shape == (20,)
+    assert records[1]["rates/r0"].shape == (2, 20)
+
+
+def test_seed_decides() -> None:
+    window = Window(0, 0, 20)
+    ticks = []
+    for seed in (1, 1, 2):
+        plan = make_plan(drives=["mip"], seed=seed)
+        pipeline, _ = started(plan)
+        ticks.append(pipeline.drive(window, coupling(plan, window))["drive/r0/count"])
+    assert np.array_equal(ticks[0], ticks[1])
+    assert not np.array_equal(ticks[0], ticks[2])
+
+
+def test_coupling_that_is_not_finite_is_named() -> None:
+    plan = make_plan()
+    pipeline, _ = started(plan)
+    bad = np.zeros(20)
+    bad[3] = np.nan
+    with pytest.raises(SimulationError, match=r"window 0: coupling/r0 is nan .* tick 4"):
+        pipeline.drive(plan.grid.window(0), {"coupling/r0": bad})
+
+
+@pytest.mark.parametrize("arrays", [{}, {"coupling/r0": np.zeros(19)}])
+def test_coupling_missing_or_of_the_wrong_length_is_named(arrays: dict[str, Array]) -> None:
+    plan = make_plan()
+    pipeline, _ = started(plan)
+    with pytest.raises(ProtocolError, match=r"tvb>translator, window 0: coupling/r0 .*\(20,\)"):
+        pipeline.drive(plan.grid.window(0), arrays)
+
+
+@pytest.mark.parametrize("arrays", [{}, {"counts/r0": np.zeros((3, 20), np.uint32)}])
+def test_counts_missing_or_of_the_wrong_shape_are_named(arrays: dict[str, Array]) -> None:
+    plan = make_plan()
+    pipeline, _ = started(plan)
+    window = plan.grid.window(0)
+    with pytest.raises(ProtocolError, match=r"rank 1: counts/r0 .* expected shape \(2, 20\)"):
+        pipeline.rates(window, [counts(plan, window), arrays])
+
+
+def test_faults_are_reported_together() -> None:
+    plan = make_plan(
+        drives=["mip", "poisson"],
+        correlation=0.0,
+        rates=[{"width_ms": 0.25}, {"translator": "nothing"}],
+    )
+    with pytest.raises(ExperimentError) as caught:
+        Pipeline(plan).build(lambda window, arrays: None)
+    assert {fault.path for fault in caught.value.faults} == {
+        "spiking.0.rate.width_ms",
+        "spiking.0.drive.correlation",
+        "spiking.1.rate.translator",
+    }
+
+
+def test_targets_that_do_not_exist_are_named() -> None:
+    plan = make_plan()
+    drive = plan.regions[0].drive.model_copy(update={"targets": ["pyramidal"]})
+    region = plan.regions[0].model_copy(update={"drive": drive})
+    pipeline = Pipeline(plan.model_copy(update={"regions": [region]}))
+    pipeline.build(lambda window, arrays: None)
+    with pytest.raises(ExperimentError, match=r"spiking.0.drive.targets: .* pyramidal"):
+        pipeline.start(populations_of(plan))
+
+
+def test_versions_are_told() -> None:
+    built = Pipeline(make_plan()).build(lambda window, arrays: None)
+    assert set(built.versions) == {"numpy", "scipy"}
