@@ -17,6 +17,10 @@ from cosim_core.experiment.tree import Experiment
 MAX_FILE_BYTES = 4 * 1024 * 1024
 """Largest experiment file that is read; real ones have a few kB."""
 
+MAX_VALUES = 1_000_000
+"""Most values in an experiment, aliases (``*name``) written out; a few lines can stand for more
+than fits into memory."""
+
 
 def load_experiment(path: Path, overrides: Iterable[str] = ()) -> Experiment:
     """Reads an experiment file.
@@ -55,7 +59,24 @@ def _yaml(text: str, origin: str) -> dict[str, Any]:
         raise ExperimentError.single(
             "", f"{origin} holds {type(tree).__name__}, expected keys and values (duration_ms: ...)"
         )
+    _refuse_too_many_values(tree, origin)
     return tree
+
+
+def _refuse_too_many_values(tree: dict[str, Any], origin: str) -> None:
+    count, pending = 0, [iter(tree.values())]
+    while pending:
+        for node in pending[-1]:
+            count += 1
+            if isinstance(node, dict | list):
+                pending.append(iter(node.values() if isinstance(node, dict) else node))
+                break
+        else:
+            pending.pop()
+        if count > MAX_VALUES:
+            raise ExperimentError.single(
+                "", f"{origin} holds more than {MAX_VALUES} values with its aliases written out"
+            )
 
 
 def apply_overrides(tree: Mapping[str, Any], overrides: Iterable[str]) -> dict[str, Any]:
@@ -117,20 +138,38 @@ def parse(tree: Mapping[str, Any]) -> Experiment:
     try:
         return Experiment.model_validate(tree)
     except ValidationError as error:
-        raise ExperimentError(_faults(error.errors(include_url=False))) from error
+        raise ExperimentError(_faults(error.errors(include_url=False), tree)) from error
 
 
-def _faults(errors: list[ErrorDetails]) -> list[Fault]:
-    faults = []
+def _faults(errors: list[ErrorDetails], tree: Mapping[str, Any]) -> list[Fault]:
+    """Makes one fault per key path; a value that may be of several forms fails once for each."""
+    messages: dict[tuple[str, str], list[str]] = {}
     for error in errors:
-        path = ".".join(str(part) for part in error["loc"])
+        path = _key_path(error, tree)
         if error["type"] == "extra_forbidden":
-            faults.append(Fault(path, f"unknown key{_did_you_mean(error['loc'])}"))
+            messages[path, ""] = [f"unknown key{_did_you_mean(error['loc'])}"]
         else:
             got = repr(error["input"])
             got = got if len(got) <= 80 else f"{got[:77]}..."
-            faults.append(Fault(path, f"{error['msg']}; got {got}"))
-    return faults
+            messages.setdefault((path, f"; got {got}"), []).append(error["msg"])
+    return [
+        Fault(path, " or: ".join(dict.fromkeys(texts)) + got)
+        for (path, got), texts in messages.items()
+    ]
+
+
+def _key_path(error: ErrorDetails, tree: Mapping[str, Any]) -> str:
+    """Finds where in the user's file an error is; pydantic adds the names of forms it tried."""
+    path: list[str] = []
+    node: Any = tree
+    for part in error["loc"]:
+        is_key = isinstance(node, Mapping) and part in node
+        if is_key or (isinstance(node, list) and isinstance(part, int)):
+            node = node[part]
+            path.append(str(part))
+        elif error["type"] == "missing" and part == error["loc"][-1]:
+            path.append(str(part))
+    return ".".join(path)
 
 
 def _did_you_mean(loc: tuple[int | str, ...]) -> str:

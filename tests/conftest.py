@@ -1,0 +1,93 @@
+"""What holds for every test: whoever leaves a process, a thread or a socket behind fails."""
+
+from __future__ import annotations
+
+import threading
+import time
+import weakref
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+import zmq
+
+pytest_plugins = ["pytester"]
+
+GRACE_S = 2.0
+"""How long things may take to end after a test."""
+
+SHARED_DATA = Path(__file__).parents[2] / "shared" / "data"
+"""Data beside the repository that a developer may or may not have."""
+
+_contexts: weakref.WeakSet[zmq.Context[zmq.Socket[bytes]]] = weakref.WeakSet()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _know_every_context() -> Iterator[None]:
+    """Takes note of every ZeroMQ context that is made; pyzmq keeps no list of them."""
+    original = zmq.Context.__init__
+
+    def noting(self, *args, **kwargs):
+        original(self, *args, **kwargs)
+        _contexts.add(self)
+
+    patch = pytest.MonkeyPatch()
+    patch.setattr(zmq.Context, "__init__", noting)
+    yield
+    patch.undo()
+
+
+def _processes() -> dict[object, str]:
+    """Every descendant of this process, but the helper that multiprocessing itself keeps."""
+    found = {}
+    for child in psutil.Process().children(recursive=True):
+        try:
+            command = " ".join(child.cmdline())
+            state = child.status()
+        except psutil.ZombieProcess:
+            command, state = child.name(), "ended, but nobody waited for it"
+        except psutil.NoSuchProcess:
+            continue
+        if "multiprocessing.resource_tracker" not in command:
+            found[child.pid, child.create_time()] = f"process {child.pid} ({state}): {command}"
+    return found
+
+
+def _threads() -> dict[object, str]:
+    running = (thread for thread in threading.enumerate() if not thread.daemon)
+    return {thread: f"thread {thread.name}" for thread in running}
+
+
+def _sockets() -> dict[object, str]:
+    found = {}
+    for context in list(_contexts):
+        if not context.closed:
+            sockets = [socket for socket in list(context._sockets or ()) if not socket.closed]
+            kinds = ", ".join(socket.type.name for socket in sockets) or "no socket"
+            found[id(context)] = f"ZeroMQ context with {kinds}"
+    return found
+
+
+def _all() -> dict[object, str]:
+    kinds: tuple[Callable[[], dict[object, str]], ...] = (_processes, _threads, _sockets)
+    return {(look.__name__, key): text for look in kinds for key, text in look().items()}
+
+
+@pytest.fixture(autouse=True)
+def _nothing_left_behind() -> Iterator[None]:
+    before = _all().keys()
+    yield
+    give_up_at = time.monotonic() + GRACE_S
+    while left := {key: text for key, text in _all().items() if key not in before}:
+        if time.monotonic() > give_up_at:
+            pytest.fail(f"left behind: {'; '.join(left.values())}")
+        time.sleep(0.02)
+
+
+@pytest.fixture
+def shared_data() -> Path:
+    """Returns the folder of data beside the repository, or skips the test."""
+    if not SHARED_DATA.is_dir():
+        pytest.skip(f"there is no folder of shared data at {SHARED_DATA}")
+    return SHARED_DATA
