@@ -15,7 +15,6 @@ from cosim_core.experiment import (
     ADEX_NETWORK,
     HOP_TICKS,
     AdexRegion,
-    Drive,
     Experiment,
     Feed,
     SpikingGroup,
@@ -124,12 +123,6 @@ def _check_network(experiment: Experiment, group: SpikingGroup, report: Report) 
             f"{ADEX_NETWORK} builds what 'adex' declares, but the experiment has no 'adex'; add "
             "it (adex: {} takes the published cells), or name another network",
         )
-    if group.network.parameters:
-        report(
-            "network.parameters",
-            f"{ADEX_NETWORK} takes its parameters from 'adex', not from here: "
-            f"{', '.join(group.network.parameters)}",
-        )
 
 
 def _feeds(experiment: Experiment, group: SpikingGroup, sides: Sides, report: Report) -> list[Feed]:
@@ -187,11 +180,7 @@ def _drive(
     report: Report,
 ) -> DrivePlan | None:
     declared, adex = group.drive, experiment.adex
-    if adex and group.network.module == ADEX_NETWORK:
-        for name, origin in _FROM_ADEX.items():
-            if getattr(declared, name) is not None:
-                report(f"drive.{name}", f"declared twice: the network takes it from adex.{origin}")
-    values = _drive_values(declared, adex, report)
+    values = _drive_values(group, adex, report)
     if declared.kind in ("mip", "sip") and declared.correlation == 0:
         report(
             "drive.correlation",
@@ -216,20 +205,28 @@ def _drive(
 
 
 def _drive_values(
-    declared: Drive, adex: AdexRegion | None, report: Report
+    group: SpikingGroup, adex: AdexRegion | None, report: Report
 ) -> dict[str, float] | None:
-    defaults = {"external_hz": 0.0}
-    if declared.kind == "current":
-        defaults["weight"] = 1.0
-    values = {}
-    for name, origin in _FROM_ADEX.items():
-        given = getattr(declared, name)
-        if given is None:
-            given = getattr(adex, origin) if adex else defaults.get(name)
-        if given is None:
-            report(f"drive.{name}", f"missing; {_MEANING[name]}")
-        else:
+    adex_network = group.network.module == ADEX_NETWORK
+    if adex_network and adex is None:
+        return None
+    derived: dict[str, float] = {
+        name: getattr(adex, origin) for name, origin in _FROM_ADEX.items() if adex
+    }
+    if group.drive.kind == "current":
+        derived.pop("weight", None)
+    values = {"external_hz": 0.0} | derived
+    for name in _FROM_ADEX:
+        given = getattr(group.drive, name)
+        if given is not None and name in derived and adex_network:
+            origin = _FROM_ADEX[name]
+            report(f"drive.{name}", f"declared twice: the network takes it from adex.{origin}")
+        if given is not None:
             values[name] = given
+    if group.drive.kind == "current":
+        values.setdefault("weight", 1.0)
+    for name in _FROM_ADEX.keys() - values.keys():
+        report(f"drive.{name}", f"missing; {_MEANING[name]}")
     return values if len(values) == len(_FROM_ADEX) else None
 
 

@@ -24,7 +24,7 @@ HOP_TICKS: dict[DriveKind, int] = {"poisson": 1, "mip": 2, "sip": 2, "trains": 1
 on the way (device to neuron, or device to parrot to neuron), each of NEST's minimal delay."""
 
 ADEX_NETWORK = "nest_service.networks.adex_region:build"
-"""The shipped network that builds what ``adex`` declares, and takes nothing else."""
+"""The shipped network that builds what ``adex`` declares."""
 
 
 class Network(Part):
@@ -34,7 +34,7 @@ class Network(Part):
     """``package.module:function``; called with a ``NetworkContext``, returns populations by name.
     Modules beside the experiment file are found."""
     parameters: dict[str, Any] = Field(default_factory=dict)
-    """Handed to the function; ``adex_region`` takes its parameters from ``adex`` instead."""
+    """Handed to the function; ``adex_region`` takes its cells and synapses from ``adex`` instead."""
 
 
 class Drive(Part):
