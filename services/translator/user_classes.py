@@ -90,15 +90,21 @@ def find_user_class(
             f"'{name}' is no class with a method 'translate'; see translator.interfaces for what "
             "a translator must offer",
         )
+    _check_parameters(name, found, parameters, path)
+    return UserClass(name, path, found, parameters)
+
+
+def _check_parameters(
+    name: str, factory: type[Any], parameters: Mapping[str, Any], path: str
+) -> None:
     try:
-        inspect.signature(found).bind(None, **parameters)
+        inspect.signature(factory).bind(None, **parameters)
     except TypeError as error:
         raise ExperimentError.single(
             f"{path}_parameters",
-            f"{name}{inspect.signature(found)} is called as {found.__name__}(context, "
+            f"{name}{inspect.signature(factory)} is called as {factory.__name__}(context, "
             f"{', '.join(f'{key}={value!r}' for key, value in parameters.items())}): {error}",
         ) from error
-    return UserClass(name, path, found, parameters)
 
 
 def _from_module(name: str, path: str, base_dir: str) -> object:
