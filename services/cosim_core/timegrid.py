@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from cosim_core.errors import CosimError
 
-_RELATIVE_TOLERANCE = 1e-9
+_RELATIVE_TOLERANCE = 1e-12
 
 
 class InexactTimeError(CosimError):
@@ -31,7 +31,7 @@ def ticks_of(time_ms: float, dt_ms: float) -> int:
         The number of ticks.
 
     Raises:
-        InexactTimeError: If ``time_ms`` is negative or no multiple of ``dt_ms`` (to 1e-9 relative,
+        InexactTimeError: If ``time_ms`` is negative or no multiple of ``dt_ms`` (to 1e-12 relative,
             which admits what decimal numbers such as 0.3 lose in binary, and nothing more).
     """
     ratio = time_ms / dt_ms
