@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -189,3 +190,21 @@ def test_the_core_imports_without_the_extras():
     )
     services = str(Path(__file__).parents[2] / "services")
     subprocess.run([sys.executable, "-c", code], check=True, cwd=services)
+
+
+def test_rates_of_a_stand_in_are_kept_under_the_populations_it_speaks_for(make_run):
+    root = make_run()
+    plan = RunLayout(root).plan
+    tree = json.loads(plan.read_text())
+    del tree["plan"]["participants"]["nest"]
+    for region in tree["plan"]["regions"]:
+        region["feeds"] = [
+            {"variable": v, "population": p} for v, p in zip("EI", POPULATIONS, strict=True)
+        ]
+    plan.write_text(json.dumps(tree | {"populations": {}}))
+    names = {path.name for path in collect(root).files}
+    assert names == {"tvb.nc", "rates.nc", "timing.csv"}
+    with xr.open_dataset(RunLayout(root).rates, engine="h5netcdf") as rates:
+        assert list(rates.population_rHC.values) == list(POPULATIONS)
+        assert rates.rate_rHC.shape == (600, 2)
+        assert "counts_rHC" not in rates

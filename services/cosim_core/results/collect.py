@@ -64,7 +64,7 @@ def collect(root: Path) -> Collected:
     makers = {
         layout.spikes: (_collect_spikes, any(map(records.recorded, records.populations))),
         layout.tvb: (collect_tvb, "tvb" in plan.participants),
-        layout.rates: (collect_rates, "translator" in plan.participants and records.populations),
+        layout.rates: (collect_rates, "translator" in plan.participants and records.rows_of_rates),
         layout.analog: (
             collect_analog,
             any(records.group(region).record.analog for region in records.populations),

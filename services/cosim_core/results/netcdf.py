@@ -121,7 +121,7 @@ class _RegionSeries:
     def __init__(self, file: NetcdfWriter, records: RunRecords, plan: RegionPlan) -> None:
         self.plan = plan
         self._file = file
-        self._populations = list(records.populations[plan.name])
+        self._populations = list(records.rows_of_rates[plan.name])
 
     @cached_property
     def rates(self) -> Series:

@@ -102,6 +102,11 @@ class RunRecords:
             start += neurons
         return starts
 
+    @property
+    def rows_of_rates(self) -> Populations:
+        """Populations that the translated rates have, of NEST or of what stands in for it."""
+        return self.plan.rows_of_rates(self.populations)
+
     @cached_property
     def complete_windows(self) -> int:
         """Windows that every process has recorded."""

@@ -28,9 +28,9 @@ def draw_proxies(run: Run) -> Iterator[Drawn]:
     if not run.has("rates") or not run.records.complete_windows:
         return
     regions = [
-        region
-        for region in run.populations
-        if f"input_{region}" in run.rates or f"rate_{region}" in run.rates
+        plan.name
+        for plan in run.plan.regions
+        if f"input_{plan.name}" in run.rates or f"rate_{plan.name}" in run.rates
     ][:MAX_REGIONS]
     if not regions:
         return
