@@ -10,6 +10,9 @@ device can have fired before the run began.
 
 from __future__ import annotations
 
+import json
+from collections.abc import Iterable
+
 from pydantic import Field
 
 from cosim_core.experiment.adex import DriveNoise
@@ -17,7 +20,6 @@ from cosim_core.experiment.base import Part
 from cosim_core.experiment.spiking import DriveKind, Feed
 from cosim_core.experiment.tree import Experiment
 from cosim_core.timegrid import TimeGrid
-
 
 Populations = dict[str, dict[str, int]]
 """Number of neurons by region and population, in the order of the region's neuron indices."""
@@ -118,8 +120,6 @@ class EnsemblePlan(Part):
         return {region.name: dict.fromkeys(region.fed_populations, 0) for region in self.regions}
 
 
-
-
 class MonitorFacts(Part):
     """What a TVB monitor delivers."""
 
@@ -139,3 +139,26 @@ class Built(Part):
     versions: dict[str, str] = Field(default_factory=dict)
     """Versions of the simulator and of what matters to its numbers."""
     warnings: list[str] = Field(default_factory=list)
+
+
+def merged(parts: Iterable[Built]) -> Built:
+    """Puts together what the participants have built."""
+    whole = Built()
+    for part in parts:
+        whole = Built(
+            populations={**whole.populations, **part.populations},
+            monitors={**whole.monitors, **part.monitors},
+            versions={**whole.versions, **part.versions},
+            warnings=list(dict.fromkeys([*whole.warnings, *part.warnings])),
+        )
+    return whole
+
+
+def plan_file(plan: EnsemblePlan, built: Built) -> bytes:
+    """Returns the content of a run directory's ``plan.json``."""
+    tree = {
+        "plan": plan.model_dump(mode="json"),
+        "populations": built.populations,
+        "facts": {"tvb": {"monitors": built.model_dump(mode="json")["monitors"]}},
+    }
+    return json.dumps(tree, indent=1).encode()

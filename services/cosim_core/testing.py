@@ -10,9 +10,9 @@ from pathlib import Path
 
 from cosim_core.codec import decode_message, encode_message
 from cosim_core.deadline import Deadline
-from cosim_core.ensemble import Built, EnsemblePlan
+from cosim_core.ensemble import Built, EnsemblePlan, merged, plan_file
 from cosim_core.errors import DeadlineExceeded, ParticipantLost
-from cosim_core.layout import RunLayout
+from cosim_core.layout import RunLayout, write_atomically
 from cosim_core.link import Identity, Link
 from cosim_core.participant import Simulator, run_windows
 from cosim_core.protocol import (
@@ -72,9 +72,9 @@ def run_in_memory(
     make_translation: Callable[[EnsemblePlan], Translation],
     timeout_s: float = 120.0,
 ) -> None:
-    """Runs an ensemble of one process per role in threads of this process.
+    """Runs an ensemble of one process per role in threads of this process, NEST in this one.
 
-    The journals land in ``plan.run_dir``, which must not exist yet.
+    Journals and ``plan.json`` land in ``plan.run_dir``, which must not exist yet.
 
     Args:
         plan: The plan; its participants must have one rank each.
@@ -107,22 +107,29 @@ def run_in_memory(
             with suppress(ParticipantLost):
                 link.fail(f"{type(error).__name__}: {error}")
 
-    threads = [
-        threading.Thread(target=participate, args=(role,), name=role) for role in plan.participants
+    def conduct() -> None:
+        try:
+            _conduct(host, set(plan.participants), Deadline.after(timeout_s))
+        except (AssertionError, DeadlineExceeded) as error:
+            errors.append(error)
+        finally:
+            host.control.close()
+
+    # NEST's kernel has to be used from one thread, in every run of a process: the calling one.
+    here: Role = "nest" if "nest" in simulators else next(iter(simulators))
+    threads = [threading.Thread(target=conduct, name="orchestrator")] + [
+        threading.Thread(target=participate, args=(role,), name=role)
+        for role in plan.participants
+        if role != here
     ]
     for thread in threads:
         thread.start()
-    try:
-        _conduct(host, set(plan.participants), Deadline.after(timeout_s))
-    except AssertionError as failure:
-        if errors:
-            raise errors[0] from failure
-        raise
-    finally:
-        host.control.close()
-        for thread in threads:
-            thread.join(timeout_s)
-        transport.close()
+    participate(here)
+    for thread in threads:
+        thread.join(timeout_s)
+    transport.close()
+    if errors:
+        raise errors[0]
 
 
 def _run_simulator(
@@ -142,10 +149,10 @@ def _conduct(host: _Host, roles: set[str], deadline: Deadline) -> None:
     host.tell(names, Configure(plan=plan.model_dump(mode="json"), data_endpoint=DATA))
     host.expect(Ready, names, deadline)
     ready = [message for message in host.heard.values() if isinstance(message, Ready)]
-    built = [Built.model_validate(message.built) for message in ready]
-    populations = {region: sizes for one in built for region, sizes in one.populations.items()}
+    built = merged(Built.model_validate(message.built) for message in ready)
+    write_atomically(RunLayout(Path(plan.run_dir)).plan, plan_file(plan, built))
     data = DATA if "translator" in roles else None
     windows = plan.grid.window_count
-    rows = plan.rows_of_rates(populations)
+    rows = plan.rows_of_rates(built.populations)
     host.tell(names, Start(populations=rows, data_endpoint=data, horizon=windows))
     host.expect(Done, names, deadline)

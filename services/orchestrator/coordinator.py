@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Literal
 
-from cosim_core.ensemble import Built, EnsemblePlan
+from cosim_core.ensemble import Built, EnsemblePlan, merged
 from cosim_core.errors import Fault
 from cosim_core.lifecycle import FINAL, State, after
 from cosim_core.protocol import (
@@ -123,16 +123,7 @@ class Coordinator:
 
     def built(self) -> Built:
         """Puts together what the participants have built."""
-        merged = Built()
-        for peer in self.peers.values():
-            one = peer.built
-            merged = Built(
-                populations={**merged.populations, **one.populations},
-                monitors={**merged.monitors, **one.monitors},
-                versions={**merged.versions, **one.versions},
-                warnings=list(dict.fromkeys([*merged.warnings, *one.warnings])),
-            )
-        return merged
+        return merged(peer.built for peer in self.peers.values())
 
     # Events
 

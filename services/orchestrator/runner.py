@@ -14,7 +14,7 @@ from importlib import metadata
 from pathlib import Path
 
 from cosim_core.connectome import Connectome, load_connectome
-from cosim_core.ensemble import EnsemblePlan
+from cosim_core.ensemble import Built, EnsemblePlan, plan_file
 from cosim_core.errors import EXIT_BAD_INPUT, EXIT_FAILED, EXIT_INTERRUPTED, ExperimentError
 from cosim_core.experiment import Experiment
 from cosim_core.experiment.load import dump_yaml
@@ -155,12 +155,12 @@ def run(
     started = datetime.now(UTC)
     tell("Building the simulators")
     session = Session(plan, mpirun=shutil.which("mpirun"), observe=observe)
-    _write_plan(layout, plan, None)
+    write_atomically(layout.plan, plan_file(plan, Built()))
     outcome, timing = session.run()
     if outcome.kind == "refused":
         shutil.rmtree(layout.root)
         raise as_error(outcome)
-    _write_plan(layout, plan, session.coordinator)
+    write_atomically(layout.plan, plan_file(plan, session.coordinator.built()))
     tell("Writing the results")
     windows = collect(layout.root).windows
     found = digest(layout.root)
@@ -177,15 +177,6 @@ def make_report(root: Path) -> Path:
     from orchestrator.report import write_report
 
     return write_report(root)
-
-
-def _write_plan(layout: RunLayout, plan: EnsemblePlan, coordinator: Coordinator | None) -> None:
-    tree: dict[str, object] = {"plan": plan.model_dump(mode="json"), "populations": {}}
-    if coordinator is not None:
-        built = coordinator.built().model_dump(mode="json")
-        tree["populations"] = built["populations"]
-        tree["facts"] = {"tvb": {"monitors": built["monitors"]}}
-    write_atomically(layout.plan, json.dumps(tree, indent=1).encode())
 
 
 def _provenance(

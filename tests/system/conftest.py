@@ -1,0 +1,149 @@
+"""Small experiments and how to run them as a user does: real processes, real sockets."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Mapping
+from copy import deepcopy
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cosim_core.ensemble import plan_file
+from cosim_core.experiment import parse
+from cosim_core.layout import RunLayout, write_atomically
+from cosim_core.results import collect, digest
+from orchestrator.coordinator import Coordinator, Outcome
+from orchestrator.runner import Prepared, prepare
+from orchestrator.session import Observer, Session
+
+Tree = dict[str, Any]
+
+TINY: Tree = {
+    "name": "tiny",
+    "duration_ms": 40.0,
+    "seed": 7,
+    "connectome": {"normalise": "region", "weight_scale": 0.3},
+    "adex": {"neurons": 100, "p_connect": 0.2, "K_ext": 100, "external_hz": 5.0},
+    "tvb": {
+        "model": {"name": "ZerlautAdaptationFirstOrder"},
+        "integrator": {"name": "HeunStochastic", "noise": {"nsig": {"E": 1e-9}}},
+        "monitors": [{"name": "Raw"}, {"name": "TemporalAverage", "period_ms": 1.0}],
+        "initial": {"E": [0.001, 0.01], "I": 0.01, "W_e": 5.0},
+    },
+    "spiking": [
+        {"regions": ["rHC"], "drive": {"kind": "poisson"}},
+        {"regions": ["lHC"], "drive": {"kind": "mip", "correlation": 0.2}},
+    ],
+}
+
+
+def changed(tree: Tree, **changes: Any) -> Tree:
+    """Returns a copy with values set at ``key__path``."""
+    result = deepcopy(tree)
+    for path, value in changes.items():
+        node = result
+        *above, last = path.split("__")
+        for key in above:
+            node = node.setdefault(key, {})
+        node[last] = value
+    return result
+
+
+@dataclass
+class Ran:
+    """A run in a test."""
+
+    root: Path
+    prepared: Prepared
+    outcome: Outcome
+    coordinator: Coordinator
+
+    @property
+    def digest(self) -> str:
+        return digest(self.root)
+
+
+@pytest.fixture
+def tiny() -> Tree:
+    return deepcopy(TINY)
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Callable[..., Ran]:
+    """Runs an experiment in real processes and collects its results; no report."""
+    count = iter(range(1000))
+
+    def go(
+        tree: Mapping[str, Any], observe: Observer = lambda c: None, base: Path = tmp_path
+    ) -> Ran:
+        root = tmp_path / f"run-{next(count)}"
+        prepared = prepare(parse(tree), base, root)
+        RunLayout(root).make()
+        session = Session(prepared.plan, mpirun=shutil.which("mpirun"), observe=observe)
+        outcome, _ = session.run()
+        built = session.coordinator.built()
+        write_atomically(RunLayout(root).plan, plan_file(prepared.plan, built))
+        collect(root)
+        return Ran(root, prepared, outcome, session.coordinator)
+
+    return go
+
+
+@pytest.fixture
+def finished(run: Callable[..., Ran]) -> Callable[..., Ran]:
+    """The same, for runs that have to finish."""
+
+    def go(tree: Mapping[str, Any], **options: Any) -> Ran:
+        ran = run(tree, **options)
+        assert ran.outcome.kind == "finished", f"{ran.outcome.cause}\n{ran.outcome.detail}"
+        return ran
+
+    return go
+
+
+@pytest.fixture
+def cosim(tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
+    """Calls the command line in a process of its own."""
+
+    def call(*arguments: str | Path, **options: Any) -> subprocess.CompletedProcess[str]:
+        environment = {**os.environ, "COLUMNS": "200", **options.pop("env", {})}
+        return subprocess.run(
+            [sys.executable, "-m", "orchestrator", *map(str, arguments)],
+            capture_output=True,
+            text=True,
+            timeout=200,
+            cwd=options.pop("cwd", tmp_path),
+            env=environment,
+            check=False,
+            **options,
+        )
+
+    return call
+
+
+def mpi_is_missing() -> str:
+    """Says why MPI tests cannot run here; empty if they can."""
+    if shutil.which("mpirun") is None:
+        return "no mpirun in PATH (Debian: openmpi-bin)"
+    probe = "import nest; print('MPI', nest.build_info['have_mpi'])"
+    answer = subprocess.run(
+        [sys.executable, "-c", probe], capture_output=True, text=True, timeout=60, check=False
+    )
+    if "MPI True" not in answer.stdout:
+        return "this NEST was built without MPI (see CONTRIBUTING.md)"
+    if os.geteuid() == 0 and "OMPI_ALLOW_RUN_AS_ROOT" not in os.environ:
+        return "OpenMPI does not run as root unless OMPI_ALLOW_RUN_AS_ROOT=1 is set"
+    return ""
+
+
+@pytest.fixture(scope="session")
+def mpi() -> None:
+    """Skips a test where MPI or NEST with MPI is missing, and says what is missing."""
+    if reason := mpi_is_missing():
+        pytest.skip(reason)

@@ -1,0 +1,109 @@
+"""Oracle 3: the same experiment gives the same bits, whatever the window, layout or timing."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cosim_core.experiment import parse
+from cosim_core.results import digest
+from cosim_core.testing import run_in_memory
+from nest_service.simulator import NestSimulator
+from orchestrator.plan import explain
+from orchestrator.runner import prepare
+from translator.pipeline import Pipeline
+from tvb_service.simulator import TvbSimulator
+
+
+@pytest.fixture
+def limit_ms(tiny: dict[str, Any], tmp_path: Path) -> float:
+    prepared = prepare(parse(tiny), tmp_path, tmp_path / "plan")
+    limit = explain(prepared.plan, prepared.connectome).limit_ms
+    assert limit is not None
+    return limit
+
+
+def on_grid(time_ms: float) -> float:
+    return int(time_ms * 10 + 1e-6) / 10
+
+
+def test_windows_lookahead_and_repetition(
+    finished: Callable[..., Any], tiny: dict[str, Any], limit_ms: float
+) -> None:
+    cases = [
+        (on_grid(limit_ms), 1),
+        (on_grid(limit_ms / 2), 2),
+        (on_grid(limit_ms / 2), 1),
+        (on_grid(limit_ms / 4), 2),
+        (on_grid(limit_ms / 2), 2),
+    ]
+    digests = {}
+    for number, (length_ms, lookahead) in enumerate(cases):
+        tiny["window"] = {"length_ms": length_ms, "lookahead": lookahead}
+        ran = finished(tiny)
+        assert ran.prepared.plan.lookahead == lookahead
+        digests[number, length_ms, lookahead] = ran.digest
+    assert len(set(digests.values())) == 1, digests
+
+
+def test_another_seed_gives_other_bits(finished: Callable[..., Any], tiny: dict[str, Any]) -> None:
+    """Shows that the digest can differ at all."""
+    tiny["duration_ms"] = 20.0
+    first = finished(tiny).digest
+    tiny["seed"] += 1
+    assert finished(tiny).digest != first
+
+
+@pytest.mark.mpi
+@pytest.mark.usefixtures("mpi")
+@pytest.mark.parametrize("kinds", [("poisson", "mip"), ("sip", "trains")])
+def test_ranks_and_threads(
+    finished: Callable[..., Any], tiny: dict[str, Any], kinds: tuple[str, str]
+) -> None:
+    for group, kind in zip(tiny["spiking"], kinds, strict=True):
+        group["drive"] = {"kind": kind, "correlation": 0.2}
+    digests = {}
+    for ranks, threads in ((1, 2), (2, 1)):
+        tiny["resources"] = {"nest": {"ranks": ranks, "threads": threads, "virtual_processes": 2}}
+        digests[ranks, threads] = finished(tiny).digest
+    assert len(set(digests.values())) == 1, digests
+
+
+class Sleepy:
+    """A simulator that dawdles at random before whatever it does."""
+
+    def __init__(self, simulator: Any, seed: int) -> None:
+        self._simulator = simulator
+        self._random = random.Random(seed)
+
+    def __getattr__(self, name: str) -> Any:
+        attribute = getattr(self._simulator, name)
+        if name in ("absorb", "advance", "drive", "rates"):
+            time.sleep(self._random.random() * 0.02)
+        return attribute
+
+
+def test_random_sleeps_in_every_participant(
+    finished: Callable[..., Any], tiny: dict[str, Any], tmp_path: Path
+) -> None:
+    """Threads of one process that dawdle, against real processes that do not."""
+    tiny["duration_ms"] = 30.0
+    expected = finished(tiny).digest
+    found = [run_threads(tiny, tmp_path / f"sleepy-{seed}", seed) for seed in (1, 2)]
+    assert found == [expected, expected]
+
+
+def run_threads(tree: Mapping[str, Any], root: Path, seed: int) -> str:
+    prepared = prepare(parse(tree), root.parent, root)
+    simulators = {"nest": Sleepy(NestSimulator(), seed), "tvb": Sleepy(TvbSimulator(), seed + 10)}
+    run_in_memory(
+        prepared.plan,
+        simulators,  # type: ignore[arg-type]
+        lambda plan: Sleepy(Pipeline(plan), seed + 20),
+    )
+    return digest(root)
