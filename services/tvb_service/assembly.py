@@ -13,10 +13,10 @@ from tvb.simulator.simulator import Simulator
 from cosim_core.connectome import Connectome, Reals, load_connectome
 from cosim_core.ensemble import EnsemblePlan
 from cosim_core.errors import ExperimentError, Fault
-from tvb_service.classes import one_line
 from tvb_service.connectivity import build_connectivity
 from tvb_service.initial import initial_states
 from tvb_service.integrator import build_integrator
+from tvb_service.library import one_line
 from tvb_service.model import build_coupling, build_model
 from tvb_service.monitors import KeyedMonitor, blind_spots, build_monitors
 from tvb_service.proxies import Indices, Proxy, check_proxies
@@ -58,26 +58,19 @@ def assemble(plan: EnsemblePlan) -> Assembly:
     tried = _compose(plan, connectome)
     faults = trial(tried.simulator, tried.monitors, tried.proxies, tried.indices)
     if tried.proxies:
-        path = f"spiking.{tried.proxies[0].plan.group}.feed"
-        state = placeholder_unknown(tried.simulator.current_state[None], tried)[0]
-        faults += blind_spots(tried.monitors, tried.simulator.model, state, path)
+        faults += blind_spots(tried.monitors, tried.simulator.model, _known_state(tried))
     if faults:
         raise ExperimentError(faults)
     return _compose(plan, connectome)
 
 
-def placeholder_unknown(states: Reals, assembly: Assembly) -> Reals:
-    """Replaces in a copy what TVB does not know of the proxies by NaN.
-
-    Args:
-        states: float64 [tick, state variable, region, mode].
-        assembly: The proxies and their feeds.
-    """
-    shown = states.copy()
+def _known_state(assembly: Assembly) -> Reals:
+    """Returns the initial state, float64 (state variable, region, mode), NaN where not fed."""
+    state: Reals = assembly.simulator.current_state.copy()
     for proxy in assembly.proxies:
-        unfed = np.setdiff1d(np.arange(states.shape[1]), proxy.variables)
-        shown[:, unfed, proxy.plan.index] = np.nan
-    return shown
+        unfed = np.setdiff1d(np.arange(len(state)), proxy.variables)
+        state[unfed, proxy.plan.index] = np.nan
+    return state
 
 
 def _compose(plan: EnsemblePlan, connectome: Connectome) -> Assembly:

@@ -12,12 +12,13 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-from tvb.basic.neotraits.api import Attr, EnumAttr, Final, Float, HasTraits, Int, List, NArray
+from tvb.basic.neotraits.api import Attr, EnumAttr, Final, HasTraits, List, NArray
 from tvb.datatypes import equations
 from tvb.simulator import coupling, integrators, models, monitors, noise
 
 from cosim_core.errors import Fault
 from cosim_core.experiment.tvb import Parametrised
+from tvb_service.library import one_line
 
 
 @dataclass(frozen=True)
@@ -188,16 +189,14 @@ def set_parameters(
                 )
 
 
-def one_line(error: BaseException) -> str:
-    """Returns type and text of an error in one line."""
-    text = "; ".join(line.strip() for line in str(error).splitlines() if line.strip())
-    return f"{type(error).__name__}: {text}" if text else type(error).__name__
+_PLAIN = (str, bool, int, float)
+"""Types of attributes that are one word or number."""
 
 
 def _settable(attr: Any) -> bool:
     if isinstance(attr, Final | List) or attr.field_name == "gid":
         return False
-    if isinstance(attr, NArray | Int | Float | EnumAttr) or attr.field_type in (str, bool):
+    if isinstance(attr, NArray | EnumAttr) or attr.field_type in _PLAIN:
         return True
     return isinstance(attr, Attr) and issubclass(attr.field_type, HasTraits)
 
@@ -214,12 +213,10 @@ def _converted(attr: Any, value: Any) -> Any:
         return _array(value, attr.dtype)
     if isinstance(attr, EnumAttr):
         return _choice({str(entry): entry for entry in attr.choices}, value)
-    if isinstance(attr, Int | Float):
-        if not isinstance(value, int | float):
-            raise ValueError("expected a number")
-        return value
     if attr.field_type is bool:
         return _choice({"0.0": False, "1.0": True}, str(value))
+    if attr.field_type in (int, float):
+        return attr.field_type(_array(value, attr.field_type).item())
     if attr.field_type is str:
         if not isinstance(value, str):
             raise ValueError("expected a word")
@@ -254,8 +251,9 @@ def _choice(choices: Mapping[str, Any], value: Any) -> Any:
 
 
 def _nearest(name: str, known: Collection[str]) -> str:
-    near = difflib.get_close_matches(name, known, n=3, cutoff=0.5)
-    hint = f"; did you mean {' or '.join(near)}" if near else ""
+    folded = {entry.lower(): entry for entry in known}
+    near = difflib.get_close_matches(name.lower(), folded, n=3, cutoff=0.5)
+    hint = f"; did you mean {' or '.join(folded[entry] for entry in near)}" if near else ""
     return f"{hint}; there are: {', '.join(sorted(known)) or 'none'}"
 
 

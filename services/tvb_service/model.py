@@ -9,7 +9,8 @@ from tvb.basic.neotraits.api import NArray
 from cosim_core.ensemble import EnsemblePlan
 from cosim_core.errors import Fault
 from cosim_core.experiment.tvb import Parametrised
-from tvb_service.classes import COUPLINGS, MODELS, make, one_line
+from tvb_service.classes import COUPLINGS, MODELS, make
+from tvb_service.library import one_line
 
 PATH = "tvb.model"
 

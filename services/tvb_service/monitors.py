@@ -105,16 +105,13 @@ def facts(entry: KeyedMonitor, simulator: Any) -> MonitorFacts:
     return MonitorFacts(variables=variables, nodes=nodes, period_ms=period_ms)
 
 
-def blind_spots(
-    built: list[KeyedMonitor], model: Any, state: Reals, path_of_feed: str
-) -> list[Fault]:
+def blind_spots(built: list[KeyedMonitor], model: Any, state: Reals) -> list[Fault]:
     """Finds monitors that cannot work because TVB does not know a variable of the proxies.
 
     Args:
         built: Configured monitors.
         model: TVB's model.
         state: A state, float64 (state variable, region, mode), NaN where proxies are not fed.
-        path_of_feed: Key path that could cure it.
     """
     faults = []
     unseen = np.isnan(model.observe(state)).any(axis=(1, 2))
@@ -128,12 +125,12 @@ def blind_spots(
             )
             faults.append(Fault(path, text))
         elif isinstance(entry.monitor, _MIXING) and unseen[entry.monitor.voi].any():
-            lacking = [
+            unfed = [
                 model.variables_of_interest[index] for index in entry.monitor.voi if unseen[index]
             ]
             text = (
-                f"{name} mixes all regions, but {', '.join(lacking)} of the spiking regions is not "
-                f"fed ({path_of_feed}); choose other variables_of_interest or feed it"
+                f"{name} mixes all regions, but {', '.join(unfed)} of the spiking regions is not "
+                "fed; feed it, or choose other variables_of_interest"
             )
             faults.append(Fault(path, text))
     return faults

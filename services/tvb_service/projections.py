@@ -15,7 +15,7 @@ from cosim_core.connectome import Connectome
 from cosim_core.ensemble import EnsemblePlan
 from cosim_core.errors import Fault
 from cosim_core.experiment.tvb import Monitor
-from tvb_service.classes import one_line
+from tvb_service.library import one_line
 
 _FOLDERS = {
     "sensors": "sensors",

@@ -114,12 +114,14 @@ class Feeding:
 
     def __init__(self, proxies: list[Proxy], populations: Populations) -> None:
         self._proxies = proxies
-        self._names = {proxy.plan.name: list(populations[proxy.plan.name]) for proxy in proxies}
+        self._names = {
+            proxy.plan.name: list(populations.get(proxy.plan.name, {})) for proxy in proxies
+        }
         faults = [
             Fault(
                 f"spiking.{proxy.plan.group}.feed.{number}.population",
                 f"{proxy.plan.name} has no population '{feed.population}'; its network has: "
-                f"{', '.join(self._names[proxy.plan.name])}",
+                f"{', '.join(self._names[proxy.plan.name]) or 'none'}",
             )
             for proxy in proxies
             for number, feed in enumerate(proxy.plan.feeds)

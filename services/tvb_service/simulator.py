@@ -13,7 +13,7 @@ from cosim_core.ensemble import Built, EnsemblePlan, Populations
 from cosim_core.errors import SimulationError
 from cosim_core.signals import REAL, TRANSLATOR_TO_TVB, TVB_TO_TRANSLATOR, Array, Record
 from cosim_core.timegrid import Window, ms_of
-from tvb_service.library import load_tvb, versions
+from tvb_service.library import load_tvb, one_line, versions
 
 if TYPE_CHECKING:
     from tvb_service.assembly import Assembly
@@ -117,7 +117,7 @@ class TvbSimulator:
         # tvb-library and a user's classes raise anything
         except Exception as error:
             raise SimulationError(
-                f"TVB failed at tick {self._stepper.tick + 1}: {type(error).__name__}: {error}",
+                f"TVB failed at {self._at(self._stepper.tick + 1)}: {one_line(error)}",
                 traceback.format_exc(),
             ) from error
         self._check_states(window, states)

@@ -9,7 +9,7 @@ import numpy as np
 from tvb.simulator.integrators import IntegratorStochastic, SciPyODEBase
 
 from cosim_core.errors import Fault
-from tvb_service.classes import one_line
+from tvb_service.library import one_line
 from tvb_service.monitors import KeyedMonitor
 from tvb_service.proxies import Indices, Proxy
 
