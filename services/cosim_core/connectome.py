@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import bz2
 import difflib
 import io
 import zipfile
+import zlib
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
@@ -23,6 +25,17 @@ MAX_MEMBER_BYTES = 256 * 1024 * 1024
 
 MAX_REGIONS = 20_000
 """Largest number of regions that is accepted."""
+
+_DAMAGED = (
+    zipfile.BadZipFile,
+    zlib.error,
+    ValueError,
+    KeyError,
+    EOFError,
+    NotImplementedError,  # an unknown compression
+    RuntimeError,  # an encrypted member
+)
+"""What reading a damaged zip may raise, besides OSError."""
 
 
 @dataclass(frozen=True)
@@ -97,8 +110,8 @@ def load_connectome(path: Path, choice: ConnectomeChoice) -> Connectome:
         raise ExperimentError.single(
             where, f"cannot read {path}: {error.strerror or error}"
         ) from error
-    except (zipfile.BadZipFile, ValueError, KeyError, UnicodeDecodeError, EOFError) as error:
-        reason = error.args[0] if error.args else error
+    except _DAMAGED as error:
+        reason = error.args[0] if isinstance(error, KeyError) else error
         raise ExperimentError.single(
             where, f"{path} is damaged or no TVB connectivity zip: {reason}"
         ) from error
@@ -131,13 +144,11 @@ def _member_or_none(archive: zipfile.ZipFile, stem: str) -> str | None:
         if name.parts and name.parts[0] == "__MACOSX":
             continue
         if name.name in (f"{stem}.txt", f"{stem}.txt.bz2"):
-            if info.file_size > MAX_MEMBER_BYTES:
-                raise ValueError(f"{info.filename} has {info.file_size} bytes unpacked")
-            raw = archive.read(info)
-            if name.suffix == ".bz2":
-                import bz2
-
-                raw = bz2.decompress(raw)
+            with archive.open(info) as packed:
+                member = bz2.BZ2File(packed) if name.suffix == ".bz2" else packed
+                raw = member.read(MAX_MEMBER_BYTES + 1)
+            if len(raw) > MAX_MEMBER_BYTES:
+                raise ValueError(f"{info.filename} has more than {MAX_MEMBER_BYTES} bytes")
             return raw.decode("utf-8")
     return None
 
@@ -156,6 +167,8 @@ def _table(archive: zipfile.ZipFile, stem: str) -> Reals:
 
 
 def _numbers(text: str, stem: str) -> Reals:
+    if not text.strip():
+        raise ValueError(f"{stem}.txt is empty")
     try:
         return np.loadtxt(io.StringIO(text), dtype=np.float64, ndmin=2)
     except ValueError as error:
