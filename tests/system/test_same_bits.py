@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import random
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from cosim_core.experiment import parse
@@ -79,7 +79,7 @@ class Sleepy:
 
     def __init__(self, simulator: Any, seed: int) -> None:
         self._simulator = simulator
-        self._random = random.Random(seed)
+        self._random = np.random.default_rng(seed)
 
     def __getattr__(self, name: str) -> Any:
         attribute = getattr(self._simulator, name)
