@@ -65,7 +65,7 @@ def decode_message(frames: Frames, sender: str) -> AnyMessage:
             f"{VERSION}; install the same tvb-nest-cosim on both sides"
         )
     try:
-        return MESSAGES.validate_python(tree)
+        return MESSAGES.validate_python(tree, strict=True)
     except ValidationError as error:
         reasons = "; ".join(
             f"{'.'.join(map(str, e['loc'])) or 'message'}: {e['msg']}" for e in error.errors()
