@@ -1,0 +1,224 @@
+"""Journals: what was written before a crash is read; what is damaged is not."""
+
+from __future__ import annotations
+
+import struct
+import zlib
+from pathlib import Path
+
+import msgpack
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cosim_core.errors import RunDirectoryError
+from cosim_core.journal import MAGIC, JournalWriter, read_journal
+from cosim_core.layout import RunLayout
+from cosim_core.recorder import PHASES, Recorder
+from cosim_core.signals import Block
+from cosim_core.timegrid import Window
+
+
+def blocks(count=3):
+    return [
+        Block(
+            "nest>translator",
+            window,
+            window % 2,
+            {
+                "counts/rHC": np.arange(window * 2, dtype="<u4").reshape(2, window),
+                "coupling/lHC": np.full(3, window / 7),
+            },
+        )
+        for window in range(count)
+    ]
+
+
+@pytest.fixture
+def journal(tmp_path):
+    path = tmp_path / "nest-0.journal"
+    with JournalWriter(path) as writer:
+        for block in blocks():
+            writer.append(block)
+    return path
+
+
+def assert_equal(got, expected):
+    assert len(got) == len(expected)
+    for one, other in zip(got, expected, strict=True):
+        assert (one.edge, one.window, one.rank) == (other.edge, other.window, other.rank)
+        assert list(one.arrays) == list(other.arrays)
+        for name, array in one.arrays.items():
+            assert array.dtype == other.arrays[name].dtype
+            np.testing.assert_array_equal(array, other.arrays[name], strict=True)
+
+
+def records(path):
+    """Splits a journal with another reader: (start, stop, body) of every record."""
+    data = path.read_bytes()
+    assert data[:8] == b"COSIMJ1\n"
+    place, found = 8, []
+    while place < len(data):
+        length, checksum = struct.unpack_from("<II", data, place)
+        body = data[place + 8 : place + 8 + length]
+        assert zlib.crc32(body) == checksum
+        found.append((place, place + 8 + length, body))
+        place += 8 + length
+    return found
+
+
+def test_what_is_written_is_read(journal):
+    assert_equal(list(read_journal(journal)), blocks())
+
+
+def test_the_format_is_as_described(journal):
+    bodies = [msgpack.unpackb(body) for _, _, body in records(journal)]
+    assert [list(body) for body in bodies] == [["edge", "window", "rank", "signals"]] * 3
+    (name, dtype, shape, data), other = bodies[2]["signals"]
+    assert (name, dtype, shape) == ("counts/rHC", "<u4", [2, 2])
+    np.testing.assert_array_equal(np.frombuffer(data, "<u4"), [0, 1, 2, 3])
+    assert other[0] == "coupling/lHC"
+
+
+def test_every_block_is_handed_to_the_system_at_once(tmp_path):
+    path = tmp_path / "nest-0.journal"
+    with JournalWriter(path) as writer:
+        for number, block in enumerate(blocks(), start=1):
+            writer.append(block)
+            assert len(list(read_journal(path))) == number
+
+
+def test_a_cut_anywhere_in_the_last_record_leaves_the_blocks_before_it(journal):
+    start, stop, _ = records(journal)[-1]
+    whole = journal.read_bytes()
+    for length in range(start, stop):
+        journal.write_bytes(whole[:length])
+        assert_equal(list(read_journal(journal)), blocks(2))
+
+
+def test_a_flipped_bit_ends_the_reading_before_its_record(journal):
+    start, stop, _ = records(journal)[1]
+    whole = journal.read_bytes()
+    for place in range(start, stop):
+        damaged = bytearray(whole)
+        damaged[place] ^= 0x10
+        journal.write_bytes(damaged)
+        assert_equal(list(read_journal(journal)), blocks(1))
+
+
+def test_a_journal_may_be_empty(tmp_path):
+    JournalWriter(tmp_path / "empty.journal").close()
+    assert list(read_journal(tmp_path / "empty.journal")) == []
+
+
+@pytest.mark.parametrize("content", [b"", b"COSIM", b"COSIMJ2\n", b"PK\x03\x04 and more"])
+def test_other_files_are_no_journals(tmp_path, content):
+    path = tmp_path / "other.journal"
+    path.write_bytes(content)
+    with pytest.raises(RunDirectoryError, match="is no journal: it does not begin with"):
+        list(read_journal(path))
+
+
+def test_a_journal_that_is_not_there(tmp_path):
+    with pytest.raises(RunDirectoryError, match=r"cannot read the journal .*No such file"):
+        list(read_journal(tmp_path / "none.journal"))
+
+
+def test_nothing_but_numbers_is_read(tmp_path):
+    body = msgpack.packb(
+        {"edge": "e", "window": 0, "rank": 0, "signals": [["a", "|O", [1], b"\0" * 8]]}
+    )
+    path = tmp_path / "odd.journal"
+    path.write_bytes(MAGIC + struct.pack("<II", len(body), zlib.crc32(body)) + body)
+    with pytest.raises(RunDirectoryError, match="numbers only, a is of dtype"):
+        list(read_journal(path))
+
+
+def test_an_existing_journal_is_never_overwritten(journal):
+    with pytest.raises(RunDirectoryError, match=r"cannot write the journal .*exists"):
+        JournalWriter(journal)
+    assert_equal(list(read_journal(journal)), blocks())
+
+
+def test_a_closed_journal_may_be_closed_again(tmp_path):
+    writer = JournalWriter(tmp_path / "twice.journal")
+    writer.close()
+    writer.close()
+
+
+class FullDisk:
+    """A file on a disk that takes only so many bytes."""
+
+    def __init__(self, file, room):
+        self._file, self.room = file, room
+
+    def write(self, data):
+        if not self.room:
+            raise OSError(28, "No space left on device")
+        taken = self._file.write(data[: self.room])
+        self.room -= taken
+        return taken
+
+    def __getattr__(self, name):
+        return getattr(self._file, name)
+
+
+@given(room=st.integers(0, 400))
+def test_a_full_disk_is_told_and_leaves_what_fitted(tmp_path_factory, room):
+    path = tmp_path_factory.mktemp("full") / "nest-0.journal"
+    fitted = []
+    with JournalWriter(path) as writer:
+        writer._file = FullDisk(writer._file, room)
+
+        def append_all():
+            for block in blocks(20):
+                writer.append(block)
+                fitted.append(block)
+
+        with pytest.raises(RunDirectoryError, match=r"cannot write window \d.*No space left"):
+            append_all()
+    assert_equal(list(read_journal(path)), fitted)
+
+
+def test_a_disk_that_is_full_from_the_beginning(tmp_path, monkeypatch):
+    path = tmp_path / "nest-0.journal"
+    with Path("/dev/full").open("wb", buffering=0) as full:
+        monkeypatch.setattr(Path, "open", lambda *arguments, **options: full)
+        with pytest.raises(RunDirectoryError, match=r"cannot write the head .*No space left"):
+            JournalWriter(path)
+        assert full.closed
+
+
+def test_what_does_not_reach_the_disk_is_told(tmp_path, monkeypatch):
+    def fsync(number):
+        raise OSError(5, "Input/output error")
+
+    writer = JournalWriter(tmp_path / "nest-0.journal")
+    monkeypatch.setattr("os.fsync", fsync)
+    with pytest.raises(RunDirectoryError, match=r"to the disk: .*Input/output error"):
+        writer.close()
+    writer.close()
+
+
+def test_a_recorder_keeps_blocks_and_times(tmp_path):
+    layout = RunLayout(tmp_path / "run")
+    layout.make()
+    recorder = Recorder(layout, "nest", 1)
+    for index in range(300):
+        with recorder.phase("advance"), recorder.phase("record"):
+            pass
+        recorder.record(Window(index, index, index + 1), {"v": np.full(1, index, "<f8")})
+        recorder.end_window()
+    recorder.received(blocks(1)[0])
+    recorder.close()
+    kept = list(read_journal(layout.journal("nest", 1)))
+    assert [(block.edge, block.rank) for block in kept[:300]] == [("nest.record", 1)] * 300
+    assert_equal(kept[300:], blocks(1))
+    timing = list(read_journal(layout.timing_journal("nest", 1)))
+    assert {block.edge for block in timing} == {"nest.timing"}
+    assert [block.window for block in timing] == [0, 256]
+    phases = np.concatenate([block.arrays["phases"] for block in timing])
+    assert phases.shape == (300, len(PHASES))
+    assert (phases >= 0).all()
+    assert recorder.compute_s == pytest.approx(phases[:, 1:3].sum())
