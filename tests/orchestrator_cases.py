@@ -1,0 +1,90 @@
+"""Small experiments and connectomes for tests of the planner."""
+
+from __future__ import annotations
+
+import copy
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from cosim_core.connectome import Connectome
+from cosim_core.ensemble import EnsemblePlan
+from cosim_core.errors import ExperimentError, Fault
+from cosim_core.experiment import parse
+from orchestrator.plan import make_plan
+
+LABELS = ("alpha", "beta", "gamma", "delta")
+
+ADEX: dict[str, Any] = {
+    "duration_ms": 100.0,
+    "adex": {"neurons": 100, "p_connect": 0.2, "K_ext": 50},
+    "spiking": [{"regions": ["alpha", "beta"]}],
+}
+"""Two spiking AdEx regions among four; everything else is derived."""
+
+EXPLICIT: dict[str, Any] = {
+    "duration_ms": 100.0,
+    "tvb": {"model": {"name": "JansenRit"}},
+    "spiking": [
+        {
+            "regions": ["alpha", "beta"],
+            "network": {"module": "nest_service.networks.brunel:build"},
+            "drive": {"weight": 2.0, "synapses": 10.0, "hz_per_unit": 5.0},
+            "feed": [
+                {"variable": "y1", "population": "excitatory", "unit_per_hz": 0.5},
+                {"variable": "y2", "population": "inhibitory"},
+            ],
+            "tracts": {"synapses_per_weight": 3.0},
+        }
+    ],
+}
+"""The same with another network and another model, every number given."""
+
+
+def connectome(
+    weights: Any = None, lengths_mm: Any = None, speed_mm_per_ms: float = 1.0
+) -> Connectome:
+    """Makes a connectome of four regions, all joined, every tract 3 mm unless given."""
+    count = len(LABELS)
+    weights = np.full((count, count), 0.5) if weights is None else np.array(weights, dtype=float)
+    lengths = np.full((count, count), 3.0) if lengths_mm is None else np.array(lengths_mm)
+    weights = weights.copy()
+    np.fill_diagonal(weights, 0.0)
+    return Connectome(LABELS, weights, lengths, np.zeros((count, 3)), speed_mm_per_ms)
+
+
+def changed(tree: dict[str, Any], **changes: Any) -> dict[str, Any]:
+    """Copies a tree and sets ``a__0__b=value`` at the key path a.0.b."""
+    tree = copy.deepcopy(tree)
+    for path, value in changes.items():
+        *keys, last = path.split("__")
+        node: Any = tree
+        for key in keys:
+            node = node[int(key)] if isinstance(node, list) else node.setdefault(key, {})
+        if isinstance(node, list):
+            node[int(last)] = value
+        else:
+            node[last] = value
+    return tree
+
+
+def plan_of(tree: dict[str, Any], network: Connectome | None = None) -> EnsemblePlan:
+    """Plans an experiment."""
+    return make_plan(
+        parse(tree),
+        network or connectome(),
+        connectome_path=Path("connectome.zip"),
+        run="test",
+        run_dir=Path("run"),
+        base_dir=Path(),
+    )
+
+
+def faults_of(tree: dict[str, Any], network: Connectome | None = None) -> dict[str, Fault]:
+    """Plans an experiment that must be refused; returns the faults by key path."""
+    try:
+        plan_of(tree, network)
+    except ExperimentError as error:
+        return {fault.path: fault for fault in error.faults}
+    raise AssertionError("the experiment was accepted")
