@@ -101,7 +101,9 @@ def finished(run: Callable[..., Ran]) -> Callable[..., Ran]:
 
     def go(tree: Mapping[str, Any], **options: Any) -> Ran:
         ran = run(tree, **options)
-        assert ran.outcome.kind == "finished", f"{ran.outcome.cause}\n{ran.outcome.detail}"
+        outcome = ran.outcome
+        told = [outcome.cause, outcome.detail, *map(str, outcome.faults)]
+        assert outcome.kind == "finished", "\n".join(told)
         return ran
 
     return go
