@@ -16,6 +16,7 @@ from cosim_core.connectome import Connectome
 from cosim_core.ensemble import EnsemblePlan, RegionPlan, TractPlan
 from cosim_core.errors import ExperimentError, Fault
 from cosim_core.experiment import HOP_TICKS, Constant, Experiment
+from cosim_core.experiment.base import Values
 from cosim_core.signals import (
     NEST_TO_TRANSLATOR,
     TRANSLATOR_TO_NEST,
@@ -61,23 +62,7 @@ def make_plan(
         ExperimentError: With every fault found.
     """
     sides = Sides.of(experiment)
-    faults = [*_ensemble_faults(experiment, sides), *_resource_faults(experiment)]
-    with _gathered(faults):
-        _check_grid(experiment)
-    places = _places(experiment, connectome, faults)
-    groups = _groups(experiment, sides, faults)
-    parameters = derive.tvb_parameters(experiment, faults) if sides.tvb else {}
-    noise = derive.tvb_noise(experiment, faults) if sides.tvb else {}
-    regions = [place.plan(groups[place.group]) for place in places if place.group in groups]
-    between: tuple[list[TractPlan], list[str]] = ([], [])
-    window_ticks, lookahead = 1, 1
-    with _gathered(faults):
-        if sides.nest:
-            between = tracts.plan_tracts(experiment, connectome, regions, groups)
-    with _gathered(faults):
-        window_ticks, lookahead = _windows(experiment, connectome, sides, places)
-    if faults:
-        raise ExperimentError(faults)
+    derived = _derive(experiment, connectome, sides)
     return EnsemblePlan(
         run=run,
         run_dir=str(run_dir.absolute()),
@@ -87,16 +72,53 @@ def make_plan(
         participants=_participants(experiment, sides),
         edges=_edges(sides),
         total_ticks=ticks_of(experiment.duration_ms, experiment.dt_ms),
-        window_ticks=window_ticks,
-        lookahead=lookahead,
+        window_ticks=derived.window_ticks,
+        lookahead=derived.lookahead,
         connectome_path=str(connectome_path.absolute()),
-        regions=regions,
-        tracts=between[0],
-        tvb_parameters=parameters,
-        tvb_noise=noise,
+        regions=derived.regions,
+        tracts=derived.tracts,
+        tvb_parameters=derived.tvb_parameters,
+        tvb_noise=derived.tvb_noise,
         has_proxies=sides.proxies,
-        warnings=[*derive.warnings_of(experiment, sides), *between[1]],
+        warnings=derived.warnings,
     )
+
+
+@dataclass(frozen=True)
+class _Derived:
+    """What does not stand in the experiment but follows from it."""
+
+    regions: list[RegionPlan]
+    tracts: list[TractPlan]
+    tvb_parameters: dict[str, Values | str]
+    tvb_noise: dict[str, float]
+    window_ticks: int
+    lookahead: int
+    warnings: list[str]
+
+
+def _derive(experiment: Experiment, connectome: Connectome, sides: Sides) -> _Derived:
+    """Derives everything, going on after a fault so that all are found at once."""
+    faults = [*_ensemble_faults(experiment, sides), *_resource_faults(experiment)]
+    with _gathered(faults):
+        _check_grid(experiment)
+    places = _places(experiment, connectome, faults)
+    groups = _groups(experiment, sides, faults)
+    parameters = derive.tvb_parameters(experiment, faults) if sides.tvb else {}
+    noise = derive.tvb_noise(experiment, faults) if sides.tvb else {}
+    regions = [place.plan(groups[place.group]) for place in places if place.group in groups]
+    tract_plans: list[TractPlan] = []
+    left_out: list[str] = []
+    window_ticks, lookahead = 1, 1
+    with _gathered(faults):
+        if sides.nest:
+            tract_plans, left_out = tracts.plan_tracts(experiment, connectome, regions, groups)
+    with _gathered(faults):
+        window_ticks, lookahead = _windows(experiment, connectome, sides, places)
+    if faults:
+        raise ExperimentError(faults)
+    warnings = [*derive.warnings_of(experiment, sides), *left_out]
+    return _Derived(regions, tract_plans, parameters, noise, window_ticks, lookahead, warnings)
 
 
 @contextmanager
