@@ -10,6 +10,7 @@ from rich.console import Console, Group, RenderableType
 from rich.live import Live
 from rich.markup import escape
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+from rich.spinner import Spinner
 from rich.table import Table
 from rich.text import Text
 
@@ -40,7 +41,7 @@ class LiveRun:
             TimeRemainingColumn(),
             TextColumn("{task.fields[speed]}"),
         )
-        self._task = self._progress.add_task("Building", total=None, speed="")
+        self._task = self._progress.add_task("Running", total=None, speed="")
         self._live = Live(self._progress, console=console, refresh_per_second=8, transient=True)
         self._began_s = self._next_line_s = 0.0
         self._running = False
@@ -67,8 +68,7 @@ class LiveRun:
         """Shows what is being done outside of the windows."""
         self._running = False
         if self._console.is_terminal:
-            self._progress.update(self._task, description=text, total=None, speed="")
-            self._live.update(self._progress)
+            self._live.update(Spinner("dots", text))
         else:
             self._console.print(text, highlight=False)
 
@@ -83,9 +83,7 @@ class LiveRun:
         total, done = coordinator.plan.grid.window_count, coordinator.windows
         speed = self._speed(coordinator, done)
         if self._console.is_terminal:
-            self._progress.update(
-                self._task, description="Running", total=total, completed=done, speed=speed
-            )
+            self._progress.update(self._task, total=total, completed=done, speed=speed)
             self._live.update(Group(self._progress, _shares(coordinator.peers.values())))
         elif time.monotonic() >= self._next_line_s:
             self._next_line_s = time.monotonic() + _PLAIN_INTERVAL_S
