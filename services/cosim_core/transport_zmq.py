@@ -65,6 +65,7 @@ class ZmqTransport:
             socket.connect(endpoint)
         except zmq.ZMQError as error:
             socket.disable_monitor()
+            monitor.close()
             socket.close(linger=0)
             raise ParticipantLost(f"cannot connect to {endpoint}: {error}") from error
         return self._keep(ZmqChannel(socket, endpoint, monitor))
@@ -145,5 +146,6 @@ class ZmqChannel:
         """Closes the socket; messages on their way out get ``LINGER_MS``."""
         if self._monitor is not None:
             self._socket.disable_monitor()
+            self._monitor.close()
             self._monitor = None
         self._socket.close()
