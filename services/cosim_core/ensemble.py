@@ -33,6 +33,10 @@ class DrivePlan(Part):
     weight: float
     synapses: float
     external_hz: float
+    least_hz: float = 0.0
+    """Least rate of an afferent. TVB's first-order Zerlaut model adds the external input to what
+    coupling and noise leave above 0, its second-order model takes the sum of all three above 0;
+    a spiking region follows the model of its neighbours."""
     correlation: float
     current_pA_per_hz: float
     coupling_variable: int

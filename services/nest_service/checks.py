@@ -7,8 +7,9 @@ from collections.abc import Iterable
 from cosim_core.ensemble import EnsemblePlan
 from cosim_core.errors import Fault
 from cosim_core.experiment.spiking import Analog
+from cosim_core.plugins import suggest
 from cosim_core.timegrid import InexactTimeError, ticks_of
-from nest_service.context import Nest, suggest
+from nest_service.context import Nest
 from nest_service.regions import Region
 
 

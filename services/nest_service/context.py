@@ -10,7 +10,6 @@ region's populations::
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, TypeAlias, TypeVar
@@ -19,6 +18,7 @@ from pydantic import BaseModel, ValidationError
 
 from cosim_core.errors import ExperimentError, Fault
 from cosim_core.experiment.adex import AdexRegion
+from cosim_core.plugins import suggest
 
 Nest: TypeAlias = Any
 """The module ``nest``, which carries no types."""
@@ -69,11 +69,3 @@ class NetworkContext:
                 else:
                     faults.append(Fault(path, f"{item['msg']}; got {item['input']!r}"))
             raise ExperimentError(faults) from error
-
-
-def suggest(name: str, known: list[str]) -> str:
-    """Says which of the known names is meant, or lists them all."""
-    near = difflib.get_close_matches(name, known, n=3, cutoff=0.6)
-    if near:
-        return f"did you mean {' or '.join(near)}?"
-    return f"known are: {', '.join(known) or 'none'}"

@@ -112,10 +112,3 @@ def _resource_faults(nest: Nest, resources: NestResources) -> list[Fault]:
             )
         )
     return faults
-
-
-def cause_of(error: BaseException) -> str:
-    """Puts the type and text of an error into one line."""
-    text = " ".join(str(error).split())
-    name = type(error).__name__
-    return name if not text or text == name else f"{name}: {text}"

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import importlib
 import itertools
-import sys
 import traceback
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -17,8 +15,8 @@ from cosim_core.ensemble import EnsemblePlan, RegionPlan
 from cosim_core.errors import ExperimentError, Fault
 from cosim_core.experiment.base import PlainName
 from cosim_core.experiment.spiking import SpikingGroup
-from nest_service.context import Nest, NetworkContext, Nodes, suggest
-from nest_service.kernel import cause_of
+from cosim_core.plugins import cause_of, find_object
+from nest_service.context import Nest, NetworkContext, Nodes
 
 _NAME: TypeAdapter[str] = TypeAdapter(PlainName, config=ConfigDict(strict=True))
 
@@ -72,8 +70,6 @@ def build_regions(nest: Nest, plan: EnsemblePlan) -> tuple[list[Region], list[Fa
     Returns:
         The regions built, and what was wrong with the others.
     """
-    if plan.base_dir not in sys.path:
-        sys.path.insert(0, plan.base_dir)
     regions: list[Region] = []
     faults: dict[int, list[Fault]] = {}
     for region in plan.regions:
@@ -129,42 +125,15 @@ def find_function(name: str, base_dir: str) -> Callable[[NetworkContext], Any]:
     Raises:
         ExperimentError: If there is no such module or function, or the module fails on import.
     """
-    module_name, separator, function_name = name.partition(":")
-    if not (module_name and separator and function_name):
+    module_name = name.partition(":")[0]
+    found = find_object(
+        name, "function", lambda value: _is_own_function(value, module_name), "module", base_dir
+    )
+    if not callable(found):
         raise ExperimentError.single(
-            "module", f"'{name}' is not of the form package.module:function"
+            "module", f"'{name}' is {type(found).__name__}, expected a function"
         )
-    try:
-        module = importlib.import_module(module_name)
-    except Exception as error:
-        if _is_absent(module_name, error):
-            raise ExperimentError.single(
-                "module",
-                f"there is no module '{module_name}' beside the experiment file ({base_dir}) or "
-                "among the installed packages",
-            ) from error
-        raise ExperimentError.single(
-            "module",
-            f"module '{module_name}' fails on import: {cause_of(error)}",
-            traceback.format_exc(),
-        ) from error
-    function = getattr(module, function_name, None)
-    if not callable(function):
-        known = [key for key, value in vars(module).items() if _is_own_function(value, module_name)]
-        raise ExperimentError.single(
-            "module",
-            f"module '{module_name}' has no function '{function_name}'; "
-            f"{suggest(function_name, known)}",
-        )
-    found: Callable[[NetworkContext], Any] = function
     return found
-
-
-def _is_absent(module_name: str, error: Exception) -> bool:
-    """Tells a module that does not exist from one that imports something that does not exist."""
-    if not isinstance(error, ModuleNotFoundError) or not error.name:
-        return False
-    return module_name == error.name or module_name.startswith(f"{error.name}.")
 
 
 def _is_own_function(value: object, module_name: str) -> bool:

@@ -9,12 +9,13 @@ from typing import Any
 
 from cosim_core.ensemble import Built, EnsemblePlan, Populations
 from cosim_core.errors import ExperimentError, Fault, SimulationError
+from cosim_core.plugins import cause_of
 from cosim_core.signals import NEST_TO_TRANSLATOR, TRANSLATOR_TO_NEST, Array, Record
 from cosim_core.timegrid import Window, ms_of
 from nest_service.checks import check_names
 from nest_service.context import Nest
 from nest_service.devices import Drive
-from nest_service.kernel import cause_of, load_nest, prepare_kernel
+from nest_service.kernel import load_nest, prepare_kernel
 from nest_service.recorders import AnalogTap, SpikeTap
 from nest_service.regions import Region, build_regions
 from nest_service.tracts import connect_tracts

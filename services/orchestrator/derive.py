@@ -195,6 +195,7 @@ def _drive(
         weight=values["weight"],
         synapses=values["synapses"],
         external_hz=values["external_hz"],
+        least_hz=values["external_hz"] if _adds_external_last(experiment) else 0.0,
         correlation=declared.correlation,
         current_pA_per_hz=declared.current_pA_per_hz,
         coupling_variable=chosen,
@@ -202,6 +203,11 @@ def _drive(
         noise=active_noise(adex),
         hop_ticks=HOP_TICKS[declared.kind],
     )
+
+
+def _adds_external_last(experiment: Experiment) -> bool:
+    """Tells whether the model adds external input after it has taken the rest above 0."""
+    return experiment.tvb.model.name == "ZerlautAdaptationFirstOrder"
 
 
 def _drive_values(

@@ -177,13 +177,13 @@ def _summary_table(facts: Summary, run: Run) -> RenderableType:
 def show_plan(console: Console, report: PlanReport) -> None:
     """Shows a plan."""
     table = Table.grid(padding=(0, 2))
-    limit = "nothing limits it"
+    limit = "none: no tract leads from one simulator to the other"
     if report.limit_ticks is not None:
-        limit = f"exact up to {report.limit_ms:g} ms, set by {report.limit_edge}"
+        limit = f"lookahead x window up to {report.limit_ms:g} ms, set by {report.limit_edge}"
     table.add_row("simulated", f"{report.duration_ms:g} ms in steps of {report.dt_ms:g} ms")
     table.add_row("window", f"{report.window_ms:g} ms, {report.window_count} windows")
     table.add_row("lookahead", f"{report.lookahead} windows")
-    table.add_row("limit", f"lookahead x window is {limit}")
+    table.add_row("exact limit", limit)
     processes = ", ".join(f"{n} {role}" for role, n in report.participants.items())
     table.add_row("processes", f"{report.processes}: {processes}, and the orchestrator")
     table.add_row("edges", ", ".join(report.edges) or "none")

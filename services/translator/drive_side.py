@@ -86,6 +86,7 @@ class DriveSide:
         self._names = [region.name for region in regions]
         self._shares = _shares(plan, regions, driven, populations, users)
         self._external_hz = np.array([[region.drive.external_hz] for region in regions])
+        self._least_hz = np.array([[region.drive.least_hz] for region in regions])
         self._synapses = np.array([[region.drive.synapses] for region in regions])
         self._prepare_noise(plan, regions)
 
@@ -131,7 +132,7 @@ class DriveSide:
         return drive, inputs
 
     def _input(self, window: Window, coupling: Arrays) -> Reals:
-        """Computes synapses * max(0, coupling + external + noise), float64 [region, tick]."""
+        """Computes synapses * max(least, coupling + external + noise), float64 [region, tick]."""
         afferent_hz = np.empty((len(self._names), window.ticks))
         for row, name in enumerate(self._names):
             got = coupling.get(f"coupling/{name}")
@@ -153,7 +154,7 @@ class DriveSide:
         if self._noisy_rows:
             noise_hz, self._noise_state = self._noise.advance(self._noise_state, window)
             afferent_hz[self._noisy_rows] += noise_hz
-        np.maximum(afferent_hz, 0.0, out=afferent_hz)
+        np.maximum(afferent_hz, self._least_hz, out=afferent_hz)
         afferent_hz *= self._synapses
         return afferent_hz
 

@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from cosim_core.errors import SimulationError
 from cosim_core.experiment.spiking import DriveKind
+from cosim_core.plugins import cause_of
 from cosim_core.signals import (
     COUNT,
     NEURON,
@@ -23,7 +24,6 @@ from cosim_core.signals import (
 )
 from cosim_core.timegrid import Window
 from translator.interfaces import DriveContext, RateContext, RateToDrive, Spikes, SpikesToRate
-from translator.user_classes import cause_of
 
 Reals = npt.NDArray[np.float64]
 

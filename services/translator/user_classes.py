@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import difflib
-import importlib
 import inspect
-import sys
 import traceback
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,6 +10,7 @@ from importlib.metadata import entry_points
 from typing import Any
 
 from cosim_core.errors import ExperimentError, Fault
+from cosim_core.plugins import cause_of, find_object, suggest
 from translator.interfaces import ENTRY_POINTS, RateContext
 
 
@@ -53,12 +51,6 @@ class UserClass:
             ) from error
 
 
-def cause_of(error: Exception) -> str:
-    """Says in one line what a user's code raised."""
-    lines = str(error).strip().splitlines()
-    return f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__
-
-
 def find_user_class(
     name: str, parameters: Mapping[str, Any], path: str, base_dir: str
 ) -> UserClass:
@@ -74,16 +66,10 @@ def find_user_class(
         ExperimentError: If there is no such class, importing it fails, or it takes no such
             parameters.
     """
-    if base_dir not in sys.path:
-        sys.path.insert(0, base_dir)
-    try:
-        found = _from_module(name, path, base_dir) if ":" in name else _from_entry_point(name, path)
-    except ExperimentError:
-        raise
-    except Exception as error:
-        raise ExperimentError.single(
-            path, f"'{name}' fails on import: {cause_of(error)}", traceback.format_exc()
-        ) from error
+    if ":" in name:
+        found = find_object(name, "class", inspect.isclass, path, base_dir)
+    else:
+        found = _from_entry_point(name, path)
     if not inspect.isclass(found) or not callable(getattr(found, "translate", None)):
         raise ExperimentError.single(
             path,
@@ -107,39 +93,17 @@ def _check_parameters(
         ) from error
 
 
-def _from_module(name: str, path: str, base_dir: str) -> object:
-    module_name, _, class_name = name.partition(":")
-    try:
-        module = importlib.import_module(module_name)
-    except ModuleNotFoundError as error:
-        if error.name is None or not f"{module_name}.".startswith(f"{error.name}."):
-            raise
-        raise ExperimentError.single(
-            path,
-            f"there is no module '{module_name}' beside the experiment file ({base_dir}) or among "
-            "the installed packages",
-        ) from error
-    if hasattr(module, class_name):
-        return getattr(module, class_name)
-    classes = [key for key, value in vars(module).items() if inspect.isclass(value)]
-    raise ExperimentError.single(
-        path, f"module '{module_name}' has no class '{class_name}'; {_hint(class_name, classes)}"
-    )
-
-
 def _from_entry_point(name: str, path: str) -> object:
     offered = {point.name: point for point in entry_points(group=ENTRY_POINTS)}
     if name in offered:
-        return offered[name].load()
+        try:
+            return offered[name].load()
+        except Exception as error:
+            raise ExperimentError.single(
+                path, f"'{name}' fails on import: {cause_of(error)}", traceback.format_exc()
+            ) from error
     raise ExperimentError.single(
         path,
         f"'{name}' is neither of the form module:Class nor a translator that an installed package "
-        f"offers; {_hint(name, list(offered))}",
+        f"offers; {suggest(name, list(offered))}",
     )
-
-
-def _hint(name: str, known: list[str]) -> str:
-    near = difflib.get_close_matches(name, known, n=3, cutoff=0.6)
-    if near:
-        return f"did you mean {' or '.join(near)}?"
-    return f"known are: {', '.join(sorted(known)) or 'none'}"

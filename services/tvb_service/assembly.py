@@ -13,10 +13,10 @@ from tvb.simulator.simulator import Simulator
 from cosim_core.connectome import Connectome, Reals, load_connectome
 from cosim_core.ensemble import EnsemblePlan
 from cosim_core.errors import ExperimentError, Fault
+from cosim_core.plugins import cause_of
 from tvb_service.connectivity import build_connectivity
 from tvb_service.initial import initial_states
 from tvb_service.integrator import build_integrator
-from tvb_service.library import one_line
 from tvb_service.model import build_coupling, build_model
 from tvb_service.monitors import KeyedMonitor, blind_spots, build_monitors
 from tvb_service.proxies import Indices, Proxy, check_proxies
@@ -108,7 +108,7 @@ def _configured(parts: dict[str, Any]) -> Any:
     # tvb-library and a user's classes raise anything
     except Exception as error:
         raise ExperimentError.single(
-            "tvb", f"TVB cannot be configured: {one_line(error)}", traceback.format_exc()
+            "tvb", f"TVB cannot be configured: {cause_of(error)}", traceback.format_exc()
         ) from error
     # A history given in full makes TVB begin at step horizon - 1. It is constant in time, so the
     # run may begin at step 0 as any other: steps are ticks, and monitors count from there.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import difflib
-import importlib
 import inspect
 import sys
 import traceback
@@ -16,9 +15,9 @@ from tvb.basic.neotraits.api import Attr, EnumAttr, Final, HasTraits, List, NArr
 from tvb.datatypes import equations
 from tvb.simulator import coupling, integrators, models, monitors, noise
 
-from cosim_core.errors import Fault
+from cosim_core.errors import ExperimentError, Fault
 from cosim_core.experiment.tvb import Parametrised
-from tvb_service.library import one_line
+from cosim_core.plugins import cause_of, find_object
 
 
 @dataclass(frozen=True)
@@ -106,18 +105,10 @@ def find_class(
 def _user_class(
     family: Family, name: str, path: str, base_dir: str, faults: list[Fault]
 ) -> type | None:
-    module_name, _, class_name = name.partition(":")
-    if base_dir not in sys.path:
-        sys.path.insert(0, base_dir)
     try:
-        found = getattr(importlib.import_module(module_name), class_name)
-    # a user's module may raise anything, even end the process
-    except (Exception, SystemExit) as error:
-        faults.append(
-            Fault(
-                path, f"{name} cannot be imported: {one_line(error)}", detail=traceback.format_exc()
-            )
-        )
+        found = find_object(name, "class", inspect.isclass, path, base_dir)
+    except ExperimentError as error:
+        faults += error.faults
         return None
     if inspect.isclass(found) and issubclass(found, family.base):
         return found
@@ -153,7 +144,7 @@ def make(
         faults.append(
             Fault(
                 f"{path}.name",
-                f"{choice.name} cannot be made: {one_line(error)}",
+                f"{choice.name} cannot be made: {cause_of(error)}",
                 detail=traceback.format_exc(),
             )
         )
@@ -185,7 +176,7 @@ def set_parameters(
                 setattr(instance, name, _converted(known[name], value))
             except (ValueError, TypeError) as error:
                 faults.append(
-                    Fault(f"{path}.{name}", f"{_short(value)} does not fit: {one_line(error)}")
+                    Fault(f"{path}.{name}", f"{_short(value)} does not fit: {cause_of(error)}")
                 )
 
 

@@ -55,12 +55,6 @@ def versions() -> dict[str, str]:
     return {name: version(name) for name in ("tvb-library", "numpy", "numba")}
 
 
-def one_line(error: BaseException) -> str:
-    """Returns type and text of an error in one line."""
-    text = "; ".join(line.strip() for line in str(error).splitlines() if line.strip())
-    return f"{type(error).__name__}: {text}" if text else type(error).__name__
-
-
 @contextmanager
 def _scratch_home() -> Iterator[None]:
     """Lets tvb make its folders where they vanish; nothing of a region simulation uses them."""

@@ -9,8 +9,8 @@ from tvb.basic.neotraits.api import NArray
 from cosim_core.ensemble import EnsemblePlan
 from cosim_core.errors import Fault
 from cosim_core.experiment.tvb import Parametrised
+from cosim_core.plugins import cause_of
 from tvb_service.classes import COUPLINGS, MODELS, make
-from tvb_service.library import one_line
 
 PATH = "tvb.model"
 
@@ -85,4 +85,4 @@ def _observe(model: Any, names: list[str], faults: list[Fault]) -> None:
     try:
         model.variables_of_interest = tuple(names)
     except (ValueError, TypeError) as error:
-        faults.append(Fault(path, one_line(error)))
+        faults.append(Fault(path, cause_of(error)))

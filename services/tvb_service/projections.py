@@ -15,7 +15,7 @@ from cosim_core.connectome import Connectome
 from cosim_core.ensemble import EnsemblePlan
 from cosim_core.errors import Fault
 from cosim_core.experiment.tvb import Monitor
-from tvb_service.library import one_line
+from cosim_core.plugins import cause_of
 
 _FOLDERS = {
     "sensors": "sensors",
@@ -69,7 +69,7 @@ def equip(
     try:
         _load(monitor, files, len(connectome.labels))
     except (ReaderException, ValueError, OSError) as error:
-        faults.append(Fault(path, f"a file cannot be read: {one_line(error)}"))
+        faults.append(Fault(path, f"a file cannot be read: {cause_of(error)}"))
         return
     _check_fit(monitor, declared, connectome, path, faults)
     if monitor.obsnoise is not None:

@@ -11,9 +11,10 @@ import numpy as np
 from cosim_core.connectome import Reals
 from cosim_core.ensemble import Built, EnsemblePlan, Populations
 from cosim_core.errors import SimulationError
+from cosim_core.plugins import cause_of
 from cosim_core.signals import REAL, TRANSLATOR_TO_TVB, TVB_TO_TRANSLATOR, Array, Record
 from cosim_core.timegrid import Window, ms_of
-from tvb_service.library import load_tvb, one_line, versions
+from tvb_service.library import load_tvb, versions
 
 if TYPE_CHECKING:
     from tvb_service.assembly import Assembly
@@ -117,7 +118,7 @@ class TvbSimulator:
         # tvb-library and a user's classes raise anything
         except Exception as error:
             raise SimulationError(
-                f"TVB failed at {self._at(self._stepper.tick + 1)}: {one_line(error)}",
+                f"TVB failed at {self._at(self._stepper.tick + 1)}: {cause_of(error)}",
                 traceback.format_exc(),
             ) from error
         self._check_states(window, states)

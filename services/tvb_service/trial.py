@@ -9,7 +9,7 @@ import numpy as np
 from tvb.simulator.integrators import IntegratorStochastic, SciPyODEBase
 
 from cosim_core.errors import Fault
-from tvb_service.library import one_line
+from cosim_core.plugins import cause_of
 from tvb_service.monitors import KeyedMonitor
 from tvb_service.proxies import Indices, Proxy
 
@@ -37,7 +37,7 @@ def trial(
     # tvb-library and a user's classes raise anything
     except Exception as error:
         text = (
-            f"the first tick of {type(simulator.model).__name__} fails: {one_line(error)}; likely "
+            f"the first tick of {type(simulator.model).__name__} fails: {cause_of(error)}; likely "
             "causes are a parameter of a wrong size, or a coupling that does not suit the model"
         )
         return [Fault("tvb", text, traceback.format_exc())]
@@ -56,7 +56,7 @@ def _monitor_faults(monitors: list[KeyedMonitor], observed: Any, incoming: Any) 
         try:
             entry.monitor.record(1, incoming if entry.sees_coupling else observed)
         except (ValueError, IndexError) as error:
-            text = f"{type(entry.monitor).__name__} cannot record this model: {one_line(error)}"
+            text = f"{type(entry.monitor).__name__} cannot record this model: {cause_of(error)}"
             faults.append(Fault(f"tvb.monitors.{entry.number}", text))
     return faults
 

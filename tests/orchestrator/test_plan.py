@@ -23,6 +23,13 @@ def test_adex_declares_the_drive_once() -> None:
     assert (feed.variable, feed.population, feed.unit_per_hz) == ("E", "excitatory", 0.001)
 
 
+@pytest.mark.parametrize(("order", "least_hz"), [("First", 3.0), ("Second", 0.0)])
+def test_the_input_is_clipped_as_the_mean_field_clips_it(order: str, least_hz: float) -> None:
+    model = f"ZerlautAdaptation{order}Order"
+    plan = plan_of(changed(ADEX, adex__external_hz=3.0, tvb__model__name=model))
+    assert plan.regions[0].drive.least_hz == least_hz
+
+
 def test_adex_declares_the_mean_field_once() -> None:
     plan = plan_of(changed(ADEX, adex__external_hz=3.0))
     assert plan.tvb_parameters == zerlaut_parameters(plan.experiment.adex or AdexRegion())

@@ -81,6 +81,18 @@ def test_input_is_synapses_times_the_rectified_sum() -> None:
     assert np.array_equal(drive["drive/r0/rate"], 100.0 * np.maximum(0.0, coupled + 1.0))
 
 
+def test_external_input_may_come_on_top_of_the_rectified_rest() -> None:
+    plan = make_plan(drives=["poisson"])
+    (region,) = plan.regions
+    drive_plan = region.drive.model_copy(update={"least_hz": region.drive.external_hz})
+    plan = plan.model_copy(update={"regions": [region.model_copy(update={"drive": drive_plan})]})
+    pipeline, _ = started(plan)
+    coupled = np.linspace(-3.0, 16.0, 20)
+    drive = pipeline.drive(plan.grid.window(0), {"coupling/r0": coupled})
+    expected = 100.0 * (np.maximum(0.0, coupled) + 1.0)
+    np.testing.assert_allclose(drive["drive/r0/rate"], expected, rtol=1e-14)
+
+
 def test_noise_is_added_before_rectification() -> None:
     plan = make_plan(drives=["poisson"], noise=DriveNoise(weight_hz=5.0), ticks=2000)
     pipeline, _ = started(plan)

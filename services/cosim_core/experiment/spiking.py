@@ -34,14 +34,15 @@ class Network(Part):
     """``package.module:function``; called with a ``NetworkContext``, returns populations by name.
     Modules beside the experiment file are found."""
     parameters: dict[str, Any] = Field(default_factory=dict)
-    """Handed to the function; ``adex_region`` takes its cells and synapses from ``adex`` instead."""
+    """Handed to the function; ``adex_region`` takes cells and synapses from ``adex`` instead."""
 
 
 class Drive(Part):
     """How TVB's input to a region becomes input to its neurons.
 
     Every driven neuron stands for ``synapses`` afferents that fire at
-    max(0, coupling + external + noise), so its total input rate is ``synapses`` times that.
+    max(0, coupling + external + noise), so its total input rate is ``synapses`` times that. (Beside
+    the first-order Zerlaut model it is max(0, coupling + noise) + external, as in that model.)
     """
 
     kind: DriveKind = "poisson"

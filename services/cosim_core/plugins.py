@@ -1,0 +1,79 @@
+"""Finding what a user names as ``module:object``, and words about what a user's code does wrong."""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+import sys
+import traceback
+from collections.abc import Callable, Collection
+
+from cosim_core.errors import ExperimentError
+
+
+def cause_of(error: BaseException) -> str:
+    """Puts the type and text of an error into one line."""
+    text = " ".join(str(error).split())
+    name = type(error).__name__
+    return name if not text or text == name else f"{name}: {text}"
+
+
+def suggest(name: str, known: Collection[str]) -> str:
+    """Says which of the known names may be meant, or lists them all."""
+    folded = {entry.lower(): entry for entry in known}
+    near = difflib.get_close_matches(name.lower(), folded, n=3, cutoff=0.5)
+    if near:
+        return f"did you mean {' or '.join(folded[entry] for entry in near)}?"
+    return f"known are: {', '.join(sorted(known)) or 'none'}"
+
+
+def find_object(
+    name: str, noun: str, is_one: Callable[[object], bool], path: str, base_dir: str
+) -> object:
+    """Finds an object of a user's module.
+
+    Args:
+        name: ``package.module:object``.
+        noun: What it has to be, e.g. ``function``.
+        is_one: Tells whether an object of the module is such a thing, for the list of those there.
+        path: Key path of the name, for faults.
+        base_dir: Folder of the experiment file; its modules are found first.
+
+    Raises:
+        ExperimentError: If there is no such module or object, or the module fails on import.
+    """
+    module_name, separator, object_name = name.partition(":")
+    if not (module_name and separator and object_name):
+        raise ExperimentError.single(path, f"'{name}' is not of the form package.module:{noun}")
+    if base_dir not in sys.path:
+        sys.path.insert(0, base_dir)
+    try:
+        module = importlib.import_module(module_name)
+    # A user's module may raise anything, even end the process.
+    except (Exception, SystemExit) as error:
+        if _is_absent(module_name, error):
+            raise ExperimentError.single(
+                path,
+                f"there is no module '{module_name}' beside the experiment file ({base_dir}) or "
+                "among the installed packages",
+            ) from error
+        raise ExperimentError.single(
+            path,
+            f"module '{module_name}' fails on import: {cause_of(error)}",
+            traceback.format_exc(),
+        ) from error
+    if not hasattr(module, object_name):
+        known = [key for key, value in vars(module).items() if is_one(value)]
+        raise ExperimentError.single(
+            path,
+            f"module '{module_name}' has no {noun} '{object_name}'; {suggest(object_name, known)}",
+        )
+    found: object = getattr(module, object_name)
+    return found
+
+
+def _is_absent(module_name: str, error: BaseException) -> bool:
+    """Tells a module that does not exist from one that imports something that does not exist."""
+    if not isinstance(error, ModuleNotFoundError) or not error.name:
+        return False
+    return module_name == error.name or module_name.startswith(f"{error.name}.")
