@@ -221,7 +221,8 @@ class Conductor:
                 self.send(self.coordinator.hear(received[0], message, time.monotonic()))
             while self._vanished:
                 how = "was killed by signal 9 (SIGKILL)"
-                self.send(self.coordinator.lose([self._vanished.pop()], how))
+                name = self._vanished.pop()
+                self.send(self.coordinator.lose([name], how, now_s=time.monotonic()))
             self.send(self.coordinator.tick(time.monotonic()))
             script(self)
         self.send(self.coordinator.abort("the test took too long"))

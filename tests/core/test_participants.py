@@ -165,7 +165,7 @@ def test_everybody_stops_at_the_same_window(conductor, tmp_path):
             return super().advance(window)
 
     def script(run):
-        if run.coordinator.windows >= 1 and not done.is_set():
+        if run.coordinator.is_running and not done.is_set():
             run.send(run.coordinator.stop("interrupted by the user"))
             done.set()
 
@@ -238,7 +238,8 @@ def test_a_stall_names_who_waits_for_what(conductor):
             release.set()
 
     experiment = Experiment.model_validate({"timeouts": {"stall_s": 1.5}})
-    run = conductor({"tvb": lambda rank: Stuck("tvb", lag=1)}, experiment=experiment)
+    stuck = {"tvb": lambda rank: Stuck("tvb", lag=1)}
+    run = conductor(stuck, experiment=experiment, lookahead=2)
     outcome = run.run(script)
     assert outcome.kind == "failed"
     assert outcome.cause.startswith("no progress for 1.5 s: tvb-0 was last heard of after ")
