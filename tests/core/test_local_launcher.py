@@ -1,0 +1,246 @@
+"""Processes of this machine: how they are started, how they ended, and that none is left."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import psutil
+import pytest
+
+from cosim_core.deadline import Deadline
+from cosim_core.errors import EXIT_DESERTED
+from cosim_core.layout import RunLayout
+from orchestrator.launchers import local
+from orchestrator.launchers.local import (
+    LocalLauncher,
+    first_to_die,
+    how_it_ended,
+    is_open_mpi,
+    mpi_command,
+    on_leash,
+    worker_command,
+    worker_environment,
+)
+
+WORKER = """
+import os, signal, subprocess, sys, time
+from pathlib import Path
+
+what = os.environ["WHAT"]
+print("arguments:", *sys.argv[1:], flush=True)
+if what == "family":
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    code = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); time.sleep(60)"
+    child = subprocess.Popen([sys.executable, "-c", code])
+    Path(os.environ["PIDS"]).write_text(f"{os.getpid()} {child.pid}")
+    time.sleep(60)
+elif what == "orphan":
+    child = subprocess.Popen(["sleep", "60"])
+    Path(os.environ["PIDS"]).write_text(f"{os.getpid()} {child.pid}")
+elif what == "killed":
+    os.kill(os.getpid(), signal.SIGKILL)
+else:
+    sys.exit(int(what))
+"""
+
+
+def test_the_command_of_a_worker():
+    assert worker_command("nest", "ipc:///s/control", "run-1", "abc") == [
+        *[sys.executable, "-m", "nest_service", "worker"],
+        *["--control", "ipc:///s/control", "--run", "run-1", "--digest", "abc"],
+    ]
+
+
+@pytest.mark.parametrize(("role", "module"), sorted(local.MODULES.items()))
+def test_every_role_has_a_module(role, module):
+    assert worker_command(role, "c", "r", "d")[2] == module
+
+
+def test_hostile_names_stay_single_arguments():
+    command = worker_command("tvb", "ipc:///a b/'c", "run; rm -rf /", "$(id)")
+    assert command[4:] == [
+        *["--control", "ipc:///a b/'c", "--run", "run; rm -rf /", "--digest", "$(id)"],
+    ]
+
+
+@pytest.mark.parametrize("open_mpi", [True, False])
+def test_the_command_of_several_ranks(open_mpi):
+    command = mpi_command("/opt/mpi run", 4, is_open_mpi=open_mpi)
+    assert command[:3] == ["/opt/mpi run", "-n", "4"]
+    assert ("--oversubscribe" in command) is open_mpi
+
+
+@pytest.mark.parametrize(
+    ("says", "expected"), [("mpirun (Open MPI) 4.1.4", True), ("HYDRA build details:", False)]
+)
+def test_mpirun_tells_whose_it_is(tmp_path, says, expected):
+    fake = tmp_path / "mpirun"
+    fake.write_text(f"#!/bin/sh\necho '{says}'\n")
+    fake.chmod(0o755)
+    assert is_open_mpi(str(fake)) is expected
+
+
+@pytest.mark.parametrize(
+    ("code", "says"),
+    [
+        (0, "ended with exit code 0"),
+        (1, "ended with exit code 1"),
+        (128, "ended with exit code 128"),
+        (255, "ended with exit code 255"),
+        (-9, "was killed by signal 9 (SIGKILL)"),
+        (137, "was killed by signal 9 (SIGKILL)"),
+        (-11, "was killed by signal 11 (SIGSEGV)"),
+        (143, "was killed by signal 15 (SIGTERM)"),
+        (EXIT_DESERTED, "lost its connection"),
+    ],
+)
+def test_exit_codes_in_words(code, says):
+    assert how_it_ended(code).startswith(says)
+
+
+@pytest.mark.parametrize(
+    ("says", "first"),
+    [
+        ("mpirun noticed that process rank 1 with PID 0 on node x exited on signal 9", "nest-1"),
+        ("Process name: [[5361,1],2]\nExit code: 3", "nest-2"),
+        ("=   BAD TERMINATION\n=   RANK 1 PID 7 RUNNING AT x", "nest-1"),
+        ("Segmentation fault", "nest-0"),
+        ("process rank 9 with PID 0", "nest-0"),
+        ("", "nest-0"),
+    ],
+)
+def test_mpirun_names_the_rank_that_died_first(says, first):
+    names = ("nest-0", "nest-1", "nest-2")
+    got = first_to_die(names, says)
+    assert got[0] == first
+    assert sorted(got) == sorted(names)
+
+
+def test_workers_use_one_thread_per_library_unless_told_otherwise():
+    environment = worker_environment({"PATH": "/bin", "OMP_NUM_THREADS": "3"}, "tvb")
+    assert environment["PATH"] == "/bin"
+    assert environment["OMP_NUM_THREADS"] == "3"
+    assert environment["OPENBLAS_NUM_THREADS"] == "1"
+    assert "OMPI_MCA_mpi_yield_when_idle" not in environment
+
+
+def test_ranks_of_nest_yield_when_they_wait():
+    assert worker_environment({}, "nest")["OMPI_MCA_mpi_yield_when_idle"] == "1"
+    kept = worker_environment({"OMPI_MCA_mpi_yield_when_idle": "0"}, "nest")
+    assert kept["OMPI_MCA_mpi_yield_when_idle"] == "0"
+
+
+@pytest.fixture
+def launch(tmp_path, monkeypatch):
+    """Starts a launcher whose one worker does what it is told."""
+    (tmp_path / "stand_in_worker.py").write_text(WORKER)
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    monkeypatch.setenv("PIDS", str(tmp_path / "pids"))
+    monkeypatch.setattr(local, "MODULES", dict.fromkeys(local.MODULES, "stand_in_worker"))
+    layout = RunLayout(tmp_path / "run")
+    layout.make()
+    launchers = []
+
+    def start(what, participants=None):
+        monkeypatch.setenv("WHAT", what)
+        launcher = LocalLauncher(layout, participants or {"tvb": 1}, None)
+        launchers.append(launcher)
+        launcher.start("ipc:///s/control", "run-1", "abc")
+        return launcher
+
+    yield start
+    for launcher in launchers:
+        launcher.stop(0.0)
+
+
+def eventually(get):
+    deadline = Deadline.after(30)
+    while not (value := get()):
+        assert not deadline.passed(), "it never came"
+        time.sleep(0.01)
+    return value
+
+
+def family(tmp_path):
+    """Waits for the ids that a worker wrote down."""
+    path = tmp_path / "pids"
+    return [int(pid) for pid in eventually(lambda: path.exists() and path.read_text()).split()]
+
+
+def is_alive(pid):
+    try:
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
+
+
+def test_an_end_is_told_once_with_the_last_words(launch):
+    launcher = launch("4")
+    assert set(launcher.pids()) == {"tvb-0"}
+    (gone,) = eventually(launcher.poll)
+    assert gone.names == ("tvb-0",)
+    assert gone.how == "ended with exit code 3"
+    assert (
+        gone.last_words == "arguments: worker --control ipc:///s/control --run run-1 --digest abc"
+    )
+    assert not gone.is_consequence
+    assert launcher.poll() == []
+
+
+def test_a_killed_worker_is_told_with_its_signal(launch):
+    (gone,) = eventually(launch("killed").poll)
+    assert gone.how.startswith("was killed by signal 9 (SIGKILL)")
+
+
+def test_causes_are_told_before_consequences(launch):
+    launcher = launch(str(EXIT_DESERTED), {"nest": 1})
+    eventually(lambda: launcher._children[0].process.poll() is not None)
+    launcher._children += launch("4")._children
+    eventually(lambda: launcher._children[1].process.poll() is not None)
+    assert [(gone.names, gone.is_consequence) for gone in launcher.poll()] == [
+        (("tvb-0",), False),
+        (("nest-0",), True),
+    ]
+
+
+def test_stop_ends_whoever_does_not_leave_and_its_children(launch, tmp_path):
+    launcher = launch("family")
+    pids = family(tmp_path)
+    assert all(map(is_alive, pids))
+    launcher.stop(0.0)
+    eventually(lambda: not any(map(is_alive, pids)))
+    assert launcher._children[0].process.returncode == -signal.SIGKILL
+
+
+def test_stop_ends_what_a_finished_worker_left_behind(launch, tmp_path):
+    launcher = launch("orphan")
+    _, orphan = family(tmp_path)
+    eventually(launcher.poll)
+    assert is_alive(orphan)
+    launcher.stop(0.0)
+    eventually(lambda: not is_alive(orphan))
+
+
+def test_stop_waits_for_those_who_leave_by_themselves(launch):
+    launcher = launch("0")
+    launcher.stop(30.0)
+    (gone,) = launcher.poll()
+    assert gone.how == "ended with exit code 0"
+    launcher.stop(30.0)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells a child of its parent's end")
+def test_a_process_on_a_leash_dies_with_its_parent():
+    command = on_leash(["sleep", "60"])
+    code = f"import subprocess, time; print(subprocess.Popen({command!r}).pid, flush=True)"
+    with subprocess.Popen(
+        [sys.executable, "-c", f"{code}; time.sleep(60)"], stdout=subprocess.PIPE, text=True
+    ) as parent:
+        pid = int(parent.stdout.readline())
+        eventually(lambda: psutil.Process(pid).name() == "sleep")
+        os.kill(parent.pid, signal.SIGKILL)
+    eventually(lambda: not is_alive(pid))
