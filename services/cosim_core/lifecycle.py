@@ -22,7 +22,7 @@ class State(Enum):
     READY = "ready"
     """It waits for the start."""
     REFUSED = "refused"
-    """It cannot build this experiment."""
+    """It cannot build this experiment, or cannot begin once it knows what the others built."""
     RUNNING = "running"
     """It advances window by window."""
     DONE = "done"
@@ -42,6 +42,8 @@ _NEXT: dict[tuple[State, str], State] = {
     (State.BUILDING, "ready"): State.READY,
     (State.BUILDING, "refused"): State.REFUSED,
     (State.READY, "start"): State.RUNNING,
+    # Until the first window may be entered: what depends on what the others have built.
+    (State.RUNNING, "refused"): State.REFUSED,
     (State.RUNNING, "horizon"): State.RUNNING,
     (State.RUNNING, "stop"): State.RUNNING,
     (State.RUNNING, "progress"): State.RUNNING,

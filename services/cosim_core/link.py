@@ -143,7 +143,7 @@ class Link:
         self._say(Ready(built=built.model_dump(mode="json"), data_endpoint=data_endpoint))
 
     def refuse(self, faults: Iterable[Fault]) -> None:
-        """Reports that the experiment cannot be built."""
+        """Reports that the experiment cannot be built or begun."""
         reports = [FaultReport(path=f.path, message=f.message, detail=f.detail) for f in faults]
         self._say(Refused(faults=reports))
 
@@ -188,9 +188,10 @@ class Link:
         return self._end is None or window < self._end
 
     @property
-    def is_building(self) -> bool:
-        """Whether the plan has arrived and nothing was reported since."""
-        return self._state is State.BUILDING
+    def may_refuse(self) -> bool:
+        """Whether the experiment can still be refused: no window may be entered yet."""
+        is_beginning = self._state is State.RUNNING and self._horizon == 0
+        return self._state is State.BUILDING or is_beginning
 
     @property
     def end(self) -> int | None:

@@ -6,7 +6,7 @@ message        from -> to                         meaning
 ``hello``      participant -> orchestrator        who I am; refused unless version and digest match
 ``configure``  orchestrator -> participant        the plan; build now
 ``ready``      participant -> orchestrator        built; here is what others need to know
-``refused``    participant -> orchestrator        cannot be built; every fault found
+``refused``    participant -> orchestrator        cannot be built or begun; every fault found
 ``start``      orchestrator -> participant        run; where the data plane is, how far you may go
 ``horizon``    orchestrator -> participant        windows below this number may be entered
 ``progress``   participant -> orchestrator        windows completed, and what I wait for
@@ -85,7 +85,7 @@ class Ready(Message):
 
 
 class Refused(Message):
-    """The experiment cannot be built."""
+    """The experiment cannot be built or begun; not due once a window may be entered."""
 
     kind: Literal["refused"] = "refused"
     faults: list[FaultReport] = Field(min_length=1)

@@ -143,6 +143,8 @@ def _serve(transport: Transport, control: str, identity: Identity, work: Work) -
         return EXIT_FAILED
     except ParticipantLost as lost:
         _logger.error("%s", lost)
+        # What the launcher keeps of the standard streams is shown to the user.
+        print(lost, file=sys.stderr)
         return EXIT_DESERTED
     except CosimError as error:
         _logger.exception("%s", error)
@@ -170,8 +172,8 @@ def work_and_record(link: Link, plan: EnsemblePlan, data_endpoint: str, work: Wo
 
 
 def _tell_why(link: Link, error: CosimError) -> int:
-    """Says why this participant cannot go on: bad input if it was building, else a failure."""
-    if isinstance(error, ExperimentError) and link.is_building:
+    """Says why this participant cannot go on: bad input before the first window, else a failure."""
+    if isinstance(error, ExperimentError) and link.may_refuse:
         faults = error.faults
         return _tell(lambda: link.refuse(faults), EXIT_BAD_INPUT)
     cause = str(error)

@@ -19,7 +19,9 @@ LINGER_MS = 2000
 
 HEARTBEAT_MS = 2000
 HEARTBEAT_TIMEOUT_MS = 10_000
-"""libzmq's I/O thread answers heartbeats, so a simulator that computes for minutes stays alive."""
+"""libzmq's I/O thread answers heartbeats, so a simulator that computes for minutes stays alive.
+Within a machine there are none: the system tells at once when a process ends, and one that the
+user has stopped for a while (Ctrl-Z) is not lost."""
 
 HIGH_WATER_MARK = 100_000
 """Messages; far above what a lookahead of two windows can put on its way."""
@@ -43,7 +45,7 @@ class ZmqTransport:
         Raises:
             ParticipantLost: If the address cannot be bound.
         """
-        socket = self._socket(zmq.ROUTER)
+        socket = self._socket(zmq.ROUTER, endpoint)
         socket.setsockopt(zmq.ROUTER_MANDATORY, 1)
         try:
             socket.bind(endpoint)
@@ -58,7 +60,7 @@ class ZmqTransport:
         Raises:
             ParticipantLost: If the endpoint is no valid address.
         """
-        socket = self._socket(zmq.DEALER)
+        socket = self._socket(zmq.DEALER, endpoint)
         socket.setsockopt_string(zmq.IDENTITY, name)
         monitor = socket.get_monitor_socket(zmq.EVENT_DISCONNECTED)
         try:
@@ -86,13 +88,14 @@ class ZmqTransport:
         self._channels.clear()
         self._context.term()
 
-    def _socket(self, kind: int) -> zmq.Socket[bytes]:
+    def _socket(self, kind: int, endpoint: str) -> zmq.Socket[bytes]:
         socket = self._context.socket(kind)
         socket.setsockopt(zmq.LINGER, LINGER_MS)
         socket.setsockopt(zmq.SNDHWM, HIGH_WATER_MARK)
         socket.setsockopt(zmq.RCVHWM, HIGH_WATER_MARK)
-        socket.setsockopt(zmq.HEARTBEAT_IVL, HEARTBEAT_MS)
-        socket.setsockopt(zmq.HEARTBEAT_TIMEOUT, HEARTBEAT_TIMEOUT_MS)
+        if not endpoint.startswith("ipc:"):
+            socket.setsockopt(zmq.HEARTBEAT_IVL, HEARTBEAT_MS)
+            socket.setsockopt(zmq.HEARTBEAT_TIMEOUT, HEARTBEAT_TIMEOUT_MS)
         socket.setsockopt(zmq.MAXMSGSIZE, MAX_BLOCK_BYTES)
         return socket
 

@@ -1,5 +1,9 @@
 """What to do with a run, as decisions: events in, messages out. No sockets, no clock, no processes.
 
+A run begins in two steps. When everybody has built its side, all are started, but at a horizon of
+zero: each learns what the others have built and halts before the first window. Whoever cannot go on
+from there refuses the experiment; when all have arrived, the horizon opens.
+
 The coordinator owns the *horizon*, the number of windows that may be entered. It moves it ahead
 in credits from the participants' progress reports, so that no round trip is on the hot path, and
 yet everybody pauses, steps and stops at the same window.
@@ -8,7 +12,7 @@ yet everybody pauses, steps and stops at the same window.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -33,8 +37,13 @@ from cosim_core.protocol import (
 
 _logger = logging.getLogger(__name__)
 
-_ANSWERED = frozenset({State.READY, State.REFUSED, State.GONE})
-"""States, before the start, of who has said whether it can build; who refused may have left."""
+CAUSE_WITHIN_S = 1.5
+"""How long the cause of a broken connection may take to show; mpirun needs a second to tell that a
+rank has died, and which."""
+
+STOPPED_S = 3.0
+"""Ticks further apart than this mean that this process was itself stopped (Ctrl-Z), which is no
+stall of the participants."""
 
 CREDIT_S = 0.25
 """How much wall time of windows the horizon runs ahead of the slowest participant."""
@@ -72,6 +81,8 @@ class Peer:
     compute_s: float = 0.0
     wait_s: float = 0.0
     built: Built = field(default_factory=Built)
+    has_begun: bool = False
+    """Whether it stands before the first window, knowing what the others have built."""
 
 
 Send = tuple[str, AnyMessage]
@@ -85,7 +96,7 @@ class Coordinator:
         plan: Plan of the run; kept as ``plan``.
         data_endpoint: Where the translator shall bind.
         now_s: Present time on any steady clock.
-        only_build: End with ``validated`` as soon as everybody has built.
+        only_build: End with ``validated`` as soon as everybody stands before the first window.
     """
 
     def __init__(
@@ -95,8 +106,10 @@ class Coordinator:
         self._data_endpoint = data_endpoint
         self._only_build = only_build
         self._windows = plan.grid.window_count
-        self._began_s = self._moved_s = now_s
-        self._started_s: float | None = None
+        self._began_s = self._moved_s = self._ticked_s = now_s
+        self._is_built = False
+        self._opened_s: float | None = None
+        self._consequence: tuple[float, Outcome] | None = None
         self._faults: list[Fault] = []
         self._stop_cause: str | None = None
         self._paused = False
@@ -119,7 +132,7 @@ class Coordinator:
     @property
     def is_running(self) -> bool:
         """Whether windows are being computed."""
-        return self._started_s is not None and self.outcome is None
+        return self._opened_s is not None and self.outcome is None
 
     def built(self) -> Built:
         """Puts together what the participants have built."""
@@ -153,44 +166,74 @@ class Coordinator:
                 return self.fail(f"{name}: {message.cause}", message.detail)
         return []
 
-    def lose(self, names: Iterable[str], how: str, detail: str = "") -> list[Send]:
+    def lose(
+        self,
+        names: Sequence[str],
+        how: str,
+        detail: str = "",
+        *,
+        now_s: float,
+        is_consequence: bool = False,
+    ) -> list[Send]:
         """Takes the end of a process.
 
         Args:
-            names: The participants that it was.
+            names: The participants that it was, the one that ended it all first.
             how: What happened to it, e.g. "was killed by signal 9 (SIGKILL)".
             detail: Its last words.
+            now_s: Present time.
+            is_consequence: Whether it ended because others were gone; then the run waits a
+                moment for the cause to show.
         """
         lost = [self.peers[name] for name in names]
         unfinished = [peer for peer in lost if peer.state not in FINAL]
         for peer in lost:
             peer.state = State.GONE
-        if not unfinished:
+        if not unfinished or self.outcome is not None:
             return []
-        if self._faults and self.outcome is None:
+        if self._faults:
             # Only before the start. mpirun ends the other ranks when one refuses: the faults count.
-            return self._refuse() if self._all_have_answered() else []
-        at = f" at window {unfinished[0].windows} of {self._windows}" if self.is_running else ""
-        return self.fail(f"{unfinished[0].name} {how}{at}", detail)
+            return self._when_all_have_answered(now_s)
+        first = unfinished[0]
+        cause = f"{first.name} {how}{self._when(first)}"
+        if not is_consequence:
+            return self.fail(cause, detail)
+        if self._consequence is None:
+            self._consequence = (now_s, Outcome("failed", cause, detail))
+        return []
 
     def tick(self, now_s: float) -> list[Send]:
         """Takes the passing of time: gives up what takes too long."""
-        timeouts = self.plan.experiment.timeouts
         if self.outcome is not None:
             return []
-        if self._started_s is None:
+        self._forget_own_stop(now_s)
+        if self._consequence is not None and now_s - self._consequence[0] > CAUSE_WITHIN_S:
+            return self._end(self._consequence[1])
+        timeouts = self.plan.experiment.timeouts
+        if self._opened_s is None:
             if now_s - self._began_s > timeouts.start_s:
                 if self._faults:
                     return self._refuse()
-                late = [p.name for p in self.peers.values() if p.state not in _ANSWERED]
+                late = [p.name for p in self.peers.values() if not self._has_answered(p)]
                 return self.fail(
                     f"{', '.join(late)} did not get ready within {timeouts.start_s:g} s; "
                     "raise timeouts.start_s if the network is that large"
                 )
             return []
         if not self._paused and now_s - self._moved_s > timeouts.stall_s:
-            return self.fail(f"no progress for {timeouts.stall_s:g} s: {self._who_waits()}")
+            return self.fail(
+                f"no progress for {timeouts.stall_s:g} s: {self._who_waits()}; "
+                "raise timeouts.stall_s if a window may take that long"
+            )
         return []
+
+    def _forget_own_stop(self, now_s: float) -> None:
+        """Does not count time in which this process could not have heard anybody."""
+        gap_s = now_s - self._ticked_s
+        self._ticked_s = now_s
+        if gap_s > STOPPED_S:
+            self._began_s += gap_s
+            self._moved_s += gap_s
 
     # Commands
 
@@ -199,7 +242,7 @@ class Coordinator:
         if self.outcome is not None or self._stop_cause is not None:
             return []
         self._stop_cause = cause
-        if self._started_s is None:
+        if self._opened_s is None:
             return self._end(Outcome("interrupted", cause))
         return self._to_all(Stop(before=self.horizon))
 
@@ -244,6 +287,8 @@ class Coordinator:
         return ""
 
     def _configure(self, peer: Peer) -> list[Send]:
+        if self.outcome is not None:
+            return [(peer.name, Abort(reason=self.outcome.cause or self.outcome.kind))]
         message = Configure(
             plan=self.plan.model_dump(mode="json"), data_endpoint=self._data_endpoint
         )
@@ -257,25 +302,34 @@ class Coordinator:
         return self._when_all_have_answered(now_s)
 
     def _when_all_have_answered(self, now_s: float) -> list[Send]:
-        if self.outcome is not None or not self._all_have_answered():
+        """Leads on when everybody has built, and again when everybody has begun."""
+        if self.outcome is not None or not all(map(self._has_answered, self.peers.values())):
             return []
         if self._faults:
             return self._refuse()
+        if not self._is_built:
+            self._is_built = True
+            return self._start()
         if self._only_build:
             return self._end(Outcome("validated"))
-        self._started_s = self._moved_s = now_s
-        self.horizon = min(self._windows, self._least_credit())
+        self._opened_s = self._moved_s = now_s
+        return self._move_horizon(self._least_credit())
+
+    def _start(self) -> list[Send]:
         has_data = bool(self.plan.edges)
         return self._to_all(
             Start(
                 populations=self.plan.rows_of_rates(self.built().populations),
                 data_endpoint=self._data_endpoint if has_data else None,
-                horizon=self.horizon,
+                horizon=0,
             )
         )
 
-    def _all_have_answered(self) -> bool:
-        return all(peer.state in _ANSWERED for peer in self.peers.values())
+    def _has_answered(self, peer: Peer) -> bool:
+        """Tells whether it has said if it can build, or begin; who refused may have left."""
+        if peer.state in (State.REFUSED, State.GONE):
+            return True
+        return peer.has_begun if self._is_built else peer.state is State.READY
 
     def _refuse(self) -> list[Send]:
         unique = tuple(dict.fromkeys(self._faults))
@@ -287,9 +341,13 @@ class Coordinator:
         peer.windows = message.windows
         peer.compute_s, peer.wait_s = message.compute_s, message.wait_s
         peer.waiting_for = message.waiting_for if isinstance(message, Progress) else None
+        if self._opened_s is None:
+            peer.has_begun = True
+            return self._when_all_have_answered(now_s)
         if self.outcome is not None:
             return []
-        if all(p.state in (State.DONE, State.GONE) for p in self.peers.values()):
+        ended = all(p.state in (State.DONE, State.GONE) for p in self.peers.values())
+        if ended and self._consequence is None:
             return self._complete()
         return [] if self._paused else self._extend(now_s)
 
@@ -304,9 +362,9 @@ class Coordinator:
         return 2 * self.plan.lookahead + 2
 
     def _extend(self, now_s: float) -> list[Send]:
-        if self._started_s is None:
+        if self._opened_s is None:
             return []
-        elapsed_s = max(now_s - self._started_s, 1e-3)
+        elapsed_s = max(now_s - self._opened_s, 1e-3)
         credit = int(self.windows / elapsed_s * CREDIT_S)
         credit = max(self._least_credit(), min(credit, MAX_CREDIT))
         target = self.windows + credit
@@ -333,6 +391,12 @@ class Coordinator:
     def _end(self, outcome: Outcome) -> list[Send]:
         self.outcome = outcome
         return self._to_all(Abort(reason=outcome.cause or outcome.kind))
+
+    def _when(self, peer: Peer) -> str:
+        """Says how far a participant had come."""
+        if self.is_running:
+            return f" at window {peer.windows} of {self._windows}"
+        return " while the run was built"
 
     def _who_waits(self) -> str:
         """Names for every process what it waits for, the culprit being who does not say."""

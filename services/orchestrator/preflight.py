@@ -10,6 +10,7 @@ from pathlib import Path
 from cosim_core.ensemble import EnsemblePlan
 from cosim_core.errors import ExperimentError, Fault
 from cosim_core.experiment import File, RunJournal
+from orchestrator.endpoints import socket_faults
 
 
 def existing_ancestor(path: Path) -> Path:
@@ -38,7 +39,7 @@ def preflight(
     Raises:
         ExperimentError: With every fault found.
     """
-    faults = [*_folder_faults(out), *_stand_in_faults(plan)]
+    faults = [*_folder_faults(out), *_stand_in_faults(plan), *socket_faults()]
     if needed_bytes > free_bytes:
         faults.append(
             Fault(

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import logging
-import os
 import shutil
 import signal
-import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -19,9 +17,12 @@ from cosim_core.codec import decode_message, encode_message
 from cosim_core.ensemble import EnsemblePlan
 from cosim_core.errors import ParticipantLost, ProtocolError
 from cosim_core.layout import RunLayout
+from cosim_core.lifecycle import State
 from cosim_core.transport import Channel, Transport
 from cosim_core.transport_zmq import ZmqTransport
+from orchestrator.control import RunControl
 from orchestrator.coordinator import Coordinator, Outcome, Send
+from orchestrator.endpoints import control_endpoint, data_endpoint, make_socket_folder
 from orchestrator.launchers.local import LocalLauncher
 
 _logger = logging.getLogger(__name__)
@@ -33,7 +34,11 @@ LEAVE_S = 10.0
 """How long participants may take to leave after a run that ended in good order."""
 
 LEAVE_AFTER_FAILURE_S = 0.5
-"""How long they may take after a failure or a refusal, before they are ended."""
+"""How long they may take after any other, before they are ended."""
+
+_LEAVING = (State.DONE, State.GONE)
+
+_ENDING = (signal.SIGINT, signal.SIGTERM)
 
 Observer = Callable[[Coordinator], None]
 """Called about twenty times a second with the state of the run."""
@@ -70,7 +75,7 @@ def interrupts() -> Iterator[Interrupts]:
     def note(number: int, frame: FrameType | None) -> None:
         seen.count += 1
 
-    before = {number: signal.signal(number, note) for number in (signal.SIGINT, signal.SIGTERM)}
+    before = {number: signal.signal(number, note) for number in _ENDING}
     try:
         yield seen
     finally:
@@ -85,6 +90,7 @@ class Session:
         plan: Plan of the run; its folders exist.
         mpirun: Path of ``mpirun``, if there is one.
         observe: Told about the run as it goes on.
+        control: Commands from other threads.
         only_build: Build everything, run nothing.
     """
 
@@ -94,14 +100,15 @@ class Session:
         *,
         mpirun: str | None,
         observe: Observer = lambda coordinator: None,
+        control: RunControl | None = None,
         only_build: bool = False,
     ) -> None:
         self._plan = plan
+        self._commands = control or RunControl()
         self._observe = observe
-        # Sockets in a folder that only this user may enter; their paths have to be short.
-        self._sockets = Path(tempfile.mkdtemp(prefix="cosim-"))
+        self._sockets = make_socket_folder()
         self.coordinator = Coordinator(
-            plan, f"ipc://{self._sockets}/data", time.monotonic(), only_build=only_build
+            plan, data_endpoint(self._sockets), time.monotonic(), only_build=only_build
         )
         self.launcher = LocalLauncher(RunLayout(Path(plan.run_dir)), plan.participants, mpirun)
         self._transport: Transport = ZmqTransport()
@@ -114,24 +121,25 @@ class Session:
             How it ended, and how long it took. Whatever happens, no process is left behind.
         """
         began_s = time.monotonic()
-        try:
-            with interrupts() as seen:
+        with interrupts() as seen:
+            try:
                 outcome = self._conduct(seen)
-        finally:
-            self._leave()
+            finally:
+                self._leave()
         ended_s = time.monotonic()
         started_s = ended_s if self._started_s is None else self._started_s
         return outcome, Timing(started_s - began_s, ended_s - started_s)
 
     def _conduct(self, seen: Interrupts) -> Outcome:
-        control = self._transport.bind(f"ipc://{self._sockets}/control")
-        os.chmod(self._sockets, 0o700)
+        control = self._transport.bind(control_endpoint(self._sockets))
         self.launcher.start(control.endpoint, self._plan.run, self._plan.experiment_digest)
         obeyed = 0
         while self.coordinator.outcome is None:
             self._transport.wait([control], POLL_S)
             self._listen(control)
             self._mourn(control)
+            for command in self._commands.taken():
+                self._send(control, command(self.coordinator, time.monotonic()))
             self._send(control, self.coordinator.tick(time.monotonic()))
             if seen.count > obeyed:
                 obeyed = seen.count
@@ -165,7 +173,14 @@ class Session:
             self._transport.wait([control], POLL_S)
             self._listen(control)
         for gone in exits:
-            self._send(control, self.coordinator.lose(gone.names, gone.how, gone.last_words))
+            sends = self.coordinator.lose(
+                gone.names,
+                gone.how,
+                gone.last_words,
+                now_s=time.monotonic(),
+                is_consequence=gone.is_consequence,
+            )
+            self._send(control, sends)
 
     def _send(self, control: Channel, sends: list[Send]) -> None:
         for name, message in sends:
@@ -176,8 +191,7 @@ class Session:
                 _logger.info("%s", error)
 
     def _leave(self) -> None:
-        outcome = self.coordinator.outcome
-        orderly = outcome is not None and outcome.kind in ("finished", "interrupted")
+        orderly = all(p.state in _LEAVING for p in self.coordinator.peers.values())
         self.launcher.stop(LEAVE_S if orderly else LEAVE_AFTER_FAILURE_S)
         self._transport.close()
         shutil.rmtree(self._sockets, ignore_errors=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -23,8 +24,12 @@ MODULES: dict[Role, str] = {
 }
 """Package of every role; services are started by name, never imported."""
 
+LEASH = Path(__file__).with_name("leash.py")
+"""What ties a process to the life of its parent."""
+
 _TAIL_BYTES = 4000
 _KILL_GRACE_S = 1.0
+_RANK = re.compile(r"\brank (\d+) |process name: \[.*,(\d+)\]", re.IGNORECASE)
 
 # Bits must not depend on how many threads a BLAS thinks it may use, and two simulators that each
 # take every core only slow one another down. NEST's threads are set by the experiment.
@@ -36,7 +41,8 @@ class Exit:
     """A process that ended.
 
     Attributes:
-        names: The participants that it was; several for ``mpirun``.
+        names: The participants that it was; several for ``mpirun``, first the rank that died
+            first.
         how: What happened, as the end of a sentence.
         is_consequence: Whether it only followed the loss of somebody else.
         last_words: End of what it wrote to its standard streams.
@@ -54,6 +60,12 @@ class _Child:
     process: subprocess.Popen[bytes]
     output: Path
     reported: bool = False
+
+
+def on_leash(command: list[str]) -> list[str]:
+    """Returns a command that ends with the process that starts it."""
+    # Isolated and without site-packages, the interpreter starts in no time.
+    return [sys.executable, "-I", "-S", str(LEASH), *command]
 
 
 def worker_command(role: Role, control: str, run: str, digest: str) -> list[str]:
@@ -76,9 +88,12 @@ def mpi_command(mpirun: str, ranks: int, *, is_open_mpi: bool) -> list[str]:
 
 def is_open_mpi(mpirun: str) -> bool:
     """Asks mpirun whether it is OpenMPI's."""
-    answer = subprocess.run(  # noqa: S603 - a fixed command line
-        [mpirun, "--version"], capture_output=True, timeout=20, check=False
-    )
+    try:
+        answer = subprocess.run(  # noqa: S603 - a fixed command line
+            [mpirun, "--version"], capture_output=True, timeout=20, check=False
+        )
+    except subprocess.TimeoutExpired:
+        return False
     return b"Open MPI" in answer.stdout or b"OpenRTE" in answer.stdout
 
 
@@ -105,10 +120,11 @@ class LocalLauncher:
             ranks = self._participants.get(role, 0)
             if not ranks:
                 continue
-            command = worker_command(role, control, run, digest)
+            command = on_leash(worker_command(role, control, run, digest))
             if ranks > 1 and self._mpirun is not None:
                 open_mpi = is_open_mpi(self._mpirun)
-                command = [*mpi_command(self._mpirun, ranks, is_open_mpi=open_mpi), *command]
+                mpi = mpi_command(self._mpirun, ranks, is_open_mpi=open_mpi)
+                command = on_leash([*mpi, *command])
             output = self._layout.logs / f"{role}.out"
             with output.open("wb") as stream:
                 process = subprocess.Popen(  # noqa: S603 - built from typed values, no shell
@@ -134,7 +150,9 @@ class LocalLauncher:
             if code is not None and not child.reported:
                 child.reported = True
                 deserted = code == EXIT_DESERTED
-                exits.append(Exit(child.names, how_it_ended(code), deserted, _tail(child.output)))
+                last_words = _tail(child.output)
+                names = first_to_die(child.names, last_words)
+                exits.append(Exit(names, how_it_ended(code), deserted, last_words))
         return sorted(exits, key=lambda gone: gone.is_consequence)
 
     def stop(self, grace_s: float) -> None:
@@ -154,7 +172,7 @@ class LocalLauncher:
             for child in alive:
                 _wait(child.process, deadline)
         for child in self._children:
-            # Ranks of an mpirun that was killed outlive it; their group does not.
+            # What a worker or mpirun has started itself may outlive it; its group does not.
             _signal_group(child.process, signal.SIGKILL)
 
 
@@ -171,6 +189,19 @@ def worker_environment(environment: Mapping[str, str], role: Role) -> dict[str, 
     return result
 
 
+def first_to_die(names: tuple[str, ...], last_words: str) -> tuple[str, ...]:
+    """Puts the rank first that mpirun names as the one that ended the others.
+
+    OpenMPI writes "process rank 1 with PID ..." of a signal and "Process name: [[5,1],1]" of an
+    exit code, MPICH "RANK 1 PID ...".
+    """
+    found = _RANK.search(last_words)
+    rank = int(found[1] or found[2]) if found else 0
+    if rank >= len(names):
+        return names
+    return (names[rank], *names[:rank], *names[rank + 1 :])
+
+
 def how_it_ended(code: int) -> str:
     """Says what an exit code means."""
     if code == EXIT_DESERTED:
@@ -181,7 +212,8 @@ def how_it_ended(code: int) -> str:
             name = signal.Signals(number).name
         except ValueError:
             return f"ended with exit code {code}"
-        return f"was killed by signal {number} ({name})"
+        hint = ", perhaps for lack of memory," if name == "SIGKILL" else ""
+        return f"was killed by signal {number} ({name}){hint}"
     return f"ended with exit code {code}"
 
 

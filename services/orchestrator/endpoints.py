@@ -1,0 +1,42 @@
+"""Where the sockets of a run on this machine lie."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+
+from cosim_core.errors import Fault
+
+_PREFIX = "cosim-"
+
+MAX_FOLDER_BYTES = 80
+"""Longest path of the folder for temporary files; a socket's path may have 107 bytes in all."""
+
+
+def make_socket_folder() -> Path:
+    """Makes a folder that only this user may enter."""
+    return Path(tempfile.mkdtemp(prefix=_PREFIX))
+
+
+def control_endpoint(folder: Path) -> str:
+    """Returns where the orchestrator binds."""
+    return f"ipc://{folder}/control"
+
+
+def data_endpoint(folder: Path) -> str:
+    """Returns where the translator binds."""
+    return f"ipc://{folder}/data"
+
+
+def socket_faults() -> list[Fault]:
+    """Finds out whether sockets can lie where this machine keeps temporary files."""
+    folder = tempfile.gettempdir()
+    if len(folder.encode()) <= MAX_FOLDER_BYTES:
+        return []
+    return [
+        Fault(
+            "TMPDIR",
+            f"{folder} is too long a path for sockets, which lie in a folder below it; set the "
+            f"environment variable TMPDIR to a folder of at most {MAX_FOLDER_BYTES} characters",
+        )
+    ]
