@@ -183,7 +183,7 @@ def test_an_end_is_told_once_with_the_last_words(launch):
     assert set(launcher.pids()) == {"tvb-0"}
     (gone,) = eventually(launcher.poll)
     assert gone.names == ("tvb-0",)
-    assert gone.how == "ended with exit code 3"
+    assert gone.how == "ended with exit code 4"
     assert (
         gone.last_words == "arguments: worker --control ipc:///s/control --run run-1 --digest abc"
     )
