@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from cosim_core.errors import ProtocolError
-from cosim_core.signals import Block
+from cosim_core.signals import Block, sender_of
 
 MAX_AHEAD = 1024
 """Windows that a sender may be ahead of its reader; the lookahead is 2, so more is an error."""
@@ -69,7 +69,7 @@ class Inbox:
         window = self._next[edge]
         here = self._waiting.get((edge, window), {})
         missing = [rank for rank in range(self._ranks[edge]) if rank not in here]
-        sender = edge.split(">")[0]
+        sender = sender_of(edge)
         if self._ranks[edge] == 1:
             return f"window {window} of {edge} from {sender}"
         return f"window {window} of {edge} from {sender} rank {', '.join(map(str, missing))}"

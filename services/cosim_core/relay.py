@@ -22,6 +22,7 @@ from cosim_core.signals import (
     Array,
     Block,
     Record,
+    receiver_of,
 )
 from cosim_core.timegrid import Window
 
@@ -63,20 +64,22 @@ class _Lane:
             return False
         if self._source is not None:
             return relay.link.inbox.has(self._source, self.next)
-        # A stand-in has everything at once; the lookahead bounds how much is sent ahead.
-        return self.next < relay.link.horizon + relay.plan.lookahead
+        # A stand-in has everything at once. It is given the lead that the side it replaces could
+        # have at most, so that no more is on its way than in a co-simulation.
+        return self.next < relay.answered(self) + 2 * relay.plan.lookahead
 
     def step(self, translate: Callable[[Window, list[Arrays]], Arrays]) -> None:
         relay = self._relay
         window = relay.plan.grid.window(self.next)
         blocks = [] if self._source is None else relay.link.inbox.take(self._source, self.next)
+        # First kept, then used: no result may outlive the data that it was made of.
+        for block in blocks:
+            relay.recorder.received(block)
         with relay.recorder.phase("advance"):
             arrays = translate(window, [block.arrays for block in blocks])
         if self._target is not None:
             with relay.recorder.phase("send"):
                 relay.send(self._target, window, arrays)
-        for block in blocks:
-            relay.recorder.received(block)
         self.next += 1
 
 
@@ -121,9 +124,13 @@ class _Relay:
 
     def send(self, edge: str, window: Window, arrays: Arrays) -> None:
         block = Block(edge, window.index, 0, arrays)
-        role = edge.split(">")[1]
+        role = receiver_of(edge)
         for rank in range(self.plan.participants[role]):
             self.link.send(block, peer_name(role, rank))
+
+    def answered(self, lane: _Lane) -> int:
+        """Returns how many windows the receiver of a lane has sent back."""
+        return min(other.next for other, _ in self._lanes if other is not lane)
 
     def _last(self) -> int:
         return self.plan.grid.window_count if self.link.end is None else self.link.end
