@@ -10,14 +10,14 @@ from __future__ import annotations
 
 import math
 import zlib
-from typing import Any
+from typing import Any, TypeVar
 
 import msgpack
 import numpy as np
-from pydantic import ValidationError
+from pydantic import TypeAdapter, ValidationError
 
 from cosim_core.errors import ProtocolError
-from cosim_core.protocol import MESSAGES, VERSION, AnyMessage, Frame, Frames
+from cosim_core.protocol import MESSAGES, VERSION, AnyMessage, Frame, Frames, Message
 from cosim_core.signals import Array, Block
 
 TAG = b"COSIM"
@@ -27,20 +27,31 @@ MAX_SIGNALS = 100_000
 MAX_BLOCK_BYTES = 2 * 1024 * 1024 * 1024
 MAX_DIMENSIONS = 8
 _DTYPES = frozenset({"<f8", "<u4", "<u2"})
+_GREETINGS = ("hello", "here")
+"""Kinds of message that name the version of the protocol."""
+
+Kind = TypeVar("Kind")
+
 _HEADER_KEYS = frozenset(
     {"kind", "version", "run", "edge", "window", "rank", "signals", "checksum"}
 )
 
 
-def encode_message(message: AnyMessage) -> list[Frame]:
+def encode_message(message: Message) -> list[Frame]:
     """Turns a control message into frames."""
     return [TAG, msgpack.packb(message.model_dump(mode="json"))]
 
 
 def decode_message(frames: Frames, sender: str) -> AnyMessage:
-    """Turns frames into a control message.
+    """Turns frames into a control message; see :func:`decode_as`."""
+    return decode_as(MESSAGES, frames, sender)
+
+
+def decode_as(adapter: TypeAdapter[Kind], frames: Frames, sender: str) -> Kind:
+    """Turns frames into a message of one family.
 
     Args:
+        adapter: The family.
         frames: What arrived.
         sender: Who sent it, for error messages.
 
@@ -59,13 +70,13 @@ def decode_message(frames: Frames, sender: str) -> AnyMessage:
         )
     tree = _unpack(body, f"from {sender}: a control message")
     kind = tree.get("kind")
-    if kind == "hello" and tree.get("version") != VERSION:
+    if kind in _GREETINGS and tree.get("version") != VERSION:
         raise ProtocolError(
             f"{sender} speaks protocol version {tree.get('version')}, this orchestrator speaks "
             f"{VERSION}; install the same tvb-nest-cosim on both sides"
         )
     try:
-        return MESSAGES.validate_python(tree, strict=True)
+        return adapter.validate_python(tree, strict=True)
     except ValidationError as error:
         reasons = "; ".join(
             f"{'.'.join(map(str, e['loc'])) or 'message'}: {e['msg']}" for e in error.errors()

@@ -10,6 +10,7 @@ The tree::
     ├── DeadlineExceeded     a wait took longer than it may; says who waits for what
     ├── SimulationError      a simulator, network or translator failed while running
     ├── StopRequested        the orchestrator ended the run while this participant waited
+    ├── SecurityError        keys are missing, damaged or readable by others
     └── RunDirectoryError    a run directory cannot be written or read
 
 A message says who, what was got, what was expected, the likely cause and the remedy. Errors of
@@ -100,6 +101,10 @@ class SimulationError(CosimError):
 
 class StopRequested(CosimError):
     """The orchestrator told this participant to end now; not a fault of the participant."""
+
+
+class SecurityError(CosimError):
+    """Keys are missing, damaged or readable by others."""
 
 
 class RunDirectoryError(CosimError):

@@ -39,6 +39,14 @@ LAUNCH_ORDER: tuple[Role, ...] = ("nest", "tvb", "translator")
 """Roles in the order of start: the slowest to import and build first."""
 
 
+MODULES: dict[Role, str] = {
+    "nest": "nest_service",
+    "tvb": "tvb_service",
+    "translator": "translator",
+}
+"""Package of every role; services are started by name, never imported."""
+
+
 class Message(BaseModel):
     """A frozen message that refuses fields it does not know."""
 

@@ -11,12 +11,11 @@ import time
 import psutil
 import pytest
 
+from cosim_core import processes
 from cosim_core.deadline import Deadline
 from cosim_core.errors import EXIT_DESERTED
 from cosim_core.layout import RunLayout
-from orchestrator.launchers import local
-from orchestrator.launchers.local import (
-    LocalLauncher,
+from cosim_core.processes import (
     first_to_die,
     how_it_ended,
     is_open_mpi,
@@ -25,6 +24,8 @@ from orchestrator.launchers.local import (
     worker_command,
     worker_environment,
 )
+from cosim_core.protocol import MODULES
+from orchestrator.launchers.local import LocalLauncher
 
 WORKER = """
 import os, signal, subprocess, sys, time
@@ -55,7 +56,7 @@ def test_the_command_of_a_worker():
     ]
 
 
-@pytest.mark.parametrize(("role", "module"), sorted(local.MODULES.items()))
+@pytest.mark.parametrize(("role", "module"), sorted(MODULES.items()))
 def test_every_role_has_a_module(role, module):
     assert worker_command(role, "c", "r", "d")[2] == module
 
@@ -140,7 +141,7 @@ def launch(tmp_path, monkeypatch):
     (tmp_path / "stand_in_worker.py").write_text(WORKER)
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     monkeypatch.setenv("PIDS", str(tmp_path / "pids"))
-    monkeypatch.setattr(local, "MODULES", dict.fromkeys(local.MODULES, "stand_in_worker"))
+    monkeypatch.setattr(processes, "MODULES", dict.fromkeys(MODULES, "stand_in_worker"))
     layout = RunLayout(tmp_path / "run")
     layout.make()
     launchers = []
@@ -198,9 +199,9 @@ def test_a_killed_worker_is_told_with_its_signal(launch):
 
 def test_causes_are_told_before_consequences(launch):
     launcher = launch(str(EXIT_DESERTED), {"nest": 1})
-    eventually(lambda: launcher._children[0].process.poll() is not None)
-    launcher._children += launch("4")._children
-    eventually(lambda: launcher._children[1].process.poll() is not None)
+    eventually(lambda: launcher._crew._children[0].process.poll() is not None)
+    launcher._crew._children += launch("4")._crew._children
+    eventually(lambda: launcher._crew._children[1].process.poll() is not None)
     assert [(gone.names, gone.is_consequence) for gone in launcher.poll()] == [
         (("tvb-0",), False),
         (("nest-0",), True),
@@ -213,7 +214,7 @@ def test_stop_ends_whoever_does_not_leave_and_its_children(launch, tmp_path):
     assert all(map(is_alive, pids))
     launcher.stop(0.0)
     eventually(lambda: not any(map(is_alive, pids)))
-    assert launcher._children[0].process.returncode == -signal.SIGKILL
+    assert launcher._crew._children[0].process.returncode == -signal.SIGKILL
 
 
 def test_stop_ends_what_a_finished_worker_left_behind(launch, tmp_path):

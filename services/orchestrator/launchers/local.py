@@ -3,98 +3,11 @@
 from __future__ import annotations
 
 import os
-import re
-import signal
-import subprocess
-import sys
-import time
 from collections.abc import Mapping
-from dataclasses import dataclass
-from pathlib import Path
 
-from cosim_core.deadline import Deadline
-from cosim_core.errors import EXIT_DESERTED
 from cosim_core.layout import RunLayout
-from cosim_core.protocol import LAUNCH_ORDER, Role, peer_name
-
-MODULES: dict[Role, str] = {
-    "nest": "nest_service",
-    "tvb": "tvb_service",
-    "translator": "translator",
-}
-"""Package of every role; services are started by name, never imported."""
-
-LEASH = Path(__file__).with_name("leash.py")
-"""What ties a process to the life of its parent."""
-
-_TAIL_BYTES = 4000
-_KILL_GRACE_S = 1.0
-_RANK = re.compile(r"\brank (\d+) |process name: \[.*,(\d+)\]", re.IGNORECASE)
-
-# Bits must not depend on how many threads a BLAS thinks it may use, and two simulators that each
-# take every core only slow one another down. NEST's threads are set by the experiment.
-_ONE_THREAD = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
-
-
-@dataclass(frozen=True)
-class Exit:
-    """A process that ended.
-
-    Attributes:
-        names: The participants that it was; several for ``mpirun``, first the rank that died
-            first.
-        how: What happened, as the end of a sentence.
-        is_consequence: Whether it only followed the loss of somebody else.
-        last_words: End of what it wrote to its standard streams.
-    """
-
-    names: tuple[str, ...]
-    how: str
-    is_consequence: bool
-    last_words: str
-
-
-@dataclass
-class _Child:
-    names: tuple[str, ...]
-    process: subprocess.Popen[bytes]
-    output: Path
-    reported: bool = False
-
-
-def on_leash(command: list[str]) -> list[str]:
-    """Returns a command that ends with the process that starts it."""
-    # Isolated and without site-packages, the interpreter starts in no time.
-    return [sys.executable, "-I", "-S", str(LEASH), *command]
-
-
-def worker_command(role: Role, control: str, run: str, digest: str) -> list[str]:
-    """Returns the command that starts one worker."""
-    return [
-        sys.executable, "-m", MODULES[role], "worker",
-        "--control", control, "--run", run, "--digest", digest,
-    ]  # fmt: skip
-
-
-def mpi_command(mpirun: str, ranks: int, *, is_open_mpi: bool) -> list[str]:
-    """Returns what stands before a command to run it on several ranks.
-
-    OpenMPI binds ranks to cores and refuses more ranks than cores unless told otherwise; both
-    would be wrong on a laptop that runs TVB beside NEST.
-    """
-    extra = ["--oversubscribe", "--bind-to", "none"] if is_open_mpi else []
-    return [mpirun, "-n", str(ranks), *extra]
-
-
-def is_open_mpi(mpirun: str) -> bool:
-    """Asks mpirun whether it is OpenMPI's."""
-    try:
-        answer = subprocess.run(  # noqa: S603 - a fixed command line
-            [mpirun, "--version"], capture_output=True, timeout=20, check=False
-        )
-    except subprocess.TimeoutExpired:
-        return False
-    return b"Open MPI" in answer.stdout or b"OpenRTE" in answer.stdout
+from cosim_core.processes import Crew, Exit, start_workers, worker_command
+from cosim_core.protocol import LAUNCH_ORDER
 
 
 class LocalLauncher:
@@ -112,48 +25,24 @@ class LocalLauncher:
         self._layout = layout
         self._participants = participants
         self._mpirun = mpirun
-        self._children: list[_Child] = []
+        self._crew = Crew()
 
     def start(self, control: str, run: str, digest: str) -> None:
-        """Starts every participant; each leads a process group of its own."""
+        """Starts every participant."""
         for role in LAUNCH_ORDER:
             ranks = self._participants.get(role, 0)
-            if not ranks:
-                continue
-            command = on_leash(worker_command(role, control, run, digest))
-            if ranks > 1 and self._mpirun is not None:
-                open_mpi = is_open_mpi(self._mpirun)
-                mpi = mpi_command(self._mpirun, ranks, is_open_mpi=open_mpi)
-                command = on_leash([*mpi, *command])
-            output = self._layout.logs / f"{role}.out"
-            with output.open("wb") as stream:
-                process = subprocess.Popen(  # noqa: S603 - built from typed values, no shell
-                    command,
-                    stdin=subprocess.DEVNULL,
-                    stdout=stream,
-                    stderr=subprocess.STDOUT,
-                    env=worker_environment(os.environ, role),
-                    start_new_session=True,
-                )
-            names = tuple(peer_name(role, rank) for rank in range(ranks))
-            self._children.append(_Child(names, process, output))
+            if ranks:
+                command = worker_command(role, control, run, digest)
+                output = self._layout.logs / f"{role}.out"
+                start_workers(self._crew, role, ranks, command, output, os.environ, self._mpirun)
 
     def pids(self) -> dict[str, int]:
         """Returns the process id by the name of its first participant."""
-        return {child.names[0]: child.process.pid for child in self._children}
+        return self._crew.pids()
 
     def poll(self) -> list[Exit]:
         """Returns the processes that ended since the last call, causes before consequences."""
-        exits = []
-        for child in self._children:
-            code = child.process.poll()
-            if code is not None and not child.reported:
-                child.reported = True
-                deserted = code == EXIT_DESERTED
-                last_words = _tail(child.output)
-                names = first_to_die(child.names, last_words)
-                exits.append(Exit(names, how_it_ended(code), deserted, last_words))
-        return sorted(exits, key=lambda gone: gone.is_consequence)
+        return self._crew.poll()
 
     def stop(self, grace_s: float) -> None:
         """Waits for the processes to leave, then makes them.
@@ -161,77 +50,4 @@ class LocalLauncher:
         Args:
             grace_s: How long they may take to leave by themselves.
         """
-        deadline = Deadline.after(grace_s)
-        for child in self._children:
-            _wait(child.process, deadline)
-        for signal_number in (signal.SIGTERM, signal.SIGKILL):
-            alive = [c for c in self._children if c.process.poll() is None]
-            for child in alive:
-                _signal_group(child.process, signal_number)
-            deadline = Deadline.after(_KILL_GRACE_S)
-            for child in alive:
-                _wait(child.process, deadline)
-        for child in self._children:
-            # What a worker or mpirun has started itself may outlive it; its group does not.
-            _signal_group(child.process, signal.SIGKILL)
-
-
-def worker_environment(environment: Mapping[str, str], role: Role) -> dict[str, str]:
-    """Returns the environment of a worker.
-
-    OpenMPI's ranks poll while they wait for each other; with more ranks than cores that starves
-    the rank that is waited for, so they are told to yield.
-    """
-    result = {**dict.fromkeys(_ONE_THREAD, "1"), **environment}
-    result["PYTHONUNBUFFERED"] = "1"
-    if role == "nest":
-        result.setdefault("OMPI_MCA_mpi_yield_when_idle", "1")
-    return result
-
-
-def first_to_die(names: tuple[str, ...], last_words: str) -> tuple[str, ...]:
-    """Puts the rank first that mpirun names as the one that ended the others.
-
-    OpenMPI writes "process rank 1 with PID ..." of a signal and "Process name: [[5,1],1]" of an
-    exit code, MPICH "RANK 1 PID ...".
-    """
-    found = _RANK.search(last_words)
-    rank = int(found[1] or found[2]) if found else 0
-    if rank >= len(names):
-        return names
-    return (names[rank], *names[:rank], *names[rank + 1 :])
-
-
-def how_it_ended(code: int) -> str:
-    """Says what an exit code means."""
-    if code == EXIT_DESERTED:
-        return "lost its connection to the others"
-    number = -code if code < 0 else code - 128
-    if number > 0 and (code < 0 or code > 128):
-        try:
-            name = signal.Signals(number).name
-        except ValueError:
-            return f"ended with exit code {code}"
-        hint = ", perhaps for lack of memory," if name == "SIGKILL" else ""
-        return f"was killed by signal {number} ({name}){hint}"
-    return f"ended with exit code {code}"
-
-
-def _tail(path: Path) -> str:
-    try:
-        data = path.read_bytes()[-_TAIL_BYTES:]
-    except OSError:
-        return ""
-    return data.decode(errors="replace").strip()
-
-
-def _wait(process: subprocess.Popen[bytes], deadline: Deadline) -> None:
-    while process.poll() is None and not deadline.passed():
-        time.sleep(0.01)
-
-
-def _signal_group(process: subprocess.Popen[bytes], number: int) -> None:
-    try:
-        os.killpg(process.pid, number)
-    except (ProcessLookupError, PermissionError):
-        return
+        self._crew.stop(grace_s)
