@@ -6,6 +6,8 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
+from cosim_core.errors import RunDirectoryError
+
 
 @dataclass(frozen=True)
 class RunLayout:
@@ -101,7 +103,15 @@ class RunLayout:
 
 
 def write_atomically(path: Path, data: bytes) -> None:
-    """Writes a file so that readers see all of it or none of it."""
+    """Writes a file so that readers see all of it or none of it.
+
+    Raises:
+        RunDirectoryError: If that is not possible, e.g. because the disk is full.
+    """
     partial = path.with_name(f".{path.name}.partial")
-    partial.write_bytes(data)
-    os.replace(partial, path)
+    try:
+        partial.write_bytes(data)
+        os.replace(partial, path)
+    except OSError as error:
+        partial.unlink(missing_ok=True)
+        raise RunDirectoryError(f"cannot write {path}: {error.strerror or error}") from error

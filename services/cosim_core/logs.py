@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -40,8 +42,29 @@ def log_to(path: Path, participant: str, run: str) -> None:
     Raises:
         OSError: If the file cannot be opened.
     """
+    root = logging.getLogger()
+    root.handlers[:] = [_handler(path, participant, run)]
+    root.setLevel(logging.INFO)
+
+
+@contextmanager
+def also_log_to(path: Path, participant: str, run: str) -> Iterator[None]:
+    """Sends what this process logs meanwhile to a file, besides where it goes anyway.
+
+    Raises:
+        OSError: If the file cannot be opened.
+    """
+    handler = _handler(path, participant, run)
+    root = logging.getLogger()
+    root.addHandler(handler)
+    try:
+        yield
+    finally:
+        root.removeHandler(handler)
+        handler.close()
+
+
+def _handler(path: Path, participant: str, run: str) -> logging.Handler:
     handler = logging.FileHandler(path, encoding="utf-8")
     handler.setFormatter(JsonLines(participant, run))
-    root = logging.getLogger()
-    root.handlers[:] = [handler]
-    root.setLevel(logging.INFO)
+    return handler

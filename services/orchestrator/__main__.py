@@ -12,12 +12,26 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from cosim_core.errors import EXIT_BAD_INPUT, EXIT_FAILED, CosimError, ExperimentError
+from cosim_core.errors import (
+    EXIT_BAD_INPUT,
+    EXIT_FAILED,
+    EXIT_INTERRUPTED,
+    CosimError,
+    ExperimentError,
+)
 from cosim_core.experiment import Experiment, experiment_schema, load_experiment
 from cosim_core.results import digest, open_run
 from orchestrator import data as datasets
 from orchestrator import runner
-from orchestrator.display import LiveRun, show_faults, show_finished, show_plan, show_warnings
+from orchestrator.display import (
+    LiveRun,
+    show_difference,
+    show_failure,
+    show_faults,
+    show_finished,
+    show_plan,
+    show_warnings,
+)
 from orchestrator.plan import explain
 from orchestrator.replay import compare, replay_experiment
 
@@ -42,17 +56,24 @@ Out = Annotated[
 RunDirectory = Annotated[Path, typer.Argument(help="Run directory.")]
 
 
-def _out(experiment: Experiment, out: Path | None) -> Path:
-    return out or Path("runs") / runner.run_name(experiment, datetime.now().astimezone())
+def _default_out(experiment: Experiment) -> Path:
+    return runner.free_folder(experiment, datetime.now().astimezone())
 
 
-def _carry_out(experiment: Experiment, base_dir: Path, out: Path) -> runner.Finished:
+def _carry_out(experiment: Experiment, base_dir: Path, out: Path | None) -> runner.Finished:
     """Plans, checks and runs an experiment with a live display."""
     console = Console()
-    prepared = runner.prepare(experiment, base_dir, out)
-    runner.check(prepared, out)
+    folder = out or _default_out(experiment)
+    prepared = runner.prepare(experiment, base_dir, folder)
+    runner.check(prepared, folder)
     with LiveRun(console) as live:
-        finished = runner.run(prepared, command=runner.this_command(), observe=live, tell=live.tell)
+        finished = runner.run(
+            prepared,
+            command=runner.this_command(),
+            observe=live,
+            tell=live.tell,
+            may_rename=out is None,
+        )
     with open_run(finished.root) as run:
         show_warnings(console, run.provenance["warnings"])
         show_finished(console, finished, run)
@@ -66,7 +87,7 @@ def run(experiment: ExperimentFile, overrides: Overrides = None, out: Out = None
     Ctrl-C ends it at a window boundary and keeps what was computed; twice, at once.
     """
     loaded = load_experiment(experiment, overrides or ())
-    finished = _carry_out(loaded, experiment.parent, _out(loaded, out))
+    finished = _carry_out(loaded, experiment.parent, out)
     raise typer.Exit(finished.exit_code)
 
 
@@ -75,7 +96,7 @@ def validate(experiment: ExperimentFile, overrides: Overrides = None) -> None:
     """Check an experiment: build everything, run nothing."""
     console = Console()
     loaded = load_experiment(experiment, overrides or ())
-    out = _out(loaded, None)
+    out = _default_out(loaded)
     prepared = runner.prepare(loaded, experiment.parent, out)
     runner.check(prepared, out)
     with console.status("Building the simulators"):
@@ -92,7 +113,7 @@ def plan(
 ) -> None:
     """Show window, lookahead, what limits them, processes, tracts and estimates."""
     loaded = load_experiment(experiment, overrides or ())
-    prepared = runner.prepare(loaded, experiment.parent, _out(loaded, None))
+    prepared = runner.prepare(loaded, experiment.parent, _default_out(loaded))
     report = explain(prepared.plan, prepared.connectome)
     if as_json:
         typer.echo(report.model_dump_json(indent=2))
@@ -110,11 +131,11 @@ def replay(
 ) -> None:
     """Run one simulator alone against the recorded other side, and compare the results."""
     experiment, base_dir = replay_experiment(run_directory, participant)
-    finished = _carry_out(experiment, base_dir, _out(experiment, out))
+    finished = _carry_out(experiment, base_dir, out)
     if finished.exit_code == 0:
         difference = compare(run_directory, finished.root, participant)
         if difference:
-            Console().print("[bold red]different[/]:", *difference, sep="\n  ")
+            show_difference(Console(), participant, difference)
             raise typer.Exit(EXIT_FAILED)
         Console().print(f"[bold green]identical[/] to what {participant} did in the recorded run")
     raise typer.Exit(finished.exit_code)
@@ -168,8 +189,11 @@ def main() -> None:
         show_faults(Console(stderr=True), error.faults)
         sys.exit(EXIT_BAD_INPUT)
     except CosimError as error:
-        Console(stderr=True).print(f"[bold red]failed[/]: {error}", highlight=False)
+        show_failure(Console(stderr=True), error)
         sys.exit(EXIT_FAILED)
+    except KeyboardInterrupt:
+        Console(stderr=True).print("[bold yellow]interrupted[/]")
+        sys.exit(EXIT_INTERRUPTED)
 
 
 if __name__ == "__main__":

@@ -135,7 +135,21 @@ def show_faults(console: Console, faults: Iterable[Fault]) -> None:
         where = f"[bold]{escape(fault.path)}[/]: " if fault.path else ""
         console.print(f"  • {where}{escape(fault.message)}", highlight=False, soft_wrap=True)
         if fault.detail:
-            console.print(_indent(fault.detail), style="dim", markup=False, highlight=False)
+            console.print(
+                _indent(fault.detail), style="dim", markup=False, highlight=False, soft_wrap=True
+            )
+
+
+def show_failure(console: Console, error: Exception) -> None:
+    """Says in one line, perhaps two, what went wrong."""
+    console.print(f"[bold red]failed[/]: {escape(str(error))}", highlight=False, soft_wrap=True)
+
+
+def show_difference(console: Console, participant: str, lines: Iterable[str]) -> None:
+    """Lists the series of a recorded run that its replay does not have."""
+    console.print(f"[bold red]different[/]: {participant} did not do again")
+    for line in lines:
+        console.print(f"  {line}", highlight=False, markup=False, soft_wrap=True)
 
 
 def show_finished(console: Console, finished: Finished, run: Run) -> None:
@@ -145,7 +159,9 @@ def show_finished(console: Console, finished: Finished, run: Run) -> None:
     cause = f": {escape(outcome.cause)}" if outcome.cause else ""
     console.print(f"[bold {colour}]{outcome.kind}[/]{cause}", highlight=False, soft_wrap=True)
     if outcome.detail:
-        console.print(_indent(outcome.detail), style="dim", markup=False, highlight=False)
+        console.print(
+            _indent(outcome.detail), style="dim", markup=False, highlight=False, soft_wrap=True
+        )
     console.print(_summary_table(summary(run), run))
     for line in (
         f"digest  {finished.digest}",

@@ -2,29 +2,41 @@
 
 from __future__ import annotations
 
+import itertools
 import json
+import logging
 import platform
 import shutil
 import sys
 import tempfile
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
 
 from cosim_core.connectome import Connectome, load_connectome
 from cosim_core.ensemble import Built, EnsemblePlan, plan_file
-from cosim_core.errors import EXIT_BAD_INPUT, EXIT_FAILED, EXIT_INTERRUPTED, ExperimentError
+from cosim_core.errors import (
+    EXIT_BAD_INPUT,
+    EXIT_FAILED,
+    EXIT_INTERRUPTED,
+    CosimError,
+    ExperimentError,
+    Fault,
+    RunDirectoryError,
+)
 from cosim_core.experiment import Experiment
 from cosim_core.experiment.load import dump_yaml
 from cosim_core.layout import RunLayout, write_atomically
-from cosim_core.results import collect, digest
+from cosim_core.logs import also_log_to
+from cosim_core.results import collect, open_run
+from orchestrator.control import RunControl
 from orchestrator.coordinator import Coordinator, Outcome
 from orchestrator.data import connectome_path
 from orchestrator.plan import experiment_digest, explain, make_plan, preflight
 from orchestrator.preflight import existing_ancestor
-from orchestrator.session import Observer, Session, Timing
+from orchestrator.session import Observer, Session, Timing, interrupts
 
 EXIT_CODES = {
     "finished": 0,
@@ -33,6 +45,12 @@ EXIT_CODES = {
     "refused": EXIT_BAD_INPUT,
     "interrupted": EXIT_INTERRUPTED,
 }
+
+
+_NEEDED_TO_BUILD = frozenset({"resources.nest.ranks", "TMPDIR"})
+"""Key paths of what has to be right before a participant can be asked anything."""
+
+_logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -92,15 +110,44 @@ def prepare(experiment: Experiment, base_dir: Path, out: Path) -> Prepared:
     return Prepared(plan, connectome)
 
 
+def free_folder(experiment: Experiment, now: datetime) -> Path:
+    """Returns a run directory below ``runs`` that does not exist."""
+    folder = Path("runs") / run_name(experiment, now)
+    return next(path for path in _numbered(folder) if not path.exists())
+
+
+def _numbered(folder: Path) -> Iterator[Path]:
+    """Yields a path, then the same with -2, -3, ..."""
+    yield folder
+    yield from (folder.with_name(f"{folder.name}-{number}") for number in itertools.count(2))
+
+
 def check(prepared: Prepared, out: Path) -> None:
     """Checks that this machine can carry out a plan and keep its results.
+
+    If it cannot, the participants are asked as well, so that the user learns of all faults at once.
 
     Raises:
         ExperimentError: With every fault found.
     """
     needed = explain(prepared.plan, prepared.connectome).disk_bytes
     free = shutil.disk_usage(existing_ancestor(out)).free
-    preflight(prepared.plan, out, needed_bytes=needed, free_bytes=free)
+    try:
+        preflight(prepared.plan, out, needed_bytes=needed, free_bytes=free)
+    except ExperimentError as error:
+        raise ExperimentError([*error.faults, *_further_faults(prepared, error.faults)]) from error
+
+
+def _further_faults(prepared: Prepared, known: Iterable[Fault]) -> list[Fault]:
+    """Asks the participants, unless what is known to be wrong keeps them from starting."""
+    paths = {fault.path for fault in known}
+    if paths & _NEEDED_TO_BUILD:
+        return []
+    try:
+        validate(prepared)
+    except ExperimentError as error:
+        return [fault for fault in error.faults if fault.path not in paths]
+    return []
 
 
 def validate(prepared: Prepared, observe: Observer = lambda coordinator: None) -> list[str]:
@@ -111,12 +158,15 @@ def validate(prepared: Prepared, observe: Observer = lambda coordinator: None) -
 
     Raises:
         ExperimentError: With every fault that the participants found.
+        KeyboardInterrupt: If the user did not want to wait.
     """
     with tempfile.TemporaryDirectory(prefix="cosim-validate-") as folder:
         plan = prepared.plan.model_copy(update={"run_dir": str(Path(folder) / "run")})
         RunLayout(Path(plan.run_dir)).make()
         session = Session(plan, mpirun=shutil.which("mpirun"), observe=observe, only_build=True)
         outcome, _ = session.run()
+        if outcome.kind == "interrupted":
+            raise KeyboardInterrupt
         if outcome.kind != "validated":
             raise as_error(outcome)
         return [*plan.warnings, *session.coordinator.built().warnings]
@@ -134,7 +184,9 @@ def run(
     *,
     command: list[str],
     observe: Observer = lambda coordinator: None,
+    control: RunControl | None = None,
     tell: Callable[[str], None] = lambda text: None,
+    may_rename: bool = False,
 ) -> Finished:
     """Carries out a plan and leaves a complete run directory.
 
@@ -142,33 +194,87 @@ def run(
         prepared: The plan.
         command: What the user typed, for the provenance.
         observe: Told about the run as it goes on.
+        control: Commands from other threads.
         tell: Told what is being done before and after.
+        may_rename: Give the run directory another name if a run that was started at the same
+            moment has taken it.
 
     Raises:
-        ExperimentError: If the participants refuse the experiment; the run directory, which holds
-            nothing then, is removed.
+        ExperimentError: If the run directory cannot be made, or if the participants refuse the
+            experiment; the run directory, which holds nothing then, is removed.
+        RunDirectoryError: If the run is over, but its results cannot be written.
     """
-    plan = prepared.plan
+    plan = _claimed(prepared.plan, may_rename=may_rename)
     layout = RunLayout(Path(plan.run_dir))
-    layout.make()
-    write_atomically(layout.experiment, dump_yaml(plan.experiment).encode())
-    started = datetime.now(UTC)
-    tell("Building the simulators")
-    session = Session(plan, mpirun=shutil.which("mpirun"), observe=observe)
-    write_atomically(layout.plan, plan_file(plan, Built()))
-    outcome, timing = session.run()
-    if outcome.kind == "refused":
-        shutil.rmtree(layout.root)
-        raise as_error(outcome)
-    write_atomically(layout.plan, plan_file(plan, session.coordinator.built()))
-    tell("Writing the results")
-    windows = collect(layout.root).windows
-    found = digest(layout.root)
+    with also_log_to(layout.logs / "orchestrator.jsonl", "orchestrator", plan.run):
+        write_atomically(layout.experiment, dump_yaml(plan.experiment).encode())
+        write_atomically(layout.plan, plan_file(plan, Built()))
+        started = datetime.now(UTC)
+        tell("Building the simulators")
+        session = Session(plan, mpirun=shutil.which("mpirun"), observe=observe, control=control)
+        outcome, timing = session.run()
+        if outcome.kind == "refused":
+            shutil.rmtree(layout.root)
+            raise as_error(outcome)
+        try:
+            with interrupts() as seen:
+                tell("Writing the results")
+                finished = _keep(session.coordinator, outcome, timing, started, command)
+            if seen.count:
+                raise KeyboardInterrupt
+            tell("Drawing the report")
+            return replace(finished, report=make_report(layout.root))
+        # The simulation is over and in the journals. Whatever goes wrong now, the user is told so.
+        except Exception as error:
+            _logger.exception("the results could not be completed")
+            raise RunDirectoryError(_incomplete(layout, outcome, error)) from error
+
+
+def _claimed(plan: EnsemblePlan, *, may_rename: bool) -> EnsemblePlan:
+    """Makes the run directory, which no other run can take then; returns the plan with its name."""
+    folder = Path(plan.run_dir)
+    for root in _numbered(folder) if may_rename else [folder]:
+        try:
+            RunLayout(root).make()
+        except FileExistsError:
+            continue
+        except OSError as error:
+            raise ExperimentError.single(
+                "--out", f"{root} cannot be made: {error.strerror or error}"
+            ) from error
+        return plan.model_copy(update={"run": root.name, "run_dir": str(root)})
+    raise ExperimentError.single(
+        "--out", f"{folder} was made by somebody else just now. Choose another folder"
+    )
+
+
+def _keep(
+    coordinator: Coordinator,
+    outcome: Outcome,
+    timing: Timing,
+    started: datetime,
+    command: list[str],
+) -> Finished:
+    """Writes what became of the run, then the result files."""
+    layout = RunLayout(Path(coordinator.plan.run_dir))
+    write_atomically(layout.plan, plan_file(coordinator.plan, coordinator.built()))
+    with open_run(layout.root) as run:
+        windows, found = run.records.complete_windows, run.digest
     finished = Finished(layout.root, outcome, EXIT_CODES[outcome.kind], found, None)
-    provenance = _provenance(session.coordinator, finished, timing, windows, started, command)
+    provenance = _provenance(coordinator, finished, timing, windows, started, command)
     write_atomically(layout.provenance, json.dumps(provenance, indent=2).encode())
-    tell("Drawing the report")
-    return Finished(layout.root, outcome, finished.exit_code, found, make_report(layout.root))
+    collect(layout.root)
+    return finished
+
+
+def _incomplete(layout: RunLayout, outcome: Outcome, error: Exception) -> str:
+    how = f"the run {outcome.kind}: {outcome.cause}" if outcome.cause else f"the run {outcome.kind}"
+    what = str(error) if isinstance(error, CosimError) else f"{type(error).__name__}: {error}"
+    return (
+        f"{how}\nIts results could not be completed: {what}. Every window computed is in "
+        f"{layout.journals}; when the cause is removed (is the disk full?), say: "
+        f"cosim report {layout.root}"
+    )
 
 
 def make_report(root: Path) -> Path:
