@@ -13,8 +13,10 @@ import pytest
 import xarray as xr
 
 from cosim_core.errors import RunDirectoryError
+from cosim_core.journal import JournalWriter, read_journal
 from cosim_core.layout import RunLayout
 from cosim_core.results import collect
+from cosim_core.signals import Block
 from results.synthetic_run import DT_MS, HOP_TICKS, POPULATIONS, REGIONS, Activity, labels, v_m
 
 EXCITATORY = POPULATIONS["excitatory"]
@@ -208,3 +210,32 @@ def test_rates_of_a_stand_in_are_kept_under_the_populations_it_speaks_for(make_r
         assert list(rates.population_rHC.values) == list(POPULATIONS)
         assert rates.rate_rHC.shape == (600, 2)
         assert "counts_rHC" not in rates
+
+
+@pytest.mark.parametrize("name", ["EEG", "MEG", "iEEG", "SEEG"])
+def test_sensors_have_an_axis_of_their_own(make_run, name):
+    activity = Activity.make()
+    root = make_run(activity=activity)
+    layout = RunLayout(root)
+    tree = json.loads(layout.plan.read_text())
+    monitors = tree["plan"]["experiment"]["tvb"]["monitors"]
+    monitors.append({"name": name, "label": "head", "period_ms": 1.0})
+    facts = tree["facts"]["tvb"]["monitors"]
+    facts["head"] = {"variables": ["E"], "nodes": ["s1", "s2"], "period_ms": 1.0}
+    layout.plan.write_text(json.dumps(tree))
+    journal = layout.journal("tvb", 0)
+    blocks = list(read_journal(journal))
+    journal.unlink()
+    with JournalWriter(journal) as writer:
+        for block in blocks:
+            head = {
+                "monitor/head/time": block.arrays["monitor/TemporalAverage/time"],
+                "monitor/head/data": block.arrays["monitor/TemporalAverage/data"][:, :1, :2],
+            }
+            writer.append(Block(block.edge, block.window, block.rank, {**block.arrays, **head}))
+    collect(root)
+    with xr.open_dataset(layout.tvb, engine="h5netcdf") as tvb:
+        assert tvb["head"].dims == ("time_head", "variable_head", "sensor_head")
+        assert list(tvb.sensor_head.values) == ["s1", "s2"]
+        np.testing.assert_array_equal(tvb["head"].values, activity.tvb[:, :1, :2, 0])
+        assert tvb.TemporalAverage.sizes["region"] == 76

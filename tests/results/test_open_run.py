@@ -92,3 +92,13 @@ def test_what_is_not_there_is_said(run, tmp_path):
 def test_provenance_is_read(run):
     RunLayout(run.root).provenance.write_text(json.dumps({"outcome": "finished"}))
     assert run.provenance == {"outcome": "finished"}
+
+
+@pytest.mark.parametrize("name", ["spikes", "tvb", "rates", "analog"])
+def test_a_damaged_result_file_is_one_sentence(make_run, name):
+    root = make_run()
+    collect(root)
+    path = getattr(RunLayout(root), name)
+    path.write_bytes(path.read_bytes()[:100])
+    with open_run(root) as run, pytest.raises(RunDirectoryError, match="damaged"):
+        run.spikes("rHC", "excitatory") if name == "spikes" else getattr(run, name)

@@ -32,7 +32,8 @@ def appears_whole(path: Path) -> Iterator[Path]:
     try:
         yield partial
         os.replace(partial, path)
-    except OSError as error:
+    except (OSError, RuntimeError) as error:
+        # HDF5 says RuntimeError where it cannot flush what it still holds.
         raise RunDirectoryError(
             f"cannot write {path}: {error}. Is the disk full or the folder not writable?"
         ) from error

@@ -18,7 +18,7 @@ from cosim_core.timegrid import Window
 UNITS = {"V_m": "mV", "w": "pA", "g_ex": "nS", "g_in": "nS", "I_syn_ex": "pA", "I_syn_in": "pA"}
 """Units of what NEST's multimeters record, as NEST documents them for its neuron models."""
 
-_SENSOR_MONITORS = ("EEG", "MEG", "iEEG")
+_SENSOR_MONITORS = ("EEG", "MEG", "iEEG", "SEEG")
 _MEAN_MONITORS = ("GlobalAverage", "SpatialAverage")
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
 from types import ModuleType
@@ -112,7 +114,7 @@ class Run:
 
     @property
     def rates(self) -> xr.Dataset:
-        """``rate_REGION``, ``counts_REGION`` (time, population) and ``input_REGION``, in Hz."""
+        """``rate_REGION`` (Hz), ``counts_REGION`` (time, population), ``input_REGION`` (Hz)."""
         return self._dataset(self.records.layout.rates)
 
     @property
@@ -135,10 +137,10 @@ class Run:
             time, then neuron.
 
         Raises:
-            RunDirectoryError: If they were not recorded.
+            RunDirectoryError: If they were not recorded or cannot be read.
         """
         path = self._existing(self.records.layout.spikes)
-        with h5py.File(path) as file:
+        with _readable(path), h5py.File(path) as file:
             group = file["spikes"].get(plain_name(region, population))
             if group is None:
                 raise RunDirectoryError(
@@ -179,7 +181,8 @@ class Run:
     def _dataset(self, path: Path) -> xr.Dataset:
         if path.name not in self._datasets:
             xarray = _optional("xarray")
-            self._datasets[path.name] = xarray.open_dataset(self._existing(path), engine="h5netcdf")
+            with _readable(self._existing(path)):
+                self._datasets[path.name] = xarray.open_dataset(path, engine="h5netcdf")
         return self._datasets[path.name]
 
     def _existing(self, path: Path) -> Path:
@@ -189,6 +192,18 @@ class Run:
                 f"it ended before its results were collected; 'cosim report {self.root}' does that"
             )
         return path
+
+
+@contextmanager
+def _readable(path: Path) -> Iterator[None]:
+    """Turns what h5py and h5netcdf raise about a damaged file into one sentence."""
+    try:
+        yield
+    except (OSError, KeyError, ValueError) as error:
+        raise RunDirectoryError(
+            f"{path} is damaged: {error}. Delete it and timing.csv; then 'cosim report "
+            f"{path.parent}' makes both again from the journals"
+        ) from error
 
 
 def _optional(name: str) -> ModuleType:
