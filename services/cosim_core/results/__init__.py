@@ -7,6 +7,7 @@ their types.
 
 from cosim_core.results.collect import Collected, collect
 from cosim_core.results.digest import digest, digest_lines
+from cosim_core.results.growing import plain_name
 from cosim_core.results.records import RunRecords
 from cosim_core.results.run import Run, open_run
 from cosim_core.results.summary import GROUPS, Summary, first_series, region_groups, summary
@@ -22,6 +23,7 @@ __all__ = [
     "digest_lines",
     "first_series",
     "open_run",
+    "plain_name",
     "region_groups",
     "summary",
 ]

@@ -8,7 +8,7 @@ import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
 
-from cosim_core.results import Run
+from cosim_core.results import Run, plain_name
 from orchestrator.report.figures.spiking import MAX_REGIONS
 from orchestrator.report.style import (
     INK,
@@ -30,7 +30,7 @@ def draw_proxies(run: Run) -> Iterator[Drawn]:
     regions = [
         plan.name
         for plan in run.plan.regions
-        if f"input_{plan.name}" in run.rates or f"rate_{plan.name}" in run.rates
+        if any(plain_name(what, plan.name) in run.rates for what in ("input", "rate"))
     ][:MAX_REGIONS]
     if not regions:
         return
@@ -59,8 +59,8 @@ def _input(axes: Axes, time: TimeAxis, rates: xr.Dataset, region: str, index: in
     axes.set_title(f"{region}: drive in")
     axes.title.set_color(colour(REGION_COLOURS, index))
     axes.set_ylabel("input (Hz)")
-    if f"input_{region}" in rates:
-        drive = rates[f"input_{region}"]
+    drive = rates.get(plain_name("input", region))
+    if drive is not None:
         times_ms, values = thinned(drive[str(drive.dims[0])].values, drive.values)
         axes.plot(time.of(times_ms), values, color=INK, linewidth=0.9)
 
@@ -68,9 +68,9 @@ def _input(axes: Axes, time: TimeAxis, rates: xr.Dataset, region: str, index: in
 def _rates(axes: Axes, time: TimeAxis, rates: xr.Dataset, region: str) -> None:
     axes.set_title(f"{region}: rates out")
     axes.set_ylabel("rate (Hz)")
-    if f"rate_{region}" not in rates:
+    rate = rates.get(plain_name("rate", region))
+    if rate is None:
         return
-    rate = rates[f"rate_{region}"]
     times_ms, values = thinned(rates["time"].values, rate.values)
     for index, name in enumerate(np.atleast_1d(rate[str(rate.dims[1])].values)):
         shade = colour(POPULATION_COLOURS, index)
