@@ -86,9 +86,10 @@ class EarlierRun:
                 differs.
         """
         rates = self._signals(RECORD, "rates", list(fed), plan)
+        rows = self.plan.rows_of_rates(self.populations)
         faults, chosen = [], {}
         for region, populations in fed.items():
-            had = list(self.populations.get(region, {}))
+            had = list(rows.get(region, {}))
             unknown = [population for population in populations if population not in had]
             if unknown:
                 faults.append(

@@ -169,6 +169,16 @@ def test_journal_gives_the_same_series_in_other_windows(tmp_path: Path) -> None:
     assert np.array_equal(series(built(plan), plan, "rates"), values["rates"][:1])
 
 
+def test_journal_of_a_run_that_had_a_stand_in_itself(tmp_path: Path) -> None:
+    earlier = alone("tvb", {"kind": "constant", "hz": 4.0}, tmp_path)
+    values = write_run(tmp_path / "run", earlier)
+    layout = RunLayout(tmp_path / "run")
+    tree = json.loads(layout.plan.read_text())
+    layout.plan.write_text(json.dumps({**tree, "populations": {}}))
+    plan = replay(tmp_path, "tvb")
+    assert np.array_equal(series(built(plan), plan, "rates"), values["rates"][:1])
+
+
 def test_journal_rates_are_chosen_by_population(tmp_path: Path) -> None:
     values = write_run(tmp_path / "run", make_plan(ticks=TICKS))
     plan = replay(tmp_path, "tvb")

@@ -10,7 +10,13 @@ from cosim_core.ensemble import DrivePlan, EnsemblePlan, Populations, RegionPlan
 from cosim_core.experiment import HOP_TICKS, parse
 from cosim_core.experiment.adex import DriveNoise
 from cosim_core.experiment.spiking import DriveKind, Feed
-from cosim_core.signals import EDGES, NEST_TO_TRANSLATOR, TRANSLATOR_TO_NEST, TVB_TO_TRANSLATOR
+from cosim_core.signals import (
+    EDGES,
+    NEST_TO_TRANSLATOR,
+    TRANSLATOR_TO_NEST,
+    TVB_TO_TRANSLATOR,
+    sender_of,
+)
 
 SIZES = {"excitatory": 80, "inhibitory": 20}
 
@@ -63,7 +69,7 @@ def make_plan(
         base_dir=str(base_dir),
         experiment=parse(tree),
         experiment_digest="0" * 64,
-        participants={"translator": 1},
+        participants={"translator": 1, **{sender_of(edge): 1 for edge in edges}},
         edges=edges,
         total_ticks=ticks,
         window_ticks=window_ticks,
