@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -27,6 +28,10 @@ _SET_ELSEWHERE = {
     "projection": "projection",
     "region_mapping": "region_mapping",
 }
+_LABEL = re.compile(r"[A-Za-z][\w -]*")
+_RESERVED = ("region",)
+"""Names in ``tvb.nc`` that all monitors share."""
+
 _MIXING = (monitors.Projection, monitors.GlobalAverage, monitors.SpatialAverage)
 """Monitors whose every value depends on several regions."""
 
@@ -70,8 +75,12 @@ def build_monitors(
         if keys.index(entry.key) != number:
             text = f"'{entry.key}' names two monitors; give one of them a label of its own"
             faults.append(Fault(f"{path}.label", text))
-        if "/" in entry.key:
-            faults.append(Fault(f"{path}.label", f"'{entry.key}' contains a slash"))
+        if not _LABEL.fullmatch(entry.key) or entry.key in _RESERVED:
+            text = (
+                f"'{entry.key}' cannot name a variable of the results; take letters, digits, _, - "
+                f"and spaces, beginning with a letter, and none of {', '.join(_RESERVED)}"
+            )
+            faults.append(Fault(f"{path}.label", text))
         named = entry.model_copy(update={"name": _ALIASES.get(entry.name, entry.name)})
         monitor = make(MONITORS, named, path, plan.base_dir, faults, _SET_ELSEWHERE)
         if monitor is not None:

@@ -133,7 +133,9 @@ ONE_FAULT: list[tuple[dict[str, Any], str, list[str]]] = [
         "tvb.monitors.0.parameters.period",
         ["is set by period_ms"],
     ),
-    (monitor("Raw", label="a/b"), "tvb.monitors.0.label", ["slash"]),
+    (monitor("Raw", label="a/b"), "tvb.monitors.0.label", ["'a/b' cannot name a variable"]),
+    (monitor("Raw", label=".."), "tvb.monitors.0.label", ["'..' cannot name a variable"]),
+    (monitor("Raw", label="region"), "tvb.monitors.0.label", ["none of region"]),
     (monitor("Raw", sensors="x.txt"), "tvb.monitors.0.sensors", ["means nothing to Raw"]),
     (
         {"monitors": [{"name": "Raw"}, {"name": "Raw"}]},
