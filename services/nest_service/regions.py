@@ -103,7 +103,7 @@ def _build_region(nest: Nest, plan: EnsemblePlan, region: RegionPlan) -> Region:
         result = function(context)
     except ExperimentError:
         raise
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise ExperimentError.single(
             "module",
             f"{group.network.module} failed for region '{region.name}': {cause_of(error)}",

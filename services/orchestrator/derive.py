@@ -27,6 +27,7 @@ from cosim_core.experiment.adex import (
     outside_the_fit,
 )
 from cosim_core.experiment.base import Values
+from cosim_core.plugins import suggest
 from orchestrator.tvb_models import COUPLING_VARIABLES, NOISE_VARIABLE
 
 Report = Callable[[str, str], None]
@@ -75,6 +76,31 @@ class GroupPlan:
 def is_zerlaut(experiment: Experiment) -> bool:
     """Tells whether TVB's regions are the AdEx mean field."""
     return experiment.tvb.model.name in ZERLAUT_MODELS
+
+
+def model_faults(experiment: Experiment, sides: Sides) -> list[Fault]:
+    """Finds a model of which nothing can be derived, since nobody knows it.
+
+    Where nothing has to be derived, TVB itself tells whether there is such a model.
+    """
+    derives = any(
+        group.feed is None or group.drive.hz_per_unit is None for group in experiment.spiking
+    )
+    if not (sides.proxies and derives and _is_misspelt(experiment)):
+        return []
+    name = experiment.tvb.model.name
+    return [
+        Fault(
+            "tvb.model.name",
+            f"'{name}' is no model of tvb-library (one of your own is named module:Class); "
+            f"{suggest(name, COUPLING_VARIABLES)}",
+        )
+    ]
+
+
+def _is_misspelt(experiment: Experiment) -> bool:
+    name = experiment.tvb.model.name
+    return ":" not in name and name not in COUPLING_VARIABLES
 
 
 def active_noise(adex: AdexRegion | None) -> DriveNoise | None:
@@ -129,7 +155,7 @@ def _feeds(experiment: Experiment, group: SpikingGroup, sides: Sides, report: Re
     if group.feed is None:
         if is_zerlaut(experiment):
             return [Feed(variable="E", population="excitatory", unit_per_hz=0.001)]
-        if sides.proxies:
+        if sides.proxies and not _is_misspelt(experiment):
             known = COUPLING_VARIABLES.get(experiment.tvb.model.name)
             needed = f" ({', '.join(known)})" if known else ""
             report(
@@ -252,7 +278,7 @@ def _hz_per_unit(
         return group.drive.hz_per_unit
     if is_zerlaut(experiment):
         return 1000.0
-    if sides.proxies:
+    if sides.proxies and not _is_misspelt(experiment):
         report(
             "drive.hz_per_unit",
             f"missing; what one unit of {experiment.tvb.model.name}'s coupling is as a rate in "

@@ -203,6 +203,8 @@ def show_plan(console: Console, report: PlanReport) -> None:
     processes = ", ".join(f"{n} {role}" for role, n in report.participants.items())
     table.add_row("processes", f"{report.processes}: {processes}, and the orchestrator")
     table.add_row("edges", ", ".join(report.edges) or "none")
+    sockets = (f"{plane} {endpoint}" for plane, endpoint in report.endpoints.items())
+    table.add_row("endpoints", ", ".join(sockets))
     for region in report.regions:
         table.add_row(
             f"region {region.name}",

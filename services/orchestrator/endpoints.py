@@ -28,6 +28,17 @@ def data_endpoint(folder: Path) -> str:
     return f"ipc://{folder}/data"
 
 
+def planned(*, has_data: bool) -> dict[str, str]:
+    """Returns the endpoints by plane; every run gets a folder of its own in place of the star.
+
+    Args:
+        has_data: Whether there is anything to exchange.
+    """
+    folder = Path(tempfile.gettempdir()) / f"{_PREFIX}*"
+    control = {"control": control_endpoint(folder)}
+    return {**control, "data": data_endpoint(folder)} if has_data else control
+
+
 def socket_faults() -> list[Fault]:
     """Finds out whether sockets can lie where this machine keeps temporary files."""
     folder = tempfile.gettempdir()

@@ -9,7 +9,7 @@ from cosim_core.ensemble import EnsemblePlan, RegionPlan
 from cosim_core.experiment import ADEX_NETWORK
 from cosim_core.experiment.base import Part
 from cosim_core.timegrid import ms_of
-from orchestrator import timing
+from orchestrator import endpoints, timing
 from orchestrator.tvb_models import COUPLING_VARIABLES
 
 PROCESS_BYTES = {"tvb": 280_000_000, "nest": 140_000_000, "translator": 60_000_000}
@@ -108,6 +108,8 @@ class PlanReport(Part):
     """Processes by role."""
     edges: list[str]
     """Directed streams between participants."""
+    endpoints: dict[str, str]
+    """Sockets on this machine, by plane (``control``, ``data``)."""
     regions: list[RegionReport]
     """Spiking regions."""
     tracts: list[TractReport]
@@ -162,6 +164,7 @@ def explain(plan: EnsemblePlan, connectome: Connectome) -> PlanReport:
         limit_edge=limit and limit.describe(dt_ms),
         participants=plan.participants,
         edges=plan.edges,
+        endpoints=endpoints.planned(has_data=bool(plan.edges)),
         regions=[_region(plan, connectome, region, hops) for region in plan.regions],
         tracts=[
             TractReport(

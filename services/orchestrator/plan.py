@@ -103,6 +103,7 @@ def _derive(experiment: Experiment, connectome: Connectome, sides: Sides) -> _De
     with _gathered(faults):
         _check_grid(experiment)
     places = _places(experiment, connectome, faults)
+    faults += derive.model_faults(experiment, sides)
     groups = _groups(experiment, sides, faults)
     parameters = derive.tvb_parameters(experiment, faults) if sides.tvb else {}
     noise = derive.tvb_noise(experiment, faults) if sides.tvb else {}

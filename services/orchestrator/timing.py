@@ -130,13 +130,16 @@ def edge_faults(
     for region, path in paths.items():
         name = connectome.labels[region]
         into, out = proxy_edges(connectome, region, hops, dt_ms)
-        for edges, what in ((into, "comes into"), (out, "leaves")):
+        for edges, what in (
+            (into, f"comes into {name} from"),
+            (out, f"leaves {name} for"),
+        ):
             if not edges:
                 faults.append(
                     Fault(
                         path,
-                        f"no tract {what} {name} from or to a mean-field region, so it cannot "
-                        "take part in a closed loop; choose another region or connectome",
+                        f"no tract {what} a mean-field region, so it cannot take part in a closed "
+                        "loop; choose another region or connectome",
                     )
                 )
         zero = [edge for edge in (*into, *out) if edge.length_mm == 0]

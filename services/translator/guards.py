@@ -53,7 +53,7 @@ class _Place:
         """Calls a user's code; whatever it raises becomes one line and a traceback."""
         try:
             return translate(self.window, *arguments)
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             raise SimulationError(
                 f"{self}: it raised {cause_of(error)}", traceback.format_exc()
             ) from error

@@ -43,7 +43,7 @@ class UserClass:
                 Fault(self.path, f"{fault.path}: {fault.message}", fault.detail)
                 for fault in error.faults
             ) from error
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             raise ExperimentError.single(
                 self.path,
                 f"{self.name} cannot be made for region '{context.region}': {cause_of(error)}",
@@ -98,7 +98,7 @@ def _from_entry_point(name: str, path: str) -> object:
     if name in offered:
         try:
             return offered[name].load()
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             raise ExperimentError.single(
                 path, f"'{name}' fails on import: {cause_of(error)}", traceback.format_exc()
             ) from error

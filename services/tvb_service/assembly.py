@@ -106,7 +106,7 @@ def _configured(parts: dict[str, Any]) -> Any:
         simulator = Simulator(**parts)
         simulator.configure()
     # tvb-library and a user's classes raise anything
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise ExperimentError.single(
             "tvb", f"TVB cannot be configured: {cause_of(error)}", traceback.format_exc()
         ) from error

@@ -140,7 +140,7 @@ def make(
         return None
     try:
         instance = kind()
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         faults.append(
             Fault(
                 f"{path}.name",

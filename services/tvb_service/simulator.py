@@ -116,7 +116,7 @@ class TvbSimulator:
             with np.errstate(all="ignore"):
                 states = self._stepper.advance(window.ticks, couplings)
         # tvb-library and a user's classes raise anything
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             raise SimulationError(
                 f"TVB failed at {self._at(self._stepper.tick + 1)}: {cause_of(error)}",
                 traceback.format_exc(),

@@ -35,7 +35,7 @@ def trial(
                 faults += _isolation_faults(simulator, indices, incoming)
             return faults
     # tvb-library and a user's classes raise anything
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         text = (
             f"the first tick of {type(simulator.model).__name__} fails: {cause_of(error)}; likely "
             "causes are a parameter of a wrong size, or a coupling that does not suit the model"
