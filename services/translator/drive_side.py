@@ -24,20 +24,6 @@ Reals = npt.NDArray[np.float64]
 Arrays = Mapping[str, Array]
 
 
-def drive_faults(plan: EnsemblePlan) -> list[Fault]:
-    """Finds drives that cannot be made whatever NEST builds."""
-    kinds = {region.group: region.drive for region in plan.regions}
-    return [
-        Fault(
-            f"spiking.{group}.drive.correlation",
-            "is 0; the mother train of kind mip has rate / correlation, so it must be above 0 "
-            "(for uncorrelated trains take kind poisson)",
-        )
-        for group, drive in kinds.items()
-        if drive.kind == "mip" and drive.correlation <= 0.0
-    ]
-
-
 @dataclass(frozen=True)
 class _Share:
     """Rows of the input that one translation handles."""

@@ -23,7 +23,7 @@ from cosim_core.signals import (
     Record,
 )
 from cosim_core.timegrid import Window
-from translator.drive_side import DriveSide, drive_faults
+from translator.drive_side import DriveSide
 from translator.rate_side import RateSide, rate_faults
 from translator.stand_in import StandIn, make_stand_in
 from translator.user_classes import UserClass, find_user_class
@@ -60,7 +60,7 @@ class Pipeline:
         self._keeper = _Keeper(plan, record)
         faults: list[Fault] = []
         if _has_nest(plan):
-            faults += rate_faults(plan) + drive_faults(plan)
+            faults += rate_faults(plan)
             self._find_users(faults)
         try:
             self._stand_in = make_stand_in(plan)

@@ -15,8 +15,7 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
-from cosim_core.ensemble import EnsemblePlan, RegionPlan
-from cosim_core.errors import ExperimentError, Fault
+from cosim_core.ensemble import EnsemblePlan
 from cosim_core.experiment.tree import Constant, File
 from cosim_core.signals import Array
 from cosim_core.timegrid import Window
@@ -122,7 +121,7 @@ def make_stand_in(plan: EnsemblePlan) -> StandIn | None:
     if choice is None:
         return None
     if isinstance(choice, Constant):
-        by_region = {region.name: series for region, series in _constants(plan, choice)}
+        by_region = _constants(plan, choice)
     elif isinstance(choice, File):
         names = [region.name for region in plan.regions]
         columns = read_series(plan.base_dir, choice.path, names, plan.experiment.dt_ms)
@@ -151,24 +150,11 @@ def _lacks_tvb(plan: EnsemblePlan) -> bool:
     return plan.experiment.ensemble == "nest"
 
 
-def _constants(plan: EnsemblePlan, choice: Constant) -> list[tuple[RegionPlan, Steps]]:
-    rates = choice.hz if isinstance(choice.hz, dict) else {r.name: choice.hz for r in plan.regions}
-    known = [region.name for region in plan.regions]
-    faults = [
-        Fault(f"stand_in.hz.{name}", f"is no spiking region; these are: {', '.join(known)}")
-        for name in rates
-        if name not in known
-    ]
-    by_region = isinstance(choice.hz, dict)
-    faults += [
-        Fault(f"stand_in.hz.{name}" if by_region else "stand_in.hz", f"{hz:g} Hz is negative")
-        for name, hz in rates.items()
-        if hz < 0.0
-    ]
-    if faults:
-        raise ExperimentError(dict.fromkeys(faults))
+def _constants(plan: EnsemblePlan, choice: Constant) -> dict[str, Steps]:
+    names = [region.name for region in plan.regions]
+    rates = choice.hz if isinstance(choice.hz, dict) else dict.fromkeys(names, choice.hz)
     start = np.ones(1, dtype=np.int64)
-    return [(r, Steps(start, np.array([rates.get(r.name, 0.0)]))) for r in plan.regions]
+    return {name: Steps(start, np.array([rates.get(name, 0.0)])) for name in names}
 
 
 def _replayed_coupling(plan: EnsemblePlan, run: EarlierRun) -> StandIn:

@@ -170,14 +170,12 @@ def test_counts_missing_or_of_the_wrong_shape_are_named(arrays: dict[str, Array]
 def test_faults_are_reported_together() -> None:
     plan = make_plan(
         drives=["mip", "poisson"],
-        correlation=0.0,
         rates=[{"width_ms": 0.25}, {"translator": "nothing"}],
     )
     with pytest.raises(ExperimentError) as caught:
         Pipeline(plan).build(lambda window, arrays: None)
     assert {fault.path for fault in caught.value.faults} == {
         "spiking.0.rate.width_ms",
-        "spiking.0.drive.correlation",
         "spiking.1.rate.translator",
     }
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from cosim_core.experiment.base import Name, Part, Positive
+from cosim_core.experiment.base import FileName, Part, Positive
 
 
 class ConnectomeChoice(Part):
@@ -15,7 +15,7 @@ class ConnectomeChoice(Part):
     connectivity zip, relative to the experiment file.
     """
 
-    source: Name = "connectivity_76"
+    source: FileName = "connectivity_76"
     """Name or path."""
     speed_mm_per_ms: Positive = 3.0
     """Conduction speed; 1 mm/ms is 1 m/s."""

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from cosim_core.experiment.adex import AdexRegion
-from cosim_core.experiment.base import Count, Name, Part, Positive
+from cosim_core.experiment.base import Count, FileName, Name, NonNegative, Part, Positive
 from cosim_core.experiment.connectome import ConnectomeChoice
 from cosim_core.experiment.spiking import SpikingGroup
 from cosim_core.experiment.tvb import TvbSide
@@ -52,7 +52,7 @@ class Constant(Part):
 
     kind: Literal["constant"] = "constant"
     """Marks the form."""
-    hz: float | dict[Name, float] = 0.0
+    hz: NonNegative | dict[Name, NonNegative] = 0.0
     """Rate of every region, or by region (others 0)."""
 
 
@@ -61,7 +61,7 @@ class File(Part):
 
     kind: Literal["file"]
     """Marks the form."""
-    path: Name
+    path: FileName
     """CSV: a column ``time_ms`` and one per region, in Hz; each value holds until the next."""
 
 
@@ -70,7 +70,7 @@ class RunJournal(Part):
 
     kind: Literal["journal"]
     """Marks the form."""
-    run: Name
+    run: FileName
     """Its run directory."""
 
 
