@@ -6,6 +6,7 @@ An *agent* waits in a simulator's container and starts a fresh worker for every 
 message       from -> to              meaning
 ============  ======================  ===========================================================
 ``here``      agent -> orchestrator   I am ready; this is what I have. Repeated as a sign of life
+``call``      orchestrator -> agent   are you there? Only its delivery counts
 ``launch``    orchestrator -> agent   start the workers of a run
 ``ended``     agent -> orchestrator   the workers of a run ended, and how
 ``lines``     agent -> orchestrator   what a worker wrote to its log
@@ -36,6 +37,12 @@ class Here(Message):
     versions: dict[str, str]
     run: str | None = None
     """The run whose workers it looks after; None: it is free."""
+
+
+class Call(Message):
+    """Are you there? If it cannot be delivered, the agent is gone."""
+
+    kind: Literal["call"] = "call"
 
 
 class Launch(Message):
@@ -88,7 +95,7 @@ class CannotLaunch(Message):
     reason: str
 
 
-AgentMessage = Here | Launch | Ended | Lines | End | CannotLaunch
+AgentMessage = Here | Call | Launch | Ended | Lines | End | CannotLaunch
 
 AGENT_MESSAGES: TypeAdapter[AgentMessage] = TypeAdapter(
     Annotated[AgentMessage, Field(discriminator="kind")]

@@ -156,7 +156,9 @@ class Link:
         self._wait_for_orchestrator(lambda: self._start is not None, "the start of the run")
         assert self._start is not None  # noqa: S101 - what the wait has just made true
         if self._data is None and self._start.data_endpoint is not None:
-            self._data = self._transport.connect(self._start.data_endpoint, self.identity.name)
+            self._data = self._transport.connect(
+                self._start.data_endpoint, self.identity.name, server="translator"
+            )
             self._data.send([OPEN])
         return self._start
 

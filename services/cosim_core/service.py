@@ -1,7 +1,12 @@
-"""What runs inside a worker process: from the command line to the exit code.
+"""What runs inside a service's processes: from the command line to the exit code.
 
-``python -m nest_service worker --control ENDPOINT --run RUN --digest DIGEST`` (the same for
-``tvb_service`` and ``translator``). The launcher starts it; the orchestrator tells it the rest.
+``python -m nest_service worker --control ENDPOINT --run RUN --digest DIGEST`` takes part in one run
+(the same for ``tvb_service`` and ``translator``). A launcher starts it; the orchestrator tells it
+the rest. ``python -m nest_service agent --orchestrator ENDPOINT`` starts workers for a distant
+orchestrator, run after run.
+
+``COSIM_KEYS`` names the folder of keys that sockets beyond this host need, ``COSIM_ADVERTISE`` the
+name by which other hosts reach this one.
 """
 
 from __future__ import annotations
@@ -9,12 +14,17 @@ from __future__ import annotations
 import argparse
 import logging
 import os
+import shutil
 import signal
+import socket
 import sys
+import threading
 import traceback
 from collections.abc import Callable, Mapping
+from importlib import metadata
 from pathlib import Path
 
+from cosim_core.agent import About, Agent
 from cosim_core.ensemble import EnsemblePlan
 from cosim_core.errors import (
     EXIT_BAD_INPUT,
@@ -30,9 +40,10 @@ from cosim_core.layout import RunLayout
 from cosim_core.link import Identity, Link
 from cosim_core.logs import log_to
 from cosim_core.participant import Simulator, run_windows
-from cosim_core.protocol import Role
+from cosim_core.protocol import MODULES, Role
 from cosim_core.recorder import Recorder
 from cosim_core.relay import Translation, run_relay
+from cosim_core.security import Keys, load_keys
 from cosim_core.transport import Transport
 from cosim_core.transport_zmq import ZmqTransport
 
@@ -40,6 +51,13 @@ _logger = logging.getLogger(__name__)
 
 GREETING_TIMEOUT_S = 60.0
 """How long a worker waits for the plan before it concludes that nobody is there."""
+
+DISTRIBUTIONS: dict[Role, tuple[str, ...]] = {
+    "nest": ("nest-simulator",),
+    "tvb": ("tvb-library", "numpy"),
+    "translator": ("numpy", "scipy"),
+}
+"""Packages whose versions an agent announces."""
 
 RANK_VARIABLES = ("OMPI_COMM_WORLD_RANK", "PMIX_RANK", "PMI_RANK")
 """Where OpenMPI, PMIx and MPICH tell a process its rank."""
@@ -93,7 +111,7 @@ def run_translator(
     data_endpoint: str,
 ) -> None:
     """Binds the data plane, builds the translation and carries it through the run."""
-    endpoint = link.bind_data(data_endpoint)
+    endpoint = advertised(link.bind_data(data_endpoint), os.environ)
     translation = make_translation(plan)
     built = translation.build(recorder.record)
     link.ready(built, endpoint)
@@ -103,10 +121,12 @@ def run_translator(
 
 def _run_and_exit(role: Role, work: Work) -> None:
     arguments = _arguments(role)
+    if arguments.command == "agent":
+        sys.exit(_serve_as_agent(role, arguments.orchestrator))
     # Ctrl-C in a terminal reaches every process of it; the orchestrator alone decides what ends.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     identity = Identity(role, mpi_rank(os.environ), arguments.run, arguments.digest)
-    transport = ZmqTransport()
+    transport = ZmqTransport(keys_of(role, os.environ))
     code = _serve(transport, arguments.control, identity, work)
     transport.close()
     logging.shutdown()
@@ -118,15 +138,50 @@ def _run_and_exit(role: Role, work: Work) -> None:
     sys.exit(0)
 
 
-def _arguments(role: str) -> argparse.Namespace:
+def keys_of(name: str, environment: Mapping[str, str]) -> Keys | None:
+    """Loads the keys that the environment names, if any.
+
+    Raises:
+        SecurityError: If they are named but cannot be used.
+    """
+    folder = environment.get("COSIM_KEYS")
+    return load_keys(Path(folder), name) if folder else None
+
+
+def advertised(endpoint: str, environment: Mapping[str, str]) -> str:
+    """Turns where a socket is bound on every interface into how others reach it."""
+    host = environment.get("COSIM_ADVERTISE", socket.gethostname())
+    return endpoint.replace("tcp://0.0.0.0:", f"tcp://{host}:", 1)
+
+
+def _serve_as_agent(role: Role, orchestrator: str) -> int:
+    """Serves as an agent until SIGTERM or SIGINT."""
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    versions = {name: metadata.version(name) for name in DISTRIBUTIONS[role]}
+    about = About(role, versions, mpi=shutil.which("mpirun") is not None)
+    try:
+        keys = keys_of(role, os.environ)
+        Agent(lambda: ZmqTransport(keys), orchestrator, about).serve(stop)
+    except CosimError as error:
+        _logger.error("%s", error)
+        return EXIT_FAILED
+    return 0
+
+
+def _arguments(role: Role) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
-        prog=f"python -m {'translator' if role == 'translator' else f'{role}_service'}",
-        description="A participant of a co-simulation; started by the orchestrator.",
+        prog=f"python -m {MODULES[role]}", description=f"The {role} side of a co-simulation."
     )
-    parser.add_argument("command", choices=["worker"])
-    parser.add_argument("--control", required=True, help="endpoint of the orchestrator")
-    parser.add_argument("--run", required=True, help="identity of the run")
-    parser.add_argument("--digest", required=True, help="digest of the experiment")
+    commands = parser.add_subparsers(dest="command", required=True)
+    worker = commands.add_parser("worker", help="take part in one run; started by a launcher")
+    worker.add_argument("--control", required=True, help="endpoint of the orchestrator")
+    worker.add_argument("--run", required=True, help="identity of the run")
+    worker.add_argument("--digest", required=True, help="digest of the experiment")
+    agent = commands.add_parser("agent", help="start workers for an orchestrator, run after run")
+    agent.add_argument("--orchestrator", required=True, help="endpoint, tcp://HOST:PORT")
     return parser.parse_args()
 
 

@@ -51,8 +51,14 @@ class Transport(Protocol):
     def bind(self, endpoint: str) -> Channel:
         """Makes a channel that many peers connect to."""
 
-    def connect(self, endpoint: str, name: str) -> Channel:
-        """Makes a channel to a bound one, under a name that is unique there."""
+    def connect(self, endpoint: str, name: str, server: str = "orchestrator") -> Channel:
+        """Makes a channel to a bound one.
+
+        Args:
+            endpoint: Where it is bound.
+            name: Name of this end, unique there.
+            server: Who is bound there; whose public key it must prove to have.
+        """
 
     def wait(self, channels: Sequence[Channel], timeout_s: float) -> None:
         """Returns when one of the channels may have a message, at the latest after the time."""
@@ -81,7 +87,7 @@ class MemoryTransport:
             self._bound[endpoint] = channel
             return channel
 
-    def connect(self, endpoint: str, name: str) -> Channel:
+    def connect(self, endpoint: str, name: str, server: str = "orchestrator") -> Channel:
         """Connects to a channel that is bound already.
 
         Raises:

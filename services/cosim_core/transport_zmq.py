@@ -1,6 +1,8 @@
 """Channels over ZeroMQ: a ROUTER where a channel is bound, a DEALER where it connects.
 
-The only module that imports zmq. One place sets the options of every socket.
+One place sets the options of every socket. With keys, TCP is encrypted and both sides prove who
+they are (CURVE): what is bound lets in those whose public keys it has, by ZAP, before a single
+frame of theirs is seen. Without keys nothing is bound or connected beyond this host.
 """
 
 from __future__ import annotations
@@ -8,10 +10,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import zmq
+from zmq.auth.thread import ThreadAuthenticator
 
 from cosim_core.codec import MAX_BLOCK_BYTES
-from cosim_core.errors import ParticipantLost
+from cosim_core.errors import ParticipantLost, SecurityError
 from cosim_core.protocol import Frame, Frames
+from cosim_core.security import Keys
 from cosim_core.transport import Channel, Received
 
 LINGER_MS = 2000
@@ -30,11 +34,17 @@ _COPY_BELOW_BYTES = 65_536
 
 
 class ZmqTransport:
-    """ZeroMQ channels of one process."""
+    """ZeroMQ channels of one process.
 
-    def __init__(self) -> None:
+    Args:
+        keys: Keys of this process; without them only this host can be reached.
+    """
+
+    def __init__(self, keys: Keys | None = None) -> None:
         self._context = zmq.Context()
         self._channels: list[ZmqChannel] = []
+        self._keys = keys
+        self._doorkeeper: ThreadAuthenticator | None = None
 
     def bind(self, endpoint: str) -> Channel:
         """Binds a ROUTER.
@@ -44,8 +54,13 @@ class ZmqTransport:
 
         Raises:
             ParticipantLost: If the address cannot be bound.
+            SecurityError: If it lies beyond this host and there are no keys.
         """
         socket = self._socket(zmq.ROUTER, endpoint)
+        if self._keys is not None and endpoint.startswith("tcp:"):
+            self._start_doorkeeper(self._keys)
+            socket.curve_publickey, socket.curve_secretkey = self._keys.public, self._keys.secret
+            socket.curve_server = True
         socket.setsockopt(zmq.ROUTER_MANDATORY, 1)
         try:
             socket.bind(endpoint)
@@ -54,13 +69,17 @@ class ZmqTransport:
             raise ParticipantLost(f"cannot bind {endpoint}: {error}") from error
         return self._keep(ZmqChannel(socket, socket.getsockopt_string(zmq.LAST_ENDPOINT), None))
 
-    def connect(self, endpoint: str, name: str) -> Channel:
+    def connect(self, endpoint: str, name: str, server: str = "orchestrator") -> Channel:
         """Connects a DEALER; succeeds even if nobody is bound there yet.
 
         Raises:
             ParticipantLost: If the endpoint is no valid address.
+            SecurityError: If it lies beyond this host and there are no keys.
         """
         socket = self._socket(zmq.DEALER, endpoint)
+        if self._keys is not None and endpoint.startswith("tcp:"):
+            socket.curve_publickey, socket.curve_secretkey = self._keys.public, self._keys.secret
+            socket.curve_serverkey = self._keys.known[server]
         socket.setsockopt_string(zmq.IDENTITY, name)
         monitor = socket.get_monitor_socket(zmq.EVENT_DISCONNECTED)
         try:
@@ -86,9 +105,24 @@ class ZmqTransport:
         for channel in self._channels:
             channel.close()
         self._channels.clear()
+        if self._doorkeeper is not None:
+            self._doorkeeper.stop()
+            self._doorkeeper = None
         self._context.term()
 
+    def _start_doorkeeper(self, keys: Keys) -> None:
+        """Lets in those whose public keys are known, and nobody else."""
+        if self._doorkeeper is None:
+            self._doorkeeper = ThreadAuthenticator(self._context)
+            self._doorkeeper.start()
+            self._doorkeeper.configure_curve_callback(credentials_provider=_KnownKeys(keys))
+
     def _socket(self, kind: int, endpoint: str) -> zmq.Socket[bytes]:
+        if self._keys is None and not is_local(endpoint):
+            raise SecurityError(
+                f"{endpoint} lies beyond this host, where sockets need keys; make them with 'cosim "
+                "keys new FOLDER' and name the folder in COSIM_KEYS"
+            )
         socket = self._context.socket(kind)
         socket.setsockopt(zmq.LINGER, LINGER_MS)
         socket.setsockopt(zmq.SNDHWM, HIGH_WATER_MARK)
@@ -102,6 +136,23 @@ class ZmqTransport:
     def _keep(self, channel: ZmqChannel) -> ZmqChannel:
         self._channels.append(channel)
         return channel
+
+
+def is_local(endpoint: str) -> bool:
+    """Tells whether an endpoint can be reached from this host alone."""
+    scheme, _, address = endpoint.partition("://")
+    return scheme in ("ipc", "inproc") or address.startswith(("127.", "localhost:", "[::1]"))
+
+
+class _KnownKeys:
+    """The list of those who may connect, as pyzmq's authenticator asks for it."""
+
+    def __init__(self, keys: Keys) -> None:
+        self._known = frozenset(keys.known.values())
+
+    def callback(self, domain: str, key: bytes) -> bool:
+        """Tells whether a public key, in Z85, is known."""
+        return key in self._known
 
 
 class ZmqChannel:

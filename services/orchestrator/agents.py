@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from cosim_core.agent_protocol import (
     AGENT_MESSAGES,
     AgentMessage,
+    Call,
     CannotLaunch,
     End,
     Ended,
@@ -29,6 +30,7 @@ SILENT_S = 5.0
 """An agent that was silent for so long counts as gone; it says every second that it is there."""
 
 _POLL_S = 0.1
+_CALL_EVERY_S = 0.5
 
 
 @dataclass
@@ -139,7 +141,12 @@ class AgentHub:
         self._thread.join()
 
     def _listen(self) -> None:
+        call_at = 0.0
         while not self._closing.is_set():
+            if time.monotonic() >= call_at:
+                call_at = time.monotonic() + _CALL_EVERY_S
+                with self._lock:
+                    self._outbox.extend((name, Call()) for name in self._agents)
             self._transport.wait([self._channel], _POLL_S)
             while (received := self._channel.receive()) is not None:
                 self._hear(*received)

@@ -37,6 +37,7 @@ from orchestrator.data import connectome_path
 from orchestrator.plan import experiment_digest, explain, make_plan, preflight
 from orchestrator.preflight import existing_ancestor
 from orchestrator.session import Observer, Session, Timing, interrupts
+from orchestrator.sites import OpenSite, local_site
 
 EXIT_CODES = {
     "finished": 0,
@@ -163,7 +164,7 @@ def validate(prepared: Prepared, observe: Observer = lambda coordinator: None) -
     with tempfile.TemporaryDirectory(prefix="cosim-validate-") as folder:
         plan = prepared.plan.model_copy(update={"run_dir": str(Path(folder) / "run")})
         RunLayout(Path(plan.run_dir)).make()
-        session = Session(plan, mpirun=shutil.which("mpirun"), observe=observe, only_build=True)
+        session = Session(plan, local_site(plan), observe=observe, only_build=True)
         outcome, _ = session.run()
         if outcome.kind == "interrupted":
             raise KeyboardInterrupt
@@ -185,6 +186,7 @@ def run(
     command: list[str],
     observe: Observer = lambda coordinator: None,
     control: RunControl | None = None,
+    open_site: OpenSite = local_site,
     tell: Callable[[str], None] = lambda text: None,
     may_rename: bool = False,
 ) -> Finished:
@@ -195,6 +197,7 @@ def run(
         command: What the user typed, for the provenance.
         observe: Told about the run as it goes on.
         control: Commands from other threads.
+        open_site: Where it takes place.
         tell: Told what is being done before and after.
         may_rename: Give the run directory another name if a run that was started at the same
             moment has taken it.
@@ -211,7 +214,7 @@ def run(
         write_atomically(layout.plan, plan_file(plan, Built()))
         started = datetime.now(UTC)
         tell("Building the simulators")
-        session = Session(plan, mpirun=shutil.which("mpirun"), observe=observe, control=control)
+        session = Session(plan, open_site(plan), observe=observe, control=control)
         outcome, timing = session.run()
         if outcome.kind == "refused":
             shutil.rmtree(layout.root)

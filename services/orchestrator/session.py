@@ -3,27 +3,22 @@
 from __future__ import annotations
 
 import logging
-import shutil
 import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from types import FrameType
 
 from cosim_core.codec import decode_message, encode_message
 from cosim_core.ensemble import EnsemblePlan
 from cosim_core.errors import ParticipantLost, ProtocolError
-from cosim_core.layout import RunLayout
 from cosim_core.lifecycle import State
-from cosim_core.transport import Channel, Transport
-from cosim_core.transport_zmq import ZmqTransport
+from cosim_core.transport import Channel
 from orchestrator.control import RunControl
 from orchestrator.coordinator import Coordinator, Outcome, Send
-from orchestrator.endpoints import control_endpoint, data_endpoint, make_socket_folder
-from orchestrator.launchers.local import LocalLauncher
+from orchestrator.sites import Site, reachable
 
 _logger = logging.getLogger(__name__)
 
@@ -88,7 +83,7 @@ class Session:
 
     Args:
         plan: Plan of the run; its folders exist.
-        mpirun: Path of ``mpirun``, if there is one.
+        site: Where it takes place; closed at its end.
         observe: Told about the run as it goes on.
         control: Commands from other threads.
         only_build: Build everything, run nothing.
@@ -97,8 +92,8 @@ class Session:
     def __init__(
         self,
         plan: EnsemblePlan,
+        site: Site,
         *,
-        mpirun: str | None,
         observe: Observer = lambda coordinator: None,
         control: RunControl | None = None,
         only_build: bool = False,
@@ -106,12 +101,10 @@ class Session:
         self._plan = plan
         self._commands = control or RunControl()
         self._observe = observe
-        self._sockets = make_socket_folder()
+        self.site = site
         self.coordinator = Coordinator(
-            plan, data_endpoint(self._sockets), time.monotonic(), only_build=only_build
+            plan, site.data_endpoint, time.monotonic(), only_build=only_build
         )
-        self.launcher = LocalLauncher(RunLayout(Path(plan.run_dir)), plan.participants, mpirun)
-        self._transport: Transport = ZmqTransport()
         self._started_s: float | None = None
 
     def run(self) -> tuple[Outcome, Timing]:
@@ -131,11 +124,13 @@ class Session:
         return outcome, Timing(started_s - began_s, ended_s - started_s)
 
     def _conduct(self, seen: Interrupts) -> Outcome:
-        control = self._transport.bind(control_endpoint(self._sockets))
-        self.launcher.start(control.endpoint, self._plan.run, self._plan.experiment_digest)
+        control = self.site.transport.bind(self.site.control_endpoint)
+        self.site.launcher.start(
+            reachable(control.endpoint), self._plan.run, self._plan.experiment_digest
+        )
         obeyed = 0
         while self.coordinator.outcome is None:
-            self._transport.wait([control], POLL_S)
+            self.site.transport.wait([control], POLL_S)
             self._listen(control)
             self._mourn(control)
             for command in self._commands.taken():
@@ -168,9 +163,9 @@ class Session:
 
     def _mourn(self, control: Channel) -> None:
         """Takes note of ended processes, after what they had still said."""
-        exits = self.launcher.poll()
+        exits = self.site.launcher.poll()
         if exits:
-            self._transport.wait([control], POLL_S)
+            self.site.transport.wait([control], POLL_S)
             self._listen(control)
         for gone in exits:
             sends = self.coordinator.lose(
@@ -192,6 +187,5 @@ class Session:
 
     def _leave(self) -> None:
         orderly = all(p.state in _LEAVING for p in self.coordinator.peers.values())
-        self.launcher.stop(LEAVE_S if orderly else LEAVE_AFTER_FAILURE_S)
-        self._transport.close()
-        shutil.rmtree(self._sockets, ignore_errors=True)
+        self.site.launcher.stop(LEAVE_S if orderly else LEAVE_AFTER_FAILURE_S)
+        self.site.close()

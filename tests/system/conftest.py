@@ -21,6 +21,7 @@ from cosim_core.results import collect, digest
 from orchestrator.coordinator import Coordinator, Outcome
 from orchestrator.runner import Prepared, prepare
 from orchestrator.session import Observer, Session
+from orchestrator.sites import local_site
 
 Tree = dict[str, Any]
 
@@ -85,7 +86,7 @@ def run(tmp_path: Path) -> Callable[..., Ran]:
         root = tmp_path / f"run-{next(count)}"
         prepared = prepare(parse(tree), base, root)
         RunLayout(root).make()
-        session = Session(prepared.plan, mpirun=shutil.which("mpirun"), observe=observe)
+        session = Session(prepared.plan, local_site(prepared.plan), observe=observe)
         outcome, _ = session.run()
         built = session.coordinator.built()
         write_atomically(RunLayout(root).plan, plan_file(prepared.plan, built))

@@ -1,0 +1,98 @@
+"""Where a run takes place: what starts its processes, and where its sockets are."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from cosim_core.ensemble import EnsemblePlan
+from cosim_core.layout import RunLayout
+from cosim_core.processes import Exit
+from cosim_core.security import Keys
+from cosim_core.service import advertised
+from cosim_core.transport import Transport
+from cosim_core.transport_zmq import ZmqTransport
+from orchestrator.agents import AgentHub
+from orchestrator.endpoints import control_endpoint, data_endpoint, make_socket_folder
+from orchestrator.launchers.attach import AttachLauncher
+from orchestrator.launchers.local import LocalLauncher
+
+EVERYWHERE = "tcp://0.0.0.0:*"
+"""Every interface, a port that the system chooses."""
+
+
+class Launcher(Protocol):
+    """Starts, watches and ends the participants of one run."""
+
+    def start(self, control: str, run: str, digest: str) -> None:
+        """Starts every participant; raises ExperimentError if that is not possible."""
+
+    def poll(self) -> list[Exit]:
+        """Returns the processes that ended since the last call, causes before consequences."""
+
+    def stop(self, grace_s: float) -> None:
+        """Waits ``grace_s`` for the processes to leave, then makes them."""
+
+
+@dataclass(frozen=True)
+class Site:
+    """Where one run takes place.
+
+    Attributes:
+        launcher: Starts its processes.
+        transport: Makes the orchestrator's sockets; closed with the site.
+        control_endpoint: Where the orchestrator binds.
+        data_endpoint: Where the translator binds.
+        cleared: Called last, to clear up.
+    """
+
+    launcher: Launcher
+    transport: Transport
+    control_endpoint: str
+    data_endpoint: str
+    cleared: Callable[[], None] = lambda: None
+
+    def close(self) -> None:
+        """Closes the sockets and clears up; processes have been ended before."""
+        self.transport.close()
+        self.cleared()
+
+
+OpenSite = Callable[[EnsemblePlan], Site]
+"""Makes the site of a run."""
+
+
+def local_site(plan: EnsemblePlan) -> Site:
+    """Opens a site on this machine: child processes, and sockets in a private folder."""
+    folder = make_socket_folder()
+    layout = RunLayout(Path(plan.run_dir))
+    return Site(
+        LocalLauncher(layout, plan.participants, shutil.which("mpirun")),
+        ZmqTransport(),
+        control_endpoint(folder),
+        data_endpoint(folder),
+        lambda: shutil.rmtree(folder, ignore_errors=True),
+    )
+
+
+def attached_site(hub: AgentHub, keys: Keys | None, plan: EnsemblePlan) -> Site:
+    """Opens a site whose processes agents start, here or elsewhere.
+
+    With keys, sockets are bound on every interface; without, on loopback alone.
+    """
+    endpoint = EVERYWHERE if keys is not None else "tcp://127.0.0.1:*"
+    return Site(
+        AttachLauncher(hub, plan.participants, plan.run_dir),
+        ZmqTransport(keys),
+        endpoint,
+        endpoint,
+    )
+
+
+def reachable(endpoint: str) -> str:
+    """Returns how other hosts reach a socket of this one."""
+    return advertised(endpoint, os.environ)
