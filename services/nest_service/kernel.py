@@ -20,6 +20,7 @@ _HOW_TO_GET_MPI = (
     "nest-simulator==3.10.0 -C cmake.define.with-mpi=ON; or use resources.nest.threads"
 )
 _QUIET = "PYNEST_QUIET"
+_ISOLATED = "OMPI_MCA_ess_singleton_isolated"
 
 
 def load_nest() -> Nest:
@@ -28,6 +29,9 @@ def load_nest() -> Nest:
     Raises:
         ExperimentError: If NEST is not installed or cannot be loaded.
     """
+    # A NEST with MPI that mpirun did not start would otherwise get a daemon of OpenMPI's beside it,
+    # in a session of its own, which ending the process group of this worker does not reach.
+    os.environ.setdefault(_ISOLATED, "1")
     with _quiet_import():
         try:
             return importlib.import_module("nest")
