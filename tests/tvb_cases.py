@@ -13,6 +13,7 @@ import numpy as np
 from cosim_core.connectome import Connectome, load_connectome
 from cosim_core.ensemble import Built, DrivePlan, EnsemblePlan, RegionPlan
 from cosim_core.experiment import HOP_TICKS, Experiment, Feed, parse
+from cosim_core.experiment.spiking import DriveKind
 from cosim_core.signals import TRANSLATOR_TO_TVB, TVB_TO_TRANSLATOR
 from cosim_core.timegrid import ticks_of
 from tvb_service.simulator import TvbSimulator
@@ -40,6 +41,8 @@ class Case:
 
     tvb: dict[str, Any]
     proxies: tuple[int, ...] = ()
+    drives: dict[int, DriveKind] = field(default_factory=dict)
+    """Kind of drive by proxy; ``poisson`` where nothing is said."""
     feeds: dict[str, float] = field(default_factory=dict)
     """unit_per_hz by variable; population ``of VARIABLE`` feeds it."""
     ticks: int = 120
@@ -88,8 +91,9 @@ class Case:
         )
 
     def _region(self, name: str, index: int) -> RegionPlan:
+        kind = self.drives.get(index, "poisson")
         drive = DrivePlan(
-            kind="poisson",
+            kind=kind,
             targets=None,
             weight=1.0,
             synapses=1.0,
@@ -99,7 +103,7 @@ class Case:
             coupling_variable=self.coupling_variable,
             hz_per_unit=self.hz_per_unit,
             noise=None,
-            hop_ticks=HOP_TICKS["poisson"],
+            hop_ticks=HOP_TICKS[kind],
         )
         feeds = [
             Feed(variable=variable, population=f"of_{variable}", unit_per_hz=factor)

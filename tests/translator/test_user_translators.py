@@ -97,6 +97,29 @@ def test_rate_class_gets_counts_spikes_and_parameters(tmp_path: Path) -> None:
     assert np.array_equal(pipeline.rates(window, spikes_of(3))["rates/r0"], one)
 
 
+@pytest.mark.parametrize("ranks", [1, 2, 3])
+def test_spikes_of_a_tick_come_by_neuron_whatever_rank_they_are_from(
+    tmp_path: Path, ranks: int
+) -> None:
+    body = """
+        assert spikes.tick.tolist() == sorted(spikes.tick.tolist())
+        return np.tile(spikes.neuron.astype(float), (2, 1))
+    """
+    pipeline = started(rate_plan(tmp_path, rate_class(tmp_path, body)))
+    neuron = np.arange(20, dtype=np.uint32)[::-1].copy()
+    tick = np.repeat(np.array([7, 3], dtype=np.uint16), 10)
+    parts = [
+        {
+            "counts/r0": np.zeros((2, 20), np.uint32),
+            "spikes/r0/neuron": neuron[rank::ranks],
+            "spikes/r0/tick": tick[rank::ranks],
+        }
+        for rank in range(ranks)
+    ]
+    seen = pipeline.rates(Window(0, 0, 20), parts)["rates/r0"][0]
+    assert seen.tolist() == [*range(20)]
+
+
 def test_numbers_of_a_user_do_not_depend_on_windows(tmp_path: Path) -> None:
     body = "return np.tile(self.context.uniforms(window, 1)[:, 0], (2, 1))"
     name = rate_class(tmp_path, body)

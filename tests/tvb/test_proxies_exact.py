@@ -108,8 +108,10 @@ def zeros(case: Case, first: int, last: int) -> np.ndarray:
     return np.zeros((len(case.feeds), last - first + 1))
 
 
-def fed_with_reference(model: str, scheme: str, window: int, lookahead: int) -> Result:
-    case = replace(case_of(model, scheme), window=window, lookahead=lookahead)
+def fed_with_reference(
+    model: str, scheme: str, window: int, lookahead: int, **changes: Any
+) -> Result:
+    case = replace(case_of(model, scheme), window=window, lookahead=lookahead, **changes)
     states, _ = reference(model, scheme)
     rows = [variables(model).index(name) for name in case.feeds]
     labels = list(connectome_of(case.experiment()).labels)
@@ -174,3 +176,15 @@ def test_other_regions_are_wrong_one_tick_beyond_their_limit() -> None:
     assert np.array_equal(exact[:, :, others], states[:, :, others])
     beyond = fed_with_reference(model, scheme, out + 2, 1).data["Raw"]
     assert not np.array_equal(beyond[:, :, others], states[:, :, others])
+
+
+@pytest.mark.parametrize("slow", PROXIES)
+def test_every_region_gets_the_coupling_of_its_own_hop(slow: int) -> None:
+    model, scheme = "Generic2dOscillator", "HeunDeterministic"
+    result = fed_with_reference(model, scheme, window=5, lookahead=1, drives={slow: "mip"})
+    _, afferent = reference(model, scheme)
+    ticks = case_of(model, scheme).ticks
+    for name, index in zip(result.coupling, PROXIES, strict=True):
+        hop = 2 if index == slow else 1
+        expected = afferent[hop : ticks + 1, 0, index, 0].astype(np.float64)
+        assert np.array_equal(result.coupling[name][: len(expected)], expected)
