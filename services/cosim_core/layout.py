@@ -25,6 +25,11 @@ class RunLayout:
         return self.root / "experiment.yaml"
 
     @property
+    def connectome(self) -> Path:
+        """The connectome of the run, a copy."""
+        return self.root / "connectome.zip"
+
+    @property
     def plan(self) -> Path:
         """The plan that the participants got, and the populations that NEST built (JSON)."""
         return self.root / "plan.json"

@@ -210,15 +210,19 @@ def run(
     plan = _claimed(prepared.plan, may_rename=may_rename)
     layout = RunLayout(Path(plan.run_dir))
     with also_log_to(layout.logs / "orchestrator.jsonl", "orchestrator", plan.run):
+        plan = _with_own_connectome(plan, layout)
         write_atomically(layout.experiment, dump_yaml(plan.experiment).encode())
         write_atomically(layout.plan, plan_file(plan, Built()))
         started = datetime.now(UTC)
         tell("Building the simulators")
         session = Session(plan, open_site(plan), observe=observe, control=control)
-        outcome, timing = session.run()
-        if outcome.kind == "refused":
+        try:
+            outcome, timing = session.run()
+            if outcome.kind == "refused":
+                raise as_error(outcome)
+        except ExperimentError:
             shutil.rmtree(layout.root)
-            raise as_error(outcome)
+            raise
         try:
             with interrupts() as seen:
                 tell("Writing the results")
@@ -231,6 +235,12 @@ def run(
         except Exception as error:
             _logger.exception("the results could not be completed")
             raise RunDirectoryError(_incomplete(layout, outcome, error)) from error
+
+
+def _with_own_connectome(plan: EnsemblePlan, layout: RunLayout) -> EnsemblePlan:
+    """Copies the connectome into the run directory, where whoever reads it later will find it."""
+    shutil.copyfile(plan.connectome_path, layout.connectome)
+    return plan.model_copy(update={"connectome_path": str(layout.connectome)})
 
 
 def _claimed(plan: EnsemblePlan, *, may_rename: bool) -> EnsemblePlan:

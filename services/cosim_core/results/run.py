@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import h5py
 import numpy as np
 
+from cosim_core.connectome import Connectome, load_connectome
 from cosim_core.ensemble import EnsemblePlan, Populations
 from cosim_core.errors import RunDirectoryError
 from cosim_core.experiment import Experiment
@@ -76,6 +77,17 @@ class Run:
     def experiment(self) -> Experiment:
         """The experiment with every default filled in."""
         return self.plan.experiment
+
+    @cached_property
+    def connectome(self) -> Connectome:
+        """The connectome, scaled as the experiment says; the run directory holds a copy.
+
+        Raises:
+            ExperimentError: If it cannot be read.
+        """
+        copy = self.records.layout.connectome
+        path = copy if copy.is_file() else Path(self.plan.connectome_path)
+        return load_connectome(path, self.experiment.connectome)
 
     @property
     def populations(self) -> Populations:

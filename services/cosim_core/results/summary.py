@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from cosim_core.connectome import load_connectome
 from cosim_core.results.growing import plain_name
 from cosim_core.results.run import Run
 
@@ -69,7 +67,7 @@ def first_series(run: Run) -> xr.DataArray | None:
 
 def region_groups(run: Run) -> dict[str, list[str]]:
     """Sorts the connectome's regions into :data:`GROUPS`, in the connectome's order."""
-    connectome = load_connectome(Path(run.plan.connectome_path), run.experiment.connectome)
+    connectome = run.connectome
     spiking = [region.index for region in run.plan.regions]
     near = (connectome.weights[spiking] > 0).any(axis=0) | (connectome.weights[:, spiking] > 0).any(
         axis=1

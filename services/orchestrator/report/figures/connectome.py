@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -12,7 +11,7 @@ from matplotlib.colors import LogNorm, to_rgba
 from matplotlib.figure import Figure
 from matplotlib.patheffects import withStroke
 
-from cosim_core.connectome import Connectome, load_connectome
+from cosim_core.connectome import Connectome
 from cosim_core.ensemble import RegionPlan
 from cosim_core.results import Run
 from orchestrator.report.style import (
@@ -32,7 +31,7 @@ STRONGEST = 15
 
 def draw_connectome(run: Run) -> Iterator[Drawn]:
     """Draws the weight matrix and the regions in space."""
-    connectome = load_connectome(Path(run.plan.connectome_path), run.experiment.connectome)
+    connectome = run.connectome
     figure = new_figure(11.0, 6.2)
     grid = figure.add_gridspec(
         2, 2, width_ratios=[1.4, 1.0], height_ratios=_heights(connectome.centres)
