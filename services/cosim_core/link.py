@@ -268,7 +268,9 @@ class Link:
             channels = [self._control] if self._data is None else [self._control, self._data]
             self._transport.wait(channels, deadline.sooner(_POLL_S))
             self._take_messages()
-            if time.monotonic() >= say_at and self._state is State.RUNNING:
+            # Only while it waits: the first word after the start means that it has begun.
+            is_late = time.monotonic() >= say_at and not reached()
+            if is_late and self._state is State.RUNNING:
                 self._report(what if isinstance(what, str) else what())
                 say_at = time.monotonic() + _SAY_WHAT_I_WAIT_FOR_AFTER_S
 

@@ -219,7 +219,7 @@ BOMB = "a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n" + "".join(
         (b"!!python/object/apply:os.system ['true']", "not valid YAML"),
         (b"[" * 100_000, "not valid YAML"),
         (b"\xff\xfe\x00", "not a text file in UTF-8"),
-        (b"", "holds NoneType, expected keys and values"),
+        (b"", "is empty, expected keys and values"),
         (b"- a\n- b\n", "holds list"),
         (b"just text", "holds str"),
         (BOMB.encode(), "values with its aliases written out"),

@@ -47,20 +47,53 @@ def load_experiment(path: Path, overrides: Iterable[str] = ()) -> Experiment:
         ) from error
     except UnicodeDecodeError as error:
         raise ExperimentError.single("", f"{path} is not a text file in UTF-8: {error}") from error
-    return parse(apply_overrides(_yaml(text, str(path)), overrides))
+    return load_text(text, str(path), overrides)
+
+
+def load_text(text: str, origin: str, overrides: Iterable[str] = ()) -> Experiment:
+    """Reads an experiment from YAML text.
+
+    Args:
+        text: The YAML.
+        origin: Where it comes from, for messages.
+        overrides: Strings ``key.path=value``, the value in YAML.
+
+    Raises:
+        ExperimentError: If it is no valid experiment.
+    """
+    return load_tree(_yaml(text, origin), origin, overrides)
+
+
+def load_tree(tree: Mapping[str, Any], origin: str, overrides: Iterable[str] = ()) -> Experiment:
+    """Checks a tree of plain values after changing it; see :func:`load_text`."""
+    changed = apply_overrides(tree, overrides)
+    _refuse_too_many_values(changed, origin)
+    return parse(changed)
 
 
 def _yaml(text: str, origin: str) -> dict[str, Any]:
     try:
         tree = yaml.safe_load(text)
     except (yaml.YAMLError, RecursionError) as error:
-        raise ExperimentError.single("", f"{origin} is not valid YAML: {error}") from error
-    if not isinstance(tree, dict):
         raise ExperimentError.single(
-            "", f"{origin} holds {type(tree).__name__}, expected keys and values (duration_ms: ...)"
+            "", f"{origin} is not valid YAML: {_yaml_cause(error)}"
+        ) from error
+    if not isinstance(tree, dict):
+        got = "is empty" if tree is None else f"holds {type(tree).__name__}"
+        raise ExperimentError.single(
+            "", f"{origin} {got}, expected keys and values (duration_ms: ...)"
         )
     _refuse_too_many_values(tree, origin)
     return tree
+
+
+def _yaml_cause(error: Exception) -> str:
+    """Says in one line what is wrong and where."""
+    if not isinstance(error, yaml.MarkedYAMLError):
+        return " ".join(str(error).split())
+    mark = error.problem_mark
+    where = f", line {mark.line + 1}, column {mark.column + 1}" if mark else ""
+    return f"{error.problem or error.context}{where}"
 
 
 def _refuse_too_many_values(tree: dict[str, Any], origin: str) -> None:
@@ -94,8 +127,9 @@ def apply_overrides(tree: Mapping[str, Any], overrides: Iterable[str]) -> dict[s
             continue
         try:
             _assign(result, path.strip().split("."), yaml.safe_load(text))
-        except (yaml.YAMLError, LookupError, ValueError, TypeError) as error:
-            faults.append(Fault(f"--set {path}", f"cannot be set to '{text}': {error}"))
+        except (yaml.YAMLError, LookupError, ValueError, TypeError, RecursionError) as error:
+            cause = _yaml_cause(error)
+            faults.append(Fault(f"--set {path}", f"cannot be set to '{text}': {cause}"))
     if faults:
         raise ExperimentError(faults)
     return result
@@ -113,6 +147,8 @@ def _assign(node: Any, keys: list[str], value: Any) -> None:
     for depth, key in enumerate(keys):
         last = depth == len(keys) - 1
         if isinstance(node, list):
+            if not key.removeprefix("-").isdecimal():
+                raise LookupError(f"'{key}' is no number of an item; the list has {len(node)}")
             index = int(key)
             if not 0 <= index < len(node):
                 raise LookupError(f"the list has {len(node)} items, there is no item {index}")
