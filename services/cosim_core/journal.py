@@ -22,7 +22,9 @@ from cosim_core.errors import RunDirectoryError
 from cosim_core.signals import Block
 
 MAGIC = b"COSIMJ1\n"
-_HEAD = struct.Struct("<II")
+HEAD = struct.Struct("<II")
+"""Length and checksum before the body of a record."""
+
 _ALLOWED_KINDS = "fiu"
 
 
@@ -70,7 +72,7 @@ class JournalWriter:
                 ],
             }
         )
-        self._write(_HEAD.pack(len(body), zlib.crc32(body)) + body, f"window {block.window}")
+        self._write(HEAD.pack(len(body), zlib.crc32(body)) + body, f"window {block.window}")
         self._unsynced += 1
         if self._unsynced >= self._sync_every:
             self._sync()
@@ -131,15 +133,20 @@ def read_journal(path: Path) -> Iterator[Block]:
     with file:
         if file.read(len(MAGIC)) != MAGIC:
             raise RunDirectoryError(f"{path} is no journal: it does not begin with {MAGIC!r}")
-        while len(head := file.read(_HEAD.size)) == _HEAD.size:
-            length, checksum = _HEAD.unpack(head)
+        while len(head := file.read(HEAD.size)) == HEAD.size:
+            length, checksum = HEAD.unpack(head)
             body = file.read(length)
             if len(body) != length or zlib.crc32(body) != checksum:
                 return
-            yield _block(body)
+            yield block_of(body)
 
 
-def _block(body: bytes) -> Block:
+def block_of(body: bytes) -> Block:
+    """Unpacks the body of a record.
+
+    Raises:
+        RunDirectoryError: If it holds anything but numbers.
+    """
     record = msgpack.unpackb(body)
     arrays = {}
     for name, dtype, shape, data in record["signals"]:

@@ -4,11 +4,22 @@ from __future__ import annotations
 
 import difflib
 import importlib
+import os
 import sys
 import traceback
 from collections.abc import Callable, Collection
+from pathlib import Path
 
 from cosim_core.errors import ExperimentError
+
+PLUGIN_PATH_VARIABLE = "COSIM_PLUGIN_PATH"
+"""Environment variable: folders of modules that experiments may name, as ``PATH`` is written."""
+
+
+def plugin_folders() -> list[Path]:
+    """Returns the folders of ``COSIM_PLUGIN_PATH``, absolute, in its order."""
+    listed = os.environ.get(PLUGIN_PATH_VARIABLE, "").split(os.pathsep)
+    return [Path(folder).absolute() for folder in listed if folder]
 
 
 def cause_of(error: BaseException) -> str:
@@ -37,7 +48,8 @@ def find_object(
         noun: What it has to be, e.g. ``function``.
         is_one: Tells whether an object of the module is such a thing, for the list of those there.
         path: Key path of the name, for faults.
-        base_dir: Folder of the experiment file; its modules are found first.
+        base_dir: Folder of the experiment file; its modules are found first, then those in the
+            folders of ``COSIM_PLUGIN_PATH``.
 
     Raises:
         ExperimentError: If there is no such module or object, or the module fails on import.
@@ -45,8 +57,9 @@ def find_object(
     module_name, separator, object_name = name.partition(":")
     if not (module_name and separator and object_name):
         raise ExperimentError.single(path, f"'{name}' is not of the form package.module:{noun}")
-    if base_dir not in sys.path:
-        sys.path.insert(0, base_dir)
+    for folder in (*map(str, reversed(plugin_folders())), base_dir):
+        if folder not in sys.path:
+            sys.path.insert(0, folder)
     try:
         module = importlib.import_module(module_name)
     # A user's module may raise anything, even end the process.

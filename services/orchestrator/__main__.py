@@ -33,7 +33,9 @@ from orchestrator.display import (
     show_warnings,
 )
 from orchestrator.plan import explain
+from orchestrator.remote import remote_app
 from orchestrator.replay import compare, replay_experiment
+from orchestrator.serving import serve
 
 app = typer.Typer(
     name="cosim",
@@ -44,6 +46,8 @@ app = typer.Typer(
 )
 data_app = typer.Typer(help="Connectomes that are shipped or can be downloaded.")
 app.add_typer(data_app, name="data")
+app.add_typer(remote_app, name="remote")
+app.command()(serve)
 
 ExperimentFile = Annotated[Path, typer.Argument(help="Experiment, a YAML file.")]
 Overrides = Annotated[

@@ -1,0 +1,1 @@
+"""The service: REST interface, live events and the page, in one process."""

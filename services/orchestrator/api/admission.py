@@ -1,0 +1,146 @@
+"""What experiments sent over the network may say: no code and no files but the server's own."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel
+
+from cosim_core.errors import ExperimentError, Fault
+from cosim_core.experiment import Experiment, File, RunJournal
+from cosim_core.experiment.load import load_text, load_tree
+from orchestrator import runner
+from orchestrator.api.settings import Settings
+from orchestrator.plan import explain, preflight
+from orchestrator.preflight import existing_ancestor
+
+_OBJECT = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*", re.ASCII)
+_PLAIN_FILE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.+ -]*", re.ASCII)
+
+SHIPPED_NETWORKS = "nest_service.networks."
+"""Package whose modules every experiment may name."""
+
+_NAMES_CODE = frozenset({"name", "module", "translator"})
+_NAMES_FILE = frozenset({"sensors", "projection", "region_mapping"})
+_FREE = frozenset({"parameters", "translator_parameters"})
+"""Keys whose content goes to the code that was named, and is no name itself."""
+
+
+def read(source: dict[str, Any] | str, overrides: list[str]) -> Experiment:
+    """Reads an experiment from YAML text or a tree.
+
+    Raises:
+        ExperimentError: With every fault.
+    """
+    if isinstance(source, str):
+        experiment = load_text(source, "the experiment", overrides)
+    else:
+        experiment = load_tree(source, "the experiment", overrides)
+    try:
+        text = json.dumps(plain(experiment), ensure_ascii=False, allow_nan=False)
+        if "\\u0000" in text:
+            raise ValueError("the character 0 is no text")
+        text.encode()
+    except (ValueError, TypeError, RecursionError) as error:
+        raise ExperimentError.single("", f"holds values that JSON cannot: {error}") from error
+    return experiment
+
+
+def plain(experiment: Experiment) -> dict[str, Any]:
+    """Returns an experiment as plain values."""
+    return experiment.model_dump(mode="json")
+
+
+def admit(
+    experiment: Experiment, run: str, settings: Settings, *, is_here: bool
+) -> runner.Prepared:
+    """Checks that an experiment may be run here, and plans it.
+
+    Args:
+        experiment: The experiment.
+        run: Identity that the run will have.
+        settings: Settings of the server.
+        is_here: Whether the simulators will be processes of this machine.
+
+    Raises:
+        ExperimentError: With every fault found.
+    """
+    foreign = [*_foreign_code(experiment, settings), *_foreign_files(experiment, settings)]
+    if foreign:
+        raise ExperimentError(foreign)
+    base_dir = settings.base_dir(isinstance(experiment.stand_in, RunJournal))
+    out = settings.runs / run
+    try:
+        prepared = runner.prepare(experiment, base_dir, out)
+        needed = explain(prepared.plan, prepared.connectome).disk_bytes
+        free = shutil.disk_usage(existing_ancestor(out)).free
+        which = shutil.which if is_here else lambda program: program
+        preflight(prepared.plan, out, needed_bytes=needed, free_bytes=free, which=which)
+    except (ArithmeticError, ValueError, MemoryError) as error:
+        raise ExperimentError.single(
+            "", f"holds numbers that cannot be planned with: {error}"
+        ) from error
+    return prepared
+
+
+def _foreign_code(experiment: Experiment, settings: Settings) -> Iterator[Fault]:
+    for path, key, name in _strings(experiment, ""):
+        if key in _NAMES_CODE and ":" in name and path != "name":
+            if not _OBJECT.fullmatch(name):
+                yield Fault(path, f"'{name}' is not of the form package.module:object")
+            elif not _is_allowed(name.partition(":")[0], settings.plugin_path):
+                yield Fault(
+                    path,
+                    f"'{name}' may not be named over the network: its module is neither shipped "
+                    "nor in a folder of COSIM_PLUGIN_PATH, which the operator of this server sets",
+                )
+
+
+def _is_allowed(module: str, folders: tuple[Path, ...]) -> bool:
+    if module.startswith(SHIPPED_NETWORKS):
+        return True
+    relative = Path(*module.split("."))
+    return any(
+        (folder / relative).with_suffix(".py").is_file()
+        or (folder / relative / "__init__.py").is_file()
+        for folder in folders
+    )
+
+
+def _foreign_files(experiment: Experiment, settings: Settings) -> Iterator[Fault]:
+    named = [("connectome.source", experiment.connectome.source)]
+    named += [(path, name) for path, key, name in _strings(experiment, "") if key in _NAMES_FILE]
+    if isinstance(experiment.stand_in, File):
+        named.append(("stand_in.path", experiment.stand_in.path))
+    if isinstance(experiment.stand_in, RunJournal):
+        named.append(("stand_in.run", experiment.stand_in.run))
+    for path, name in named:
+        if not _PLAIN_FILE.fullmatch(name):
+            yield Fault(
+                path,
+                f"'{name}' may not be named over the network: only names of data sets, of files "
+                "beside the shipped experiments, and of runs of this server, without folders",
+            )
+
+
+def _strings(part: object, path: str) -> Iterator[tuple[str, str, str]]:
+    """Yields key path, key and value of every string that is not handed to user code."""
+    if isinstance(part, BaseModel):
+        items: Iterator[tuple[Any, Any]] = iter(part)
+    elif isinstance(part, dict):
+        items = iter(part.items())
+    elif isinstance(part, list | tuple):
+        items = iter(enumerate(part))
+    else:
+        return
+    for key, value in items:
+        below = f"{path}.{key}" if path else str(key)
+        if isinstance(value, str):
+            yield below, str(key), value
+        elif key not in _FREE:
+            yield from _strings(value, below)

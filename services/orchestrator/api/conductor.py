@@ -1,0 +1,353 @@
+"""Takes queued runs one after another, and carries out what clients ask of them."""
+
+from __future__ import annotations
+
+import json
+import logging
+import shutil
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from http import HTTPStatus
+from pathlib import Path
+from typing import Any
+
+from cosim_core.ensemble import plan_file
+from cosim_core.errors import CosimError, ExperimentError, Fault
+from cosim_core.experiment import Experiment
+from cosim_core.layout import RunLayout, write_atomically
+from cosim_core.results import collect
+from orchestrator import runner
+from orchestrator.api import admission
+from orchestrator.api.ensemble import Ensemble
+from orchestrator.api.extract import View
+from orchestrator.api.hub import Hub
+from orchestrator.api.live import Live, Speedometer, progress
+from orchestrator.api.problems import Refusal, fault_tree
+from orchestrator.api.settings import Settings
+from orchestrator.api.tail import Tail
+from orchestrator.control import RunControl
+from orchestrator.coordinator import Coordinator
+from orchestrator.store import ACTIVE, RunRow, RunState, RunStore
+
+_logger = logging.getLogger(__name__)
+
+LOOK_EVERY_S = 0.25
+"""Time between two events of progress."""
+
+NOTE_EVERY_S = 5.0
+"""Time between two notes of the windows done in the database."""
+
+SERVER_ENDED = "the server ended while this run was going on; what was computed is kept"
+SERVER_ENDS = "the server was told to end"
+STOPPED = "stopped by the user"
+
+
+class Conductor:
+    """One thread that carries out runs, and the commands of all others.
+
+    Args:
+        store: Remembers the runs.
+        hub: Is told what happens.
+        settings: Settings of the server.
+        ensemble: Carries out one run at a time.
+    """
+
+    def __init__(self, store: RunStore, hub: Hub, settings: Settings, ensemble: Ensemble) -> None:
+        self._store = store
+        self._hub = hub
+        self._settings = settings
+        self._ensemble = ensemble
+        self._live: Live | None = None
+        self._lock = threading.RLock()
+        self._turn = threading.Lock()
+        self._wake = threading.Event()
+        self._ends = False
+        self._thread = threading.Thread(target=self._work, name="conductor")
+        self._unsaved: list[str] = []
+
+    # Life
+
+    def start(self) -> None:
+        """Says honestly what became of the runs of an earlier server, and begins."""
+        for row in self._store.active():
+            self._store.change(
+                row.id, state=RunState.INTERRUPTED, cause=SERVER_ENDED, ended=datetime.now(UTC)
+            )
+            self._unsaved.append(row.id)
+        self._thread.start()
+
+    def close(self) -> None:
+        """Ends the present run in good order, or at once after the grace; leaves the queue."""
+        with self._lock:
+            self._ends = True
+        self._wake.set()
+        for decide in (RunControl.stop, RunControl.abort):
+            live = self._live
+            if live is not None:
+                decide(live.control, SERVER_ENDS)
+            self._thread.join(self._settings.grace_s)
+        self._thread.join()
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether runs are taken."""
+        return self._thread.is_alive()
+
+    # What clients want
+
+    def wake(self) -> None:
+        """Says that a run was queued."""
+        self._wake.set()
+
+    def live(self, run: str | None = None) -> Live | None:
+        """Returns the run that is being carried out, if it is this one (or any)."""
+        live = self._live
+        return live if live is not None and run in (None, live.id) else None
+
+    @contextmanager
+    def idle(self) -> Iterator[None]:
+        """Keeps runs from beginning meanwhile.
+
+        Raises:
+            Refusal: If a run goes on.
+        """
+        if not self._turn.acquire(blocking=False):
+            raise Refusal(HTTPStatus.CONFLICT, "a run goes on; try again when it has ended")
+        try:
+            yield
+        finally:
+            self._turn.release()
+
+    def pause(self, row: RunRow) -> None:
+        """Halts everybody at one window.
+
+        Raises:
+            Refusal: If the run is not running, as for all commands.
+        """
+        with self._lock:
+            live = self._in(row, RunState.RUNNING)
+            live.control.pause()
+            self._enter(live, RunState.PAUSED)
+
+    def resume(self, row: RunRow) -> None:
+        """Goes on after a pause."""
+        with self._lock:
+            live = self._in(row, RunState.PAUSED)
+            live.control.resume()
+            self._enter(live, RunState.RUNNING)
+
+    def step(self, row: RunRow, windows: int) -> None:
+        """Lets a paused run do some windows more."""
+        with self._lock:
+            self._in(row, RunState.PAUSED).control.step(windows)
+
+    def stop(self, row: RunRow) -> None:
+        """Ends a run in good order, or takes it out of the queue."""
+        with self._lock:
+            if self._unqueue(row):
+                return
+            live = self._in(row, RunState.BUILDING, RunState.RUNNING, RunState.PAUSED)
+            live.control.stop(STOPPED)
+            self._enter(live, RunState.STOPPING, cause=STOPPED)
+
+    def abort(self, row: RunRow) -> None:
+        """Ends a run now."""
+        with self._lock:
+            if self._unqueue(row):
+                return
+            live = self._in(row, *ACTIVE)
+            live.control.abort(STOPPED)
+            self._enter(live, RunState.STOPPING, cause=STOPPED)
+
+    def delete(self, row: RunRow) -> None:
+        """Forgets a run and removes its directory."""
+        with self._lock:
+            self._unqueue(row)
+            if self.live(row.id) is not None:
+                raise Refusal(
+                    HTTPStatus.CONFLICT, f"run {row.id} is being carried out; stop it first"
+                )
+            shutil.rmtree(self._settings.runs / row.id, ignore_errors=True)
+            self._store.remove(row.id)
+
+    def _in(self, row: RunRow, *states: RunState) -> Live:
+        live = self.live(row.id)
+        if live is None or live.state not in states:
+            state = row.state if live is None else live.state.value
+            wanted = " or ".join(sorted(s.value for s in states))
+            raise Refusal(
+                HTTPStatus.CONFLICT, f"run {row.id} is {state}; this needs it to be {wanted}"
+            )
+        return live
+
+    def _unqueue(self, row: RunRow) -> bool:
+        cause = "stopped before it began"
+        moved = self._store.move(
+            row.id, RunState.QUEUED, RunState.INTERRUPTED, cause=cause, ended=datetime.now(UTC)
+        )
+        if moved:
+            self._tell_state(row.id, RunState.INTERRUPTED, cause)
+        return moved
+
+    def _enter(self, live: Live, state: RunState, **values: Any) -> None:
+        live.state, live.cause = state, values.get("cause")
+        self._store.change(live.id, state=state, **values)
+        self._tell_state(live.id, state, live.cause)
+
+    def _tell_state(self, run: str, state: RunState, cause: str | None) -> None:
+        self._hub.publish(run, "state", {"state": state.value, "cause": cause})
+
+    # The thread
+
+    def _work(self) -> None:
+        for run in self._unsaved:
+            _salvage(self._settings.runs / run)
+        while not self._ends:
+            self._wake.clear()
+            try:
+                row = self._store.next_queued()
+                if row is not None:
+                    with self._turn:
+                        self._take(row)
+            except Exception:
+                # A database that is away for a while must not end the service.
+                _logger.exception("the queue could not be read or a run not be noted")
+                self._wake.wait(NOTE_EVERY_S)
+                continue
+            if row is None and not self._ends:
+                self._wake.wait()
+
+    def _take(self, row: RunRow) -> None:
+        started = datetime.now(UTC)
+        try:
+            experiment = Experiment.model_validate(row.experiment)
+            prepared = admission.admit(
+                experiment, row.id, self._settings, is_here=self._ensemble.is_here
+            )
+        except (ValueError, CosimError) as error:
+            state, values = _refused(error)
+            if self._store.move(
+                row.id, RunState.QUEUED, state, started=started, ended=datetime.now(UTC), **values
+            ):
+                self._tell_state(row.id, state, values["cause"])
+            return
+        plan = prepared.plan
+        live = Live(row.id, plan, Tail(RunLayout(Path(plan.run_dir))))
+        with self._lock:
+            if self._ends or not self._store.move(
+                row.id, RunState.QUEUED, RunState.BUILDING, started=started, cause=None
+            ):
+                return
+            self._live = live
+        self._tell_state(row.id, RunState.BUILDING, None)
+        try:
+            state, values = self._conduct(live, prepared)
+        finally:
+            with self._lock:
+                self._live = None
+        self._end(row, state, values)
+
+    def _end(self, row: RunRow, state: RunState, values: dict[str, Any]) -> None:
+        self._store.change(row.id, state=state, ended=datetime.now(UTC), **values)
+        self._tell_state(row.id, state, values.get("cause"))
+
+    def _conduct(self, live: Live, prepared: runner.Prepared) -> tuple[RunState, dict[str, Any]]:
+        """Carries out a run; returns how it ended and what is to be remembered."""
+        try:
+            finished = self._ensemble.run(
+                prepared,
+                observe=_Observer(self, self._hub, self._store, live),
+                control=live.control,
+                tell=lambda text: self._say(live.id, "info", text),
+            )
+        except ExperimentError as error:
+            return _refused(error)
+        except CosimError as error:
+            return RunState.FAILED, {"cause": str(error), "windows": live.windows}
+        except Exception as error:
+            # Whatever one run does to this program, the next one gets its turn.
+            _logger.exception("run %s could not be carried out", live.id)
+            cause = f"the server made a mistake, its log tells more: {type(error).__name__}"
+            return RunState.FAILED, {"cause": cause, "windows": live.windows}
+        provenance = _provenance(finished.root)
+        return RunState(finished.outcome.kind), {
+            "cause": finished.outcome.cause or None,
+            "windows": provenance.get("windows_done", live.windows),
+            "wall_s": provenance.get("wall_s"),
+            "digest": finished.digest,
+        }
+
+    def begin(self, live: Live) -> None:
+        """Takes note that windows are being computed."""
+        with self._lock:
+            if live.state is RunState.BUILDING:
+                self._enter(live, RunState.RUNNING)
+
+    def _say(self, run: str, level: str, message: str) -> None:
+        now = datetime.now(UTC).isoformat(timespec="milliseconds")
+        entry = {"time": now, "level": level, "participant": "orchestrator", "message": message}
+        self._hub.publish(run, "log", entry)
+
+
+class _Observer:
+    """Sees a run twenty times a second, and passes on a part of it."""
+
+    def __init__(self, conductor: Conductor, hub: Hub, store: RunStore, live: Live) -> None:
+        self._conductor = conductor
+        self._hub = hub
+        self._store = store
+        self._live = live
+        self._speedometer = Speedometer(live.plan)
+        self._told_s = self._noted_s = 0.0
+
+    def __call__(self, coordinator: Coordinator) -> None:
+        live, now_s = self._live, time.monotonic()
+        if coordinator.is_running and live.view is None:
+            self._begin(coordinator)
+        if now_s - self._told_s < LOOK_EVERY_S and coordinator.outcome is None:
+            return
+        self._told_s = now_s
+        live.windows = coordinator.windows
+        if live.state is RunState.PAUSED:
+            self._speedometer.pause()
+        if live.view is not None:
+            self._hub.publish(live.id, "progress", progress(coordinator, self._speedometer))
+        if now_s - self._noted_s > NOTE_EVERY_S:
+            self._noted_s = now_s
+            self._store.change(live.id, windows=live.windows)
+
+    def _begin(self, coordinator: Coordinator) -> None:
+        live, built = self._live, coordinator.built()
+        # Should this server be killed, what was built still tells how to read the journals.
+        write_atomically(RunLayout(Path(live.plan.run_dir)).plan, plan_file(live.plan, built))
+        live.view = View(live.plan, built)
+        self._conductor.begin(live)
+
+
+def _refused(error: Exception) -> tuple[RunState, dict[str, Any]]:
+    faults = error.faults if isinstance(error, ExperimentError) else [Fault("", str(error))]
+    return RunState.REFUSED, {
+        "cause": "the experiment cannot be run",
+        "faults": [fault_tree(fault) for fault in faults],
+    }
+
+
+def _provenance(root: Path) -> dict[str, Any]:
+    try:
+        return dict(json.loads(RunLayout(root).provenance.read_text(encoding="utf-8")))
+    except (OSError, ValueError):
+        return {}
+
+
+def _salvage(root: Path) -> None:
+    """Makes the results of a run whose server ended before it could."""
+    if not RunLayout(root).plan.is_file():
+        return
+    try:
+        collect(root)
+        runner.make_report(root)
+    except CosimError as error:
+        _logger.warning("no results could be made of %s: %s", root.name, error)

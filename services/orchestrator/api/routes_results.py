@@ -1,0 +1,177 @@
+"""What a run leaves behind: files, figures, curves, the connectome."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from pathlib import Path
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query
+from fastapi.responses import FileResponse, PlainTextResponse
+from starlette.background import BackgroundTask
+
+from cosim_core.connectome import load_connectome
+from cosim_core.errors import RunDirectoryError
+from cosim_core.experiment import Experiment
+from cosim_core.experiment.load import dump_yaml
+from cosim_core.results.records import RunRecords
+from orchestrator.api import files, series
+from orchestrator.api.guard import DOCUMENT_POLICY
+from orchestrator.api.problems import Refusal
+from orchestrator.api.schemas import PREFIX, ConnectomeAnswer, FileAnswer, FileList
+from orchestrator.api.service import Row, Served
+from orchestrator.data import connectome_path
+from orchestrator.store import FINAL, RunRow, RunState
+
+router = APIRouter(prefix=PREFIX, tags=["results"])
+
+Points = Annotated[int, Query(ge=2, le=20_000, description="Most points per curve.")]
+
+_FILE: dict[int | str, dict[str, Any]] = {
+    200: {"content": {"application/octet-stream": {}}, "description": "The file."}
+}
+
+
+@router.get("/runs/{run}/files")
+def list_files(row: Row, service: Served) -> FileList:
+    """List the files of a run."""
+    return _listed(row, "files", files.result_files(service.root(row)))
+
+
+@router.get("/runs/{run}/files/{name}", response_class=FileResponse, responses=_FILE)
+def get_file(row: Row, service: Served, name: str) -> FileResponse:
+    """Fetch a file of a run."""
+    return _file(files.result_files(service.root(row)), name)
+
+
+@router.get("/runs/{run}/figures")
+def list_figures(row: Row, service: Served) -> FileList:
+    """List the figures of a run."""
+    return _listed(row, "figures", files.figure_files(service.root(row)))
+
+
+@router.get("/runs/{run}/figures/{name}", response_class=FileResponse, responses=_FILE)
+def get_figure(row: Row, service: Served, name: str) -> FileResponse:
+    """Fetch a figure of a run."""
+    return _file(files.figure_files(service.root(row)), name)
+
+
+@router.get("/runs/{run}/report.html", response_class=FileResponse, responses=_FILE)
+def get_report(row: Row, service: Served) -> FileResponse:
+    """Open the report of a run."""
+    return _file(files.result_files(service.root(row)), "report.html")
+
+
+@router.get("/runs/{run}/archive.zip", response_class=FileResponse, responses=_FILE)
+def get_archive(row: Row, service: Served) -> FileResponse:
+    """Fetch all files and figures of a run; journals stay on the server."""
+    root = service.root(row)
+    if not files.result_files(root):
+        raise Refusal(HTTPStatus.NOT_FOUND, f"run {row.id} has no files yet")
+    archive = files.make_archive(root, service.settings.home / "tmp")
+    return FileResponse(
+        archive,
+        media_type="application/zip",
+        filename=f"{row.id}.zip",
+        background=BackgroundTask(archive.unlink, missing_ok=True),
+    )
+
+
+@router.get("/runs/{run}/experiment", response_class=PlainTextResponse)
+def get_experiment(row: Row) -> PlainTextResponse:
+    """Show the experiment of a run as YAML, every default written out."""
+    return PlainTextResponse(dump_yaml(_experiment(row)))
+
+
+@router.get("/runs/{run}/series")
+def get_series(
+    row: Row,
+    service: Served,
+    kind: series.Kind = "rates",
+    max_points: Points = 2000,
+    regions: Annotated[
+        str | None, Query(max_length=20_000, description="Separated by commas.")
+    ] = None,
+) -> dict[str, Any]:
+    """Get curves, averaged down to ``max_points``, in the form of ``data`` events."""
+    wanted = None if regions is None else [name for name in regions.split(",") if name]
+    root, live = service.root(row), service.conductor.live(row.id)
+    if live is not None and live.view is not None:
+        return series.live_series(root, live.view, kind, max_points, wanted)
+    _begun(row, root)
+    return series.series(root, kind, max_points, wanted)
+
+
+@router.get("/runs/{run}/raster")
+def get_raster(
+    row: Row,
+    service: Served,
+    from_ms: Annotated[float, Query(ge=0, le=1e12)] = 0.0,
+    to_ms: Annotated[float, Query(ge=0, le=1e12)] = 1e12,
+    max_points: Points = 5000,
+) -> dict[str, Any]:
+    """Get single spikes in (from_ms, to_ms], at most ``max_points`` per region."""
+    root, live = service.root(row), service.conductor.live(row.id)
+    if live is not None and live.view is not None:
+        return series.live_raster(root, live.view, from_ms, to_ms, max_points)
+    _begun(row, root)
+    return series.raster(root, from_ms, to_ms, max_points)
+
+
+@router.get("/runs/{run}/timing")
+def get_timing(row: Row, service: Served, max_points: Points = 500) -> dict[str, Any]:
+    """Get mean seconds per window and phase of every participant."""
+    root, live = service.root(row), service.conductor.live(row.id)
+    if live is not None:
+        return series.phases(root, live.plan.participants, max_points)
+    _begun(row, root)
+    return series.phases(root, RunRecords.open(root).plan.participants, max_points)
+
+
+@router.get("/runs/{run}/connectome")
+def get_connectome(row: Row, service: Served) -> ConnectomeAnswer:
+    """Get the connectome of a run, scaled as its experiment says."""
+    experiment = _experiment(row)
+    choice = experiment.connectome
+    connectome = load_connectome(
+        connectome_path(choice.source, service.base_dir(experiment)), choice
+    )
+    return ConnectomeAnswer(
+        labels=list(connectome.labels),
+        centres=connectome.centres.tolist(),
+        weights=connectome.weights.tolist(),
+        spiking=[connectome.index(name) for name, _, _ in experiment.spiking_regions()],
+    )
+
+
+def _experiment(row: RunRow) -> Experiment:
+    return Experiment.model_validate(row.experiment)
+
+
+def _begun(row: RunRow, root: Path) -> None:
+    """Refuses to read results of a run that has none."""
+    if RunState(row.state) not in FINAL or not root.is_dir():
+        raise RunDirectoryError(f"run {row.id} is {row.state} and has no results yet")
+
+
+def _listed(row: RunRow, kind: str, found: dict[str, Path]) -> FileList:
+    return FileList(
+        items=[
+            FileAnswer(
+                name=name,
+                bytes=path.stat().st_size,
+                media_type=files.media_type(path),
+                href=f"{PREFIX}/runs/{row.id}/{kind}/{name}",
+            )
+            for name, path in found.items()
+        ]
+    )
+
+
+def _file(found: dict[str, Path], name: str) -> FileResponse:
+    """Answers with a file if it is one of those offered; a path is never made of a name."""
+    if name not in found:
+        raise Refusal(HTTPStatus.NOT_FOUND, f"there is no file '{name}', or not yet")
+    path = found[name]
+    headers = {"content-security-policy": DOCUMENT_POLICY}
+    return FileResponse(path, media_type=files.media_type(path), headers=headers)
