@@ -7,6 +7,8 @@ import difflib
 import io
 import zipfile
 import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
@@ -99,22 +101,11 @@ def load_connectome(path: Path, choice: ConnectomeChoice) -> Connectome:
     Raises:
         ExperimentError: With every fault found in the file.
     """
-    where = "connectome.source"
-    try:
-        with zipfile.ZipFile(path) as archive:
-            tables = {stem: _table(archive, stem) for stem in ("weights", "tract_lengths")}
-            labels, centres = _centres(archive)
-            cortical = _optional(archive, "cortical", (len(labels),))
-            orientations = _optional(archive, "average_orientations", (len(labels), 3))
-    except OSError as error:
-        raise ExperimentError.single(
-            where, f"cannot read {path}: {error.strerror or error}"
-        ) from error
-    except _DAMAGED as error:
-        reason = error.args[0] if isinstance(error, KeyError) else error
-        raise ExperimentError.single(
-            where, f"{path} is damaged or no TVB connectivity zip: {reason}"
-        ) from error
+    with _opened(path) as archive:
+        tables = {stem: _table(archive, stem) for stem in ("weights", "tract_lengths")}
+        labels, centres = _centres(archive)
+        cortical = _optional(archive, "cortical", (len(labels),))
+        orientations = _optional(archive, "average_orientations", (len(labels), 3))
     faults = _faults(path, labels, tables)
     if faults:
         raise ExperimentError(faults)
@@ -129,6 +120,34 @@ def load_connectome(path: Path, choice: ConnectomeChoice) -> Connectome:
         cortical=None if cortical is None else cortical != 0,
         orientations=orientations,
     )
+
+
+def region_names(path: Path) -> tuple[str, ...]:
+    """Reads nothing but the region names of a TVB connectivity zip.
+
+    Raises:
+        ExperimentError: If it cannot be read.
+    """
+    with _opened(path) as archive:
+        return _centres(archive)[0]
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[zipfile.ZipFile]:
+    """Opens a zip; what reading it raises becomes a fault."""
+    where = "connectome.source"
+    try:
+        with zipfile.ZipFile(path) as archive:
+            yield archive
+    except OSError as error:
+        raise ExperimentError.single(
+            where, f"cannot read {path}: {error.strerror or error}"
+        ) from error
+    except _DAMAGED as error:
+        reason = error.args[0] if isinstance(error, KeyError) else error
+        raise ExperimentError.single(
+            where, f"{path} is damaged or no TVB connectivity zip: {reason}"
+        ) from error
 
 
 def _member(archive: zipfile.ZipFile, stem: str) -> str:

@@ -95,11 +95,6 @@ class Block:
             array.flags.writeable = False
         object.__setattr__(self, "arrays", MappingProxyType(dict(self.arrays)))
 
-    @property
-    def nbytes(self) -> int:
-        """Size of the data in bytes, headers not counted."""
-        return sum(array.nbytes for array in self.arrays.values())
-
 
 def group_signals(arrays: Mapping[str, Array], prefix: str) -> dict[str, Array]:
     """Selects the signals under ``prefix/`` and strips that part of their names."""

@@ -2,25 +2,21 @@
 
 from __future__ import annotations
 
-import difflib
 import importlib.util
 import os
 import shutil
 import tempfile
-import zipfile
-from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 import pooch
 
+from cosim_core.connectome import region_names
 from cosim_core.errors import ExperimentError
+from cosim_core.plugins import suggest
 
 CACHE_VARIABLE = "COSIM_DATA_DIR"
 """Environment variable that names another folder for downloads."""
-
-Progress = Callable[[int, int], None]
-"""Takes the bytes done and the bytes in total."""
 
 
 @dataclass(frozen=True)
@@ -110,16 +106,14 @@ def connectome_path(source: str, base_dir: Path) -> Path:
     name = source.removesuffix(".zip")
     if name in shipped:
         return shipped[name]
-    known = [*shipped, *DOWNLOADS]
-    near = difflib.get_close_matches(name, known, n=3, cutoff=0.5)
-    hint = f"did you mean {' or '.join(near)}?" if near else f"names are: {', '.join(known)}"
+    hint = suggest(name, [*shipped, *DOWNLOADS])
     raise _fault(f"there is no file {local} and no connectome named '{source}'; {hint}")
 
 
 def list_data() -> list[DataRow]:
     """Lists every connectome that has a name."""
     rows = [
-        DataRow(name, _count_regions(path), True, str(path), _TVB_DATA_LICENCE)
+        DataRow(name, len(region_names(path)), True, str(path), _TVB_DATA_LICENCE)
         for name, path in _shipped().items()
     ]
     for name, download in DOWNLOADS.items():
@@ -129,13 +123,12 @@ def list_data() -> list[DataRow]:
     return rows
 
 
-def fetch(name: str, *, source: Path | None = None, progress: Progress | None = None) -> Path:
+def fetch(name: str, *, source: Path | None = None) -> Path:
     """Puts a connectome into the cache, checked against its checksum.
 
     Args:
         name: One of :data:`DOWNLOADS`.
         source: A copy of the file on this machine; none: download it.
-        progress: Is told how far the download is.
 
     Returns:
         Where it lies; nothing is downloaded if it is there already.
@@ -153,7 +146,7 @@ def fetch(name: str, *, source: Path | None = None, progress: Progress | None = 
         path.parent.mkdir(parents=True, exist_ok=True)
         if source is not None:
             return _adopt(source, path, download)
-        return _download(path, download, progress)
+        return _download(path, download)
     except OSError as error:
         # requests' errors are OSErrors too
         raise ExperimentError.single(
@@ -164,16 +157,13 @@ def fetch(name: str, *, source: Path | None = None, progress: Progress | None = 
         ) from error
 
 
-def _download(path: Path, download: Download, progress: Progress | None) -> Path:
+def _download(path: Path, download: Download) -> Path:
     try:
         found = pooch.retrieve(
             download.url,
             known_hash=f"sha256:{download.sha256}",
             fname=path.name,
             path=path.parent,
-            downloader=pooch.HTTPDownloader(
-                progressbar=_ProgressBar(progress) if progress else False
-            ),
         )
     except ValueError as error:
         raise ExperimentError.single(
@@ -196,27 +186,6 @@ def _adopt(source: Path, path: Path, download: Download) -> Path:
     return path
 
 
-class _ProgressBar:
-    """What pooch calls while it downloads."""
-
-    def __init__(self, progress: Progress) -> None:
-        self.total = 0
-        self._progress = progress
-        self._done = 0
-
-    def update(self, count: int) -> None:
-        """Reports that further ``count`` bytes have come."""
-        self._done += count
-        self._progress(self._done, self.total)
-
-    def reset(self) -> None:
-        """Starts counting again; pooch does so just before it reports the whole."""
-        self._done = 0
-
-    def close(self) -> None:
-        """Ends the report; there is nothing to release."""
-
-
 def _shipped() -> dict[str, Path]:
     """Connectomes of the installed tvb-data, found without importing it."""
     spec = importlib.util.find_spec("tvb_data")
@@ -224,19 +193,6 @@ def _shipped() -> dict[str, Path]:
         return {}
     folder = Path(next(iter(spec.submodule_search_locations))) / "connectivity"
     return {path.stem: path for path in sorted(folder.glob("*.zip"))}
-
-
-def _count_regions(path: Path) -> int:
-    with zipfile.ZipFile(path) as archive:
-        for name in archive.namelist():
-            if PurePosixPath(name).name.startswith("centres.txt"):
-                text = archive.read(name)
-                if name.endswith(".bz2"):
-                    import bz2
-
-                    text = bz2.decompress(text)
-                return sum(1 for line in text.splitlines() if line.strip())
-    return 0
 
 
 def _fault(message: str) -> ExperimentError:

@@ -40,10 +40,6 @@ def test_a_block_does_not_follow_the_mapping_it_was_made_from():
     assert list(block.arrays) == ["rates/rHC"]
 
 
-def test_size_counts_the_data():
-    assert make_block().nbytes == 6 * 8
-
-
 def test_signals_are_grouped_by_whole_names():
     arrays = {"coupling/rHC": 1, "coupling/rHC2": 2, "couplings/x": 3, "coupling/a/b": 4}
     assert group_signals(arrays, "coupling") == {"rHC": 1, "rHC2": 2, "a/b": 4}

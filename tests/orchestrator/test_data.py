@@ -44,7 +44,7 @@ def test_paths_are_relative_to_the_experiment_and_win(tmp_path: Path) -> None:
 def test_unknown_names_suggest_near_ones(tmp_path: Path) -> None:
     with pytest.raises(ExperimentError, match="did you mean connectivity_76"):
         connectome_path("conectivity_76", tmp_path)
-    with pytest.raises(ExperimentError, match=r"names are: connectivity_192, .*allen-mouse"):
+    with pytest.raises(ExperimentError, match="known are: allen-mouse, connectivity_192, "):
         connectome_path("zzz", tmp_path)
 
 
@@ -105,12 +105,9 @@ class _Response:
 
 
 @pytest.mark.usefixtures("_small_download")
-def test_a_download_is_checked_and_tells_its_progress(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_download_is_checked(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(requests, "get", lambda url, **how: _Response(CONTENT))
-    seen: list[tuple[int, int]] = []
-    path = fetch("allen-mouse", progress=lambda done, total: seen.append((done, total)))
-    assert path.read_bytes() == CONTENT
-    assert seen[-1] == (len(CONTENT), len(CONTENT))
+    assert fetch("allen-mouse").read_bytes() == CONTENT
 
 
 @pytest.mark.usefixtures("_small_download")
