@@ -60,7 +60,7 @@ class _Place:
 
     def copy_array(
         self, what: str, array: object, dtype: np.dtype[Any], shape: tuple[int, ...] | None
-    ) -> Array:
+    ) -> npt.NDArray[Any]:
         """Copies an array of the right type and shape; no shape means one-dimensional."""
         if not isinstance(array, np.ndarray):
             self.refuse(what, f"of type {type(array).__name__}", "a NumPy array")
@@ -114,7 +114,7 @@ class GuardedRate:
         """
         place = _Place(self._name, TRANSLATOR_TO_TVB, self._context.region, window)
         result = place.call(self._user.translate, counts, spikes)
-        rates: Reals = place.copy_array("the rate", result, REAL, counts.shape)  # type: ignore[assignment]
+        rates: Reals = place.copy_array("the rate", result, REAL, counts.shape)
         place.check_finite("the rate [population, tick] ", rates, signed=False)
         return rates
 
@@ -155,14 +155,14 @@ class GuardedDrive:
         self._check_values(place, signals)
         return {f"drive/{self._context.region}/{name}": array for name, array in signals.items()}
 
-    def _check_values(self, place: _Place, signals: Mapping[str, Array]) -> None:
+    def _check_values(self, place: _Place, signals: Mapping[str, npt.NDArray[Any]]) -> None:
         events = {name: array for name, array in signals.items() if array.dtype != REAL}
         sizes = {name: array.size for name, array in events.items()}
         if len(set(sizes.values())) > 1:
             place.refuse("the number of events", f"{sizes}", "the same for all signals")
         for name, array in signals.items():
             if array.dtype == REAL:
-                place.check_finite(name, array, signed=name == "amplitude")  # type: ignore[arg-type]
+                place.check_finite(name, array, signed=name == "amplitude")
         if "tick" in events:
             place.check_below("tick", events["tick"], 1, place.window.ticks)
             if (np.diff(events["tick"].astype(np.int64)) < 0).any():
