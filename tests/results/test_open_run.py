@@ -64,8 +64,9 @@ def test_summary_counts_every_spike_and_groups_every_region(run):
     assert groups["spiking"] == [name for name in labels() if name in REGIONS]
     assert sorted(name for names in groups.values() for name in names) == sorted(labels())
     other = [labels().index(name) for name in groups["other"]]
-    assert found.series == "TemporalAverage E"
-    assert found.groups["other"] == pytest.approx(activity.tvb[:, 0, other, 0].mean())
+    assert (found.series, found.unit) == ("TemporalAverage E", "Hz")
+    in_hz = 1000 * activity.tvb[:, 0, other, 0].mean()
+    assert found.groups["other"] == pytest.approx(in_hz)
     assert set(found.groups) == set(groups)
 
 

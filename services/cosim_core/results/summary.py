@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from cosim_core.experiment.adex import ZERLAUT_MODELS
 from cosim_core.results.growing import plain_name
 from cosim_core.results.run import Run
 
@@ -16,6 +17,9 @@ if TYPE_CHECKING:
 
 GROUPS = ("spiking", "connected to spiking", "other")
 """Groups of regions: spiking networks, their direct neighbours, and the rest."""
+
+_KEEP_THE_UNIT = ("Raw", "RawVoi", "SubSample", "TemporalAverage")
+"""Monitors whose values are states of regions; others filter or mix them."""
 
 
 @dataclass(frozen=True)
@@ -28,6 +32,7 @@ class Summary:
         simulated_ms: Simulated time of the complete windows.
         rates_hz: Mean rate per neuron, by spiking region and population.
         series: Which TVB series ``groups`` is about, e.g. ``TemporalAverage E``; may be empty.
+        unit: Its unit; empty if the model's variable has none that is known.
         groups: Mean of that series over time and regions, by group of :data:`GROUPS`; a group
             without regions or data is left out.
     """
@@ -37,31 +42,43 @@ class Summary:
     simulated_ms: float
     rates_hz: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     series: str = ""
+    unit: str = ""
     groups: Mapping[str, float] = field(default_factory=dict)
 
 
 def summary(run: Run) -> Summary:
     """Computes the summary of a run whose results have been collected."""
-    series, groups = _group_means(run)
+    series = first_series(run)
     return Summary(
         windows=run.records.complete_windows,
         windows_planned=run.plan.grid.window_count,
         simulated_ms=run.records.simulated_ms,
         rates_hz=_rates(run),
-        series=series,
-        groups=groups,
+        series="" if series is None else f"{series.name} {series.attrs['variable']}",
+        unit="" if series is None else series.attrs["units"],
+        groups={} if series is None else _group_means(run, series),
     )
 
 
 def first_series(run: Run) -> xr.DataArray | None:
-    """Returns the first variable of the first monitor that looks at regions (time, region)."""
+    """Returns the first variable of the first monitor that looks at regions (time, region).
+
+    Bold comes last, since it lags behind by seconds. Rates of the Zerlaut models are turned from
+    kHz into Hz; the attributes ``variable`` and ``units`` say what the values are.
+    """
     if not run.has("tvb"):
         return None
-    for monitor in run.experiment.tvb.monitors:
+    model = run.experiment.tvb.model.name
+    for monitor in sorted(run.experiment.tvb.monitors, key=lambda entry: entry.name == "Bold"):
         data = run.tvb.get(plain_name(monitor.key))
         if data is not None and "region" in data.dims and data.shape[0]:
             single = data.isel({str(data.dims[1]): 0})
-            return single.isel({str(d): 0 for d in single.dims[2:]})
+            single = single.isel({str(d): 0 for d in single.dims[2:]})
+            variable = str(single.coords[f"variable_{data.name}"].item())
+            is_rate = model in ZERLAUT_MODELS and variable in ("E", "I")
+            if is_rate and monitor.name in _KEEP_THE_UNIT:
+                return (single * 1000.0).assign_attrs(variable=variable, units="Hz")
+            return single.assign_attrs(variable=variable, units="")
     return None
 
 
@@ -111,14 +128,10 @@ def _spike_count(run: Run, region: str, population: str) -> int:
     return len(run.spikes(region, population)[0])
 
 
-def _group_means(run: Run) -> tuple[str, dict[str, float]]:
-    data = first_series(run)
-    if data is None:
-        return "", {}
-    variable = next(str(v.item()) for k, v in data.coords.items() if str(k).startswith("variable_"))
+def _group_means(run: Run, series: xr.DataArray) -> dict[str, float]:
     means = {}
     for group, regions in region_groups(run).items():
-        values = data.sel(region=regions).values
+        values = series.sel(region=regions).values
         if np.isfinite(values).any():
             means[group] = float(np.nanmean(values))
-    return f"{data.name} {variable}", means
+    return means

@@ -8,6 +8,7 @@ from cosim_core.results import Run
 from orchestrator.report.figures.brain import draw_brain
 from orchestrator.report.figures.connectome import draw_connectome
 from orchestrator.report.figures.proxies import draw_proxies
+from orchestrator.report.figures.sensors import draw_sensors
 from orchestrator.report.figures.spiking import draw_analog, draw_spiking
 from orchestrator.report.figures.timing import draw_timing
 from orchestrator.report.style import Drawn
@@ -18,6 +19,7 @@ __all__ = ["draw_all"]
 def draw_all(run: Run) -> Iterator[Drawn]:
     """Draws the figures in the order of the report."""
     yield from draw_brain(run)
+    yield from draw_sensors(run)
     yield from draw_spiking(run)
     yield from draw_analog(run)
     yield from draw_proxies(run)

@@ -9,7 +9,6 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.image import AxesImage
 
-from cosim_core.experiment.adex import ZERLAUT_MODELS
 from cosim_core.results import GROUPS, Run, first_series, region_groups
 from orchestrator.report.style import (
     INK,
@@ -93,10 +92,9 @@ def _load(run: Run) -> _Brain | None:
     names = [name for group in GROUPS for name in groups[group]]
     times_ms = np.asarray(series[str(series.dims[0])].values, np.float64)
     values = np.asarray(series.sel(region=names).values, np.float64)
-    variable = str(series.coords[f"variable_{series.name}"].item())
-    in_khz = run.experiment.tvb.model.name in ZERLAUT_MODELS and variable in ("E", "I")
-    label = f"{variable} rate (Hz)" if in_khz else variable
-    times_ms, values = thinned(times_ms, values * 1000.0 if in_khz else values)
+    variable, unit = series.attrs["variable"], series.attrs["units"]
+    label = f"{variable} rate ({unit})" if unit else f"{series.name} of {variable}"
+    times_ms, values = thinned(times_ms, values)
     return _Brain(
         groups=groups,
         time=time,

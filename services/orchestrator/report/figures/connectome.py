@@ -115,7 +115,7 @@ def _view(
     axes.set_yticks([])
     axes.spines[:].set_visible(False)
     axes.set_xlabel("xyz"[plane[0]], color=INK)
-    axes.set_ylabel("xyz"[plane[1]], color=INK)
+    axes.set_ylabel("xyz"[plane[1]], color=INK, rotation=0)
 
 
 def _tracts(axes: Axes, connectome: Connectome, index: int, centres: Reals, shade: str) -> None:
