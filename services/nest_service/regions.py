@@ -19,6 +19,7 @@ from cosim_core.plugins import cause_of, find_object
 from nest_service.context import Nest, NetworkContext, Nodes
 
 _NAME: TypeAdapter[str] = TypeAdapter(PlainName, config=ConfigDict(strict=True))
+_KERNEL = ("resolution", "rng_seed", "rng_type", "total_num_virtual_procs")
 
 
 @dataclass(frozen=True)
@@ -99,6 +100,7 @@ def _build_region(nest: Nest, plan: EnsemblePlan, region: RegionPlan) -> Region:
         nest=nest,
     )
     nodes_before = nest.network_size
+    kernel_before = _kernel(nest)
     try:
         result = function(context)
     except ExperimentError:
@@ -115,8 +117,21 @@ def _build_region(nest: Nest, plan: EnsemblePlan, region: RegionPlan) -> Region:
             f"{group.network.module} has simulated {nest.biological_time:g} ms; it may only build, "
             "the run begins at t = 0",
         )
+    changed = [key for key, value in _kernel(nest).items() if value != kernel_before[key]]
+    if changed or nest.network_size < nodes_before:
+        raise ExperimentError.single(
+            "module",
+            f"{group.network.module} has changed NEST's kernel ({', '.join(changed) or 'reset'}); "
+            "the experiment sets it up (dt_ms, seed, resources.nest) and other regions share it, "
+            "so leave out ResetKernel and settings of the kernel",
+        )
     check_populations(nest, group.network.module, result, nodes_before)
     return Region(region, group, result)
+
+
+def _kernel(nest: Nest) -> dict[str, object]:
+    """Settings that ``ResetKernel`` or a user's script would change for all regions."""
+    return {key: nest.GetKernelStatus(key) for key in _KERNEL}
 
 
 def find_function(name: str, base_dir: str) -> Callable[[NetworkContext], Any]:

@@ -38,6 +38,7 @@ def faults_of(plan) -> list:
         ("probe_networks:returns_overlap", "'one' and 'two' that overlap"),
         ("probe_networks:returns_empty", "'cells': it has no neurons"),
         ("probe_networks:simulates", "has simulated 1 ms; it may only build"),
+        ("probe_networks:wipes_the_kernel", "has changed NEST's kernel (rng_seed"),
         ("probe_networks:misspells", "taum"),
     ],
 )

@@ -73,6 +73,11 @@ def simulates(context):
     return {"cells": cells}
 
 
+def wipes_the_kernel(context):
+    context.nest.ResetKernel()
+    return {"cells": context.nest.Create("parrot_neuron", 1)}
+
+
 SHARED = []
 
 
