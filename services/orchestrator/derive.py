@@ -154,7 +154,11 @@ def _check_network(experiment: Experiment, group: SpikingGroup, report: Report) 
 def _feeds(experiment: Experiment, group: SpikingGroup, sides: Sides, report: Report) -> list[Feed]:
     if group.feed is None:
         if is_zerlaut(experiment):
-            return [Feed(variable="E", population="excitatory", unit_per_hz=0.001)]
+            excitatory = Feed(variable="E", population="excitatory", unit_per_hz=0.001)
+            if group.network.module != ADEX_NETWORK:
+                return [excitatory]
+            # I couples to nothing beyond its region, but monitors may look at it
+            return [excitatory, Feed(variable="I", population="inhibitory", unit_per_hz=0.001)]
         if sides.proxies and not _is_misspelt(experiment):
             known = COUPLING_VARIABLES.get(experiment.tvb.model.name)
             needed = f" ({', '.join(known)})" if known else ""

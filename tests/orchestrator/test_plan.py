@@ -19,8 +19,10 @@ def test_adex_declares_the_drive_once() -> None:
     drive = plan.regions[0].drive
     assert (drive.weight, drive.synapses, drive.external_hz) == (1.5, 50, 3.0)
     assert (drive.hz_per_unit, drive.coupling_variable, drive.hop_ticks) == (1000.0, 0, 1)
-    feed = plan.regions[0].feeds[0]
-    assert (feed.variable, feed.population, feed.unit_per_hz) == ("E", "excitatory", 0.001)
+    assert [(f.variable, f.population, f.unit_per_hz) for f in plan.regions[0].feeds] == [
+        ("E", "excitatory", 0.001),
+        ("I", "inhibitory", 0.001),
+    ]
 
 
 @pytest.mark.parametrize(("order", "least_hz"), [("First", 3.0), ("Second", 0.0)])

@@ -152,7 +152,8 @@ class SpikingGroup(Part):
     rate: Rate = Rate()
     """How its spikes become rates."""
     feed: list[Feed] | None = None
-    """What TVB gets; with ``adex``: E from excitatory, in kHz."""
+    """What TVB gets; with ``adex``: E from excitatory and I from inhibitory, in kHz. Variables that
+    are not fed are missing (NaN) in these regions' results."""
     tracts: Tracts = Tracts()
     """Connections from other spiking regions."""
     record: Record = Record()
