@@ -156,8 +156,9 @@ def show_finished(console: Console, finished: Finished, run: Run) -> None:
     """Shows how a run ended and what came out of it."""
     outcome = finished.outcome
     colour = {"finished": "green", "interrupted": "yellow"}.get(outcome.kind, "red")
-    cause = f": {escape(outcome.cause)}" if outcome.cause else ""
-    console.print(f"[bold {colour}]{outcome.kind}[/]{cause}", highlight=False, soft_wrap=True)
+    cause = outcome.cause.removeprefix(f"{outcome.kind} ")
+    said = f": {escape(cause)}" if cause else ""
+    console.print(f"[bold {colour}]{outcome.kind}[/]{said}", highlight=False, soft_wrap=True)
     if outcome.detail:
         console.print(
             _indent(outcome.detail), style="dim", markup=False, highlight=False, soft_wrap=True
@@ -186,7 +187,7 @@ def _summary_table(facts: Summary, run: Run) -> RenderableType:
         text = ", ".join(f"{population} {rate:.2f} Hz" for population, rate in rates.items())
         table.add_row(region, text)
     for group, mean in facts.groups.items():
-        table.add_row(f"TVB, {group}", f"{facts.series} {mean:.4g}")
+        table.add_row(f"TVB, {group}", f"{facts.series} {mean:.4g} {facts.unit}".rstrip())
     return table
 
 
@@ -198,7 +199,7 @@ def show_plan(console: Console, report: PlanReport) -> None:
         limit = f"lookahead x window up to {report.limit_ms:g} ms, set by {report.limit_edge}"
     table.add_row("simulated", f"{report.duration_ms:g} ms in steps of {report.dt_ms:g} ms")
     table.add_row("window", f"{report.window_ms:g} ms, {report.window_count} windows")
-    table.add_row("lookahead", f"{report.lookahead} windows")
+    table.add_row("lookahead", f"{report.lookahead} window{'s' * (report.lookahead > 1)}")
     table.add_row("exact limit", limit)
     processes = ", ".join(f"{n} {role}" for role, n in report.participants.items())
     table.add_row("processes", f"{report.processes}: {processes}, and the orchestrator")
@@ -207,14 +208,15 @@ def show_plan(console: Console, report: PlanReport) -> None:
     table.add_row("endpoints", ", ".join(sockets))
     for region in report.regions:
         table.add_row(
-            f"region {region.name}",
-            f"index {region.index}, {region.network}; drive {region.drive}, "
+            "region",
+            f"{region.name} (index {region.index}): {region.network}; drive {region.drive}, "
             f"{region.synapses:g} synapses of {region.weight:g}",
         )
     for tract in report.tracts:
         table.add_row(
-            f"tract {tract.source} > {tract.target}",
-            f"{tract.synapses_per_neuron:.3g} synapses per neuron, {tract.delay_ms:g} ms",
+            "tract",
+            f"{tract.source} > {tract.target}: {tract.synapses_per_neuron:.3g} synapses per "
+            f"neuron, {tract.delay_ms:g} ms",
         )
     for name, total, parts in (
         ("memory", report.memory_bytes, report.memory),

@@ -151,7 +151,10 @@ def _assign(node: Any, keys: list[str], value: Any) -> None:
                 raise LookupError(f"'{key}' is no number of an item; the list has {len(node)}")
             index = int(key)
             if not 0 <= index < len(node):
-                raise LookupError(f"the list has {len(node)} items, there is no item {index}")
+                raise LookupError(
+                    f"there is no item {index}; the list has {len(node)}, counted from 0. More "
+                    "items can only be written in the file or set as a whole list"
+                )
             if last:
                 node[index] = value
             node = node[index]

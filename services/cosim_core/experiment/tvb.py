@@ -60,9 +60,11 @@ class Monitor(Parametrised):
     sensors: str | None = None
     """EEG, MEG, SEEG: file of sensors in tvb-data or a path."""
     projection: str | None = None
-    """EEG, MEG, SEEG: file of the projection matrix in tvb-data or a path."""
+    """EEG, MEG, SEEG: file of the projection matrix in tvb-data or a path; none: a homogeneous
+    sphere."""
     region_mapping: str | None = None
-    """EEG, MEG, SEEG: file that maps surface vertices to regions, in tvb-data or a path."""
+    """EEG, MEG, SEEG: file that maps surface vertices to regions, in tvb-data or a path; goes with
+    ``projection``."""
 
     @property
     def key(self) -> str:
@@ -94,6 +96,7 @@ class TvbSide(Part):
     """None by default."""
     initial: dict[str, float | tuple[float, float]] = Field(default_factory=dict)
     """Initial history by state variable: one value, or [low, high] of a uniform draw per region
-    (constant in time); variables not named are drawn from the model's own range."""
+    (constant in time); variables not named are drawn from the model's own range. That of the
+    Zerlaut models reaches 100 Hz, from where a brain may lock at the highest rate: start low."""
     engine: Literal["auto", "tvb"] = "auto"
     """What integrates; ``tvb`` is tvb-library's own scheme."""

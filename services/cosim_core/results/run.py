@@ -52,6 +52,12 @@ class Run:
         self.records = records
         self._datasets: dict[str, xr.Dataset] = {}
 
+    def __repr__(self) -> str:
+        """Names the folder and what can be read from it."""
+        names = ("tvb", "rates", "spikes", "analog", "timing")
+        there = ", ".join(name for name in names if self.has(name)) or "no results"
+        return f"<Run {self.root}: {self.records.simulated_ms:g} ms, {there}>"
+
     def __enter__(self) -> Run:
         return self
 
