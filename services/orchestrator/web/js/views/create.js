@@ -1,0 +1,147 @@
+/** A new run: preset, common parameters, YAML, and what the planner says about them. */
+
+import * as api from "../api.js";
+import { Editor } from "../editor.js";
+import { fill, h, icon, setText } from "../dom.js";
+import { flatten, lineOf } from "../yaml.js";
+import { ParameterForm } from "./create_form.js";
+import { showVerdict } from "./create_verdict.js";
+
+const DEBOUNCE_MS = 350;
+
+/** What was typed is kept while other pages are shown. */
+const draft = { preset: "", yaml: "", values: {}, more: "", label: "" };
+
+export async function createView(root, parameters, signal) {
+  const page = new CreatePage(signal);
+  root.append(page.element);
+  await page.load();
+}
+
+class CreatePage {
+  constructor(signal) {
+    this.signal = signal;
+    this.pending = new AbortController();
+    this.timer = 0;
+    this.editor = new Editor({ label: "Experiment in YAML", onInput: (text) => this.edited(text) });
+    this.form = new ParameterForm(draft, () => this.check());
+    this.presets = h("select", { id: "preset", onchange: () => this.choose(this.presets.value) });
+    this.about = h("p", { class: "hint" });
+    this.label = h("input", {
+      id: "label", type: "text", value: draft.label, maxlength: "120", placeholder: "optional",
+      oninput: () => { draft.label = this.label.value; },
+    });
+    this.verdict = h("div", { class: "verdict", role: "status", "aria-live": "polite", "aria-label": "Validation" });
+    this.startButton = h("button", {
+      type: "button", class: "button button-primary button-large", title: "Ctrl + Enter", onclick: () => this.start(),
+    }, icon("play"), "Start");
+    this.where = h("p", { class: "hint" });
+    this.element = this.layout();
+    this.element.addEventListener("keydown", (event) => {
+      if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) this.start();
+    });
+    signal.addEventListener("abort", () => { clearTimeout(this.timer); this.pending.abort(); });
+  }
+
+  layout() {
+    return h("div", { class: "create" },
+      h("div", { class: "page-head" }, h("h1", { text: "New run" }), this.where),
+      h("section", { class: "card stack", "aria-label": "Preset and parameters" },
+        h("div", { class: "field" }, h("label", { for: "preset", text: "Preset" }), this.presets, this.about),
+        this.form.element,
+        h("div", { class: "field" }, h("label", { for: "label", text: "Label of the run" }), this.label)),
+      h("div", { class: "create-main" },
+        h("section", { class: "card verdict-card" }, this.verdict, this.startButton),
+        h("section", { class: "card editor-card", "aria-label": "Experiment" }, this.editor.element)));
+  }
+
+  async load() {
+    const presets = await api.listExperiments(this.signal);
+    this.descriptions = new Map(presets.map((preset) => [preset.name, preset.description]));
+    fill(this.presets, presets.map(({ name }) => h("option", { value: name, text: name })),
+      h("option", { value: "", text: "Empty" }));
+    this.describeEnsemble().catch(() => undefined);
+    if (draft.yaml) {
+      this.presets.value = draft.preset;
+      this.show(draft.preset, draft.yaml);
+    } else {
+      const first = presets.find(({ name }) => name === "quickstart") ?? presets[0];
+      this.presets.value = first?.name ?? "";
+      await this.choose(this.presets.value);
+    }
+  }
+
+  async describeEnsemble() {
+    const { launcher, agents = [] } = await api.ensemble(this.signal);
+    const hosts = agents.map(({ role, host, busy }) => `${role} on ${host}${busy ? " (busy)" : ""}`);
+    setText(this.where, hosts.length ? `Runs on agents: ${hosts.join(", ")}` : `Runs with the ${launcher ?? "local"} launcher`);
+  }
+
+  async choose(name) {
+    const yaml = name ? await api.experimentYaml(name, this.signal) : "name: experiment\n";
+    this.form.clear();
+    this.show(name, yaml);
+  }
+
+  show(name, yaml) {
+    Object.assign(draft, { preset: name, yaml });
+    setText(this.about, this.descriptions.get(name) ?? "");
+    this.editor.text = yaml;
+    this.form.follow(yaml);
+    this.check(0);
+  }
+
+  edited(text) {
+    draft.yaml = text;
+    this.form.follow(text);
+    this.check();
+  }
+
+  body() {
+    const label = draft.label.trim();
+    return { yaml: draft.yaml, overrides: this.form.overrides(), ...(label ? { label } : {}) };
+  }
+
+  check(delay = DEBOUNCE_MS) {
+    clearTimeout(this.timer);
+    this.verdict.dataset.state = "checking";
+    this.timer = setTimeout(() => this.validate(), delay);
+  }
+
+  async validate() {
+    this.pending.abort();
+    this.pending = new AbortController();
+    const { signal } = this.pending;
+    try {
+      this.judge(await api.validate(this.body(), signal));
+    } catch (error) {
+      if (signal.aborted) return;
+      this.judge({ valid: false, faults: error.faults, warnings: [], plan: null, problem: error.message });
+    }
+  }
+
+  judge(verdict) {
+    const flat = flatten(draft.yaml);
+    const lines = new Map(verdict.faults.map((fault) => [fault, lineOf(flat, fault.path ?? "")]));
+    const fields = this.form.mark(verdict.faults);
+    this.editor.mark([...lines].filter(([fault, line]) => line >= 0 && !fields.has(fault)).map(([, line]) => line));
+    this.startButton.disabled = !verdict.valid;
+    showVerdict(this.verdict, verdict, (fault) => {
+      const [field, line] = [fields.get(fault), lines.get(fault)];
+      if (field) return { where: "field", go: () => field.focus() };
+      return line >= 0 ? { where: `line ${line + 1}`, go: () => this.editor.goTo(line) } : null;
+    });
+  }
+
+  async start() {
+    if (this.startButton.disabled) return;
+    this.startButton.disabled = true;
+    try {
+      const run = await api.createRun(this.body());
+      location.hash = `#/runs/${encodeURIComponent(run.id)}`;
+    } catch (error) {
+      this.judge({ valid: false, faults: error.faults ?? [], warnings: [], plan: null, problem: error.message });
+      this.startButton.disabled = false;
+    }
+  }
+}

@@ -1,0 +1,144 @@
+/** One run: live while it goes on, its results when it has ended. */
+
+import * as api from "../api.js";
+import { ConnectomeView } from "../connectome.js";
+import { announce, h } from "../dom.js";
+import { seriesOf } from "../shapes.js";
+import { RunStore } from "../store.js";
+import { listen } from "../stream.js";
+import { RatesPanel, RastersPanel } from "./run_curves.js";
+import { RunHead } from "./run_head.js";
+import { LogPanel } from "./run_log.js";
+import { ResultsPanel } from "./run_results.js";
+import { TimingPanel } from "./run_timing.js";
+import { TvbPanel } from "./run_tvb.js";
+
+const BACKFILL_POINTS = 2000;
+const LINGER_MS = 2000;
+
+export async function runView(root, [id], signal) {
+  const store = new RunStore(await api.showRun(id, signal));
+  document.title = `${store.run.label || store.run.name} · cosim`;
+  // For tests and for curious people with the browser's console.
+  window.cosimStore = store;
+  const page = new RunPage(store, signal);
+  root.append(page.element);
+  await page.begin();
+}
+
+class RunPage {
+  /**
+   * @param {RunStore} store
+   * @param {AbortSignal} signal
+   */
+  constructor(store, signal) {
+    this.store = store;
+    this.signal = signal;
+    this.wasOver = false;
+    this.results = new ResultsPanel(store, signal);
+    this.log = new LogPanel(store, signal);
+    this.timing = new TimingPanel(store, signal);
+    this.tvb = new TvbPanel(store, signal);
+    this.connectome = card("Connectome");
+    this.element = h("div", { class: "run-page" },
+      new RunHead(store, signal).element, this.results.element,
+      h("div", { class: "run-grid" },
+        h("div", { class: "stack" }, new RatesPanel(store, signal).element,
+          new RastersPanel(store, signal).element, this.tvb.element),
+        h("div", { class: "stack" }, this.timing.element, this.connectome, this.log.element)));
+    store.on("run", () => this.changed(), signal);
+    store.on("progress", () => this.showConnectome(), signal);
+    store.on("raster", () => this.learnPopulations(), signal);
+  }
+
+  async begin() {
+    await this.fillIn();
+    this.showConnectome();
+    this.changed();
+    if (this.store.isOver) this.store.setConnection("over");
+    else this.follow();
+  }
+
+  /** Loads what happened before anybody listened; a run that waits has nothing yet. */
+  async fillIn() {
+    const { id, windows } = this.store.run;
+    if (!windows) return;
+    const loaded = (kind) => api.series(id, { kind, max_points: BACKFILL_POINTS }, this.signal).catch(() => null);
+    const [rates, tvb] = await Promise.all([loaded("rates"), loaded("tvb")]);
+    if (this.store.isOver && rates) this.store.forgetCurves();
+    if (rates) this.store.takeRates(seriesOf(rates).curves);
+    if (tvb) this.tvb.offer(seriesOf(tvb));
+    const to_ms = this.store.now_ms;
+    if (!to_ms) return;
+    const from_ms = Math.max(0, to_ms - 1000);
+    const spikes = await api.raster(id, { from_ms, to_ms, max_points: 20000 }, this.signal).catch(() => null);
+    if (!spikes) return;
+    this.store.populations = spikes.populations;
+    this.store.takeData({ raster: spikes.raster });
+  }
+
+  /** Live spikes come without the sizes of populations; they are asked for once. */
+  async learnPopulations() {
+    if (this.asked || Object.keys(this.store.populations).length) return;
+    this.asked = true;
+    const filter = { from_ms: 0, to_ms: this.store.now_ms, max_points: 1 };
+    const known = await api.raster(this.store.run.id, filter, this.signal).catch(() => null);
+    if (known) this.store.populations = known.populations;
+  }
+
+  follow() {
+    const ended = new AbortController();
+    this.signal.addEventListener("abort", () => ended.abort(), { once: true });
+    this.ended = ended;
+    listen({
+      path: () => `/runs/${encodeURIComponent(this.store.run.id)}/events`,
+      onEvent: (type, data) => this.store.take(type, data),
+      onState: (state) => this.connected(state),
+      isOver: () => this.store.isOver,
+      signal: ended.signal,
+    });
+  }
+
+  /** The state may have changed while nobody listened. */
+  async connected(state) {
+    this.store.setConnection(state);
+    if (state !== "live") return;
+    const run = await api.showRun(this.store.run.id, this.signal).catch(() => null);
+    if (run) this.store.setRun(run);
+  }
+
+  /** Once a run is over its record is read again: digest, times and results are there now. */
+  async changed() {
+    const { run, isOver } = this.store;
+    announce(`Run ${run.label || run.name} is ${run.state}`);
+    if (!isOver || this.wasOver) return;
+    this.wasOver = true;
+    setTimeout(() => this.ended?.abort(), LINGER_MS);
+    try {
+      this.store.setRun(await api.showRun(run.id, this.signal));
+      await this.fillIn();
+    } catch (error) {
+      if (error.name !== "AbortError") throw error;
+    }
+    this.showConnectome();
+  }
+
+  async showConnectome() {
+    if (this.hasConnectome || !this.store.run.windows) return;
+    this.hasConnectome = true;
+    try {
+      const data = await api.connectome(this.store.run.id, this.signal);
+      this.tvb.know(data.labels);
+      this.connectome.append(new ConnectomeView(data, this.signal).element);
+      this.connectome.hidden = false;
+    } catch {
+      this.hasConnectome = false;
+    }
+  }
+}
+
+function card(title) {
+  const section = h("section", { class: "card", "aria-label": title }, h("h2", { text: title }));
+  section.hidden = true;
+  return section;
+}
