@@ -5,7 +5,8 @@ from __future__ import annotations
 import threading
 import time
 import weakref
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Set
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
@@ -48,16 +49,18 @@ def _processes() -> dict[object, str]:
     """Every descendant of this process, but the helper that multiprocessing itself keeps."""
     found = {}
     for child in psutil.Process().children(recursive=True):
-        try:
-            command = " ".join(child.cmdline())
-            state = child.status()
-        except psutil.ZombieProcess:
-            command, state = child.name(), "ended, but nobody waited for it"
-        except psutil.NoSuchProcess:
-            continue
-        if "multiprocessing.resource_tracker" not in command:
-            found[child.pid, child.create_time()] = f"process {child.pid} ({state}): {command}"
+        with suppress(psutil.NoSuchProcess):
+            command, state = _command(child)
+            if "multiprocessing.resource_tracker" not in command:
+                found[child.pid, child.create_time()] = f"process {child.pid} ({state}): {command}"
     return found
+
+
+def _command(process: psutil.Process) -> tuple[str, str]:
+    try:
+        return " ".join(process.cmdline()), process.status()
+    except psutil.ZombieProcess:
+        return process.name(), "ended, but nobody waited for it"
 
 
 def _threads() -> dict[object, str]:
@@ -81,12 +84,28 @@ def _all() -> dict[object, str]:
     return {(look.__name__, key): text for look in kinds for key, text in look().items()}
 
 
+def _since(before: Set[object]) -> dict[object, str]:
+    """What is new, but the children of a process that a wider fixture keeps, such as a browser."""
+    known = before | _kept(before)
+    return {key: text for key, text in _all().items() if key not in known}
+
+
+def _kept(before: Set[object]) -> set[object]:
+    found: set[object] = set()
+    for child in psutil.Process().children():
+        if ("_processes", (child.pid, child.create_time())) in before:
+            with suppress(psutil.NoSuchProcess):
+                grandchildren = child.children(recursive=True)
+                found.update(("_processes", (g.pid, g.create_time())) for g in grandchildren)
+    return found
+
+
 @pytest.fixture(autouse=True)
 def _nothing_left_behind() -> Iterator[None]:
     before = _all().keys()
     yield
     give_up_at = time.monotonic() + GRACE_S
-    while left := {key: text for key, text in _all().items() if key not in before}:
+    while left := _since(before):
         if time.monotonic() > give_up_at:
             pytest.fail(f"left behind: {'; '.join(left.values())}")
         time.sleep(0.02)

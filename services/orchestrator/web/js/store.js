@@ -27,6 +27,7 @@ export class RunStore {
     this.connection = "idle";
     this.now_ms = 0;
     this.events = 0;
+    this.states = 0;
     this.listeners = new Map();
   }
 
@@ -68,10 +69,25 @@ export class RunStore {
   /** Takes in one server-sent event. */
   take(type, data) {
     this.events += 1;
-    if (type === "state") this.setRun({ ...this.run, ...data });
+    if (type === "state") this.takeState(data);
     else if (type === "progress") this.takeProgress(data);
     else if (type === "data") this.takeData(data);
     else if (type === "log") this.takeLog(data);
+  }
+
+  takeState(data) {
+    this.states += 1;
+    this.setRun({ ...this.run, ...data });
+  }
+
+  /**
+   * Takes in the answer to a question of earlier; events that came since know better.
+   * @param {import("./api.js").Run} run
+   * @param {number} states `states` when the question was asked.
+   */
+  catchUp(run, states) {
+    const { state, cause } = states === this.states ? run : this.run;
+    this.setRun({ ...run, state, cause, windows: Math.max(run.windows, this.run.windows) });
   }
 
   takeProgress(data) {

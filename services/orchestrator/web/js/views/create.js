@@ -33,7 +33,7 @@ class CreatePage {
     });
     this.verdict = h("div", { class: "verdict", role: "status", "aria-live": "polite", "aria-label": "Validation" });
     this.startButton = h("button", {
-      type: "button", class: "button button-primary button-large", title: "Ctrl + Enter", onclick: () => this.start(),
+      type: "button", class: "button button-primary button-large", title: "Ctrl + Enter", disabled: true, onclick: () => this.start(),
     }, icon("play"), "Start");
     this.where = h("p", { class: "hint" });
     this.element = this.layout();

@@ -15,6 +15,8 @@ import { TvbPanel } from "./run_tvb.js";
 
 const BACKFILL_POINTS = 2000;
 const LINGER_MS = 2000;
+const RETRY_MS = 300;
+const TRIES = 10;
 
 export async function runView(root, [id], signal) {
   const store = new RunStore(await api.showRun(id, signal));
@@ -103,8 +105,9 @@ class RunPage {
   async connected(state) {
     this.store.setConnection(state);
     if (state !== "live") return;
+    const { states } = this.store;
     const run = await api.showRun(this.store.run.id, this.signal).catch(() => null);
-    if (run) this.store.setRun(run);
+    if (run) this.store.catchUp(run, states);
   }
 
   /** Once a run is over its record is read again: digest, times and results are there now. */
@@ -115,12 +118,21 @@ class RunPage {
     this.wasOver = true;
     setTimeout(() => this.ended?.abort(), LINGER_MS);
     try {
-      this.store.setRun(await api.showRun(run.id, this.signal));
+      this.store.setRun(await this.finalRecord());
       await this.fillIn();
     } catch (error) {
       if (error.name !== "AbortError") throw error;
     }
     this.showConnectome();
+  }
+
+  /** The end may be told a moment before it is on record. */
+  async finalRecord() {
+    for (let tries = 1; ; tries += 1) {
+      const run = await api.showRun(this.store.run.id, this.signal);
+      if (api.FINAL.has(run.state) || tries === TRIES) return { ...run, state: this.store.run.state };
+      await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
+    }
   }
 
   async showConnectome() {
