@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from pydantic import BaseModel
 
 from cosim_core.errors import ExperimentError, Fault
@@ -76,8 +77,10 @@ def admit(
     base_dir = settings.base_dir(isinstance(experiment.stand_in, RunJournal))
     out = settings.runs / run
     try:
-        prepared = runner.prepare(experiment, base_dir, out)
-        needed = explain(prepared.plan, prepared.connectome).disk_bytes
+        # Numbers that no integer can hold must be refused, not wrapped around with a warning.
+        with np.errstate(over="raise", invalid="raise"):
+            prepared = runner.prepare(experiment, base_dir, out)
+            needed = explain(prepared.plan, prepared.connectome).disk_bytes
         free = shutil.disk_usage(existing_ancestor(out)).free
         which = shutil.which if is_here else lambda program: program
         preflight(prepared.plan, out, needed_bytes=needed, free_bytes=free, which=which)

@@ -47,6 +47,8 @@ class ExperimentBody(Body):
     @classmethod
     def _is_text(cls, tree: Any) -> Any:
         """Refuses what JSON can carry but neither text nor databases can hold."""
+        if not isinstance(tree, dict):
+            return tree
         try:
             text = json.dumps(tree, ensure_ascii=False, allow_nan=False)
             text.encode()
