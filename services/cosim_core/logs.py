@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -64,7 +64,19 @@ def also_log_to(path: Path, participant: str, run: str) -> Iterator[None]:
         handler.close()
 
 
+class _LogFile(logging.FileHandler):
+    """A log that loses what a full disk does not take: no run fails for its log alone."""
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - logging's name
+        """Loses a line in silence; the library would print a traceback over the display."""
+
+    def close(self) -> None:
+        """Closes the file; may be called again."""
+        with suppress(OSError):
+            super().close()
+
+
 def _handler(path: Path, participant: str, run: str) -> logging.Handler:
-    handler = logging.FileHandler(path, encoding="utf-8")
+    handler = _LogFile(path, encoding="utf-8")
     handler.setFormatter(JsonLines(participant, run))
     return handler

@@ -41,7 +41,7 @@ CAUSE_WITHIN_S = 1.5
 """How long the cause of a broken connection may take to show; mpirun needs a second to tell that a
 rank has died, and which."""
 
-STOPPED_S = 3.0
+STOPPED_S = 1.0
 """Ticks further apart than this mean that this process was itself stopped (Ctrl-Z), which is no
 stall of the participants."""
 

@@ -215,6 +215,7 @@ def run(
         write_atomically(layout.plan, plan_file(plan, Built()))
         started = datetime.now(UTC)
         tell("Building the simulators")
+        observe = _noting_what_was_built(layout, observe)
         session = Session(plan, open_site(plan), observe=observe, control=control)
         try:
             outcome, timing = session.run()
@@ -237,9 +238,23 @@ def run(
             raise RunDirectoryError(_incomplete(layout, outcome, error)) from error
 
 
+def _noting_what_was_built(layout: RunLayout, observe: Observer) -> Observer:
+    """Completes ``plan.json`` when the first window opens: a killed orchestrator never could."""
+    is_noted = False
+
+    def note(coordinator: Coordinator) -> None:
+        nonlocal is_noted
+        if coordinator.is_running and not is_noted:
+            is_noted = True
+            write_atomically(layout.plan, plan_file(coordinator.plan, coordinator.built()))
+        observe(coordinator)
+
+    return note
+
+
 def _with_own_connectome(plan: EnsemblePlan, layout: RunLayout) -> EnsemblePlan:
     """Copies the connectome into the run directory, where whoever reads it later will find it."""
-    shutil.copyfile(plan.connectome_path, layout.connectome)
+    write_atomically(layout.connectome, Path(plan.connectome_path).read_bytes())
     return plan.model_copy(update={"connectome_path": str(layout.connectome)})
 
 

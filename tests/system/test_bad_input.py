@@ -57,7 +57,7 @@ def refused(
         assert answer.stderr.splitlines()[0] == f"The experiment cannot run: {count}"
         made = set(tmp_path.rglob("*")) - before
         assert [path for path in made if "__pycache__" not in path.parts] == []
-        assert processes_of("out") == {}
+        assert processes_of(tmp_path) == {}
         return found
 
     return call

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import time
@@ -50,26 +51,33 @@ def recorded_windows(root: Path, role: str, rank: int = 0) -> int:
     return sum(block.edge == f"{role}.record" for block in read_journal(path))
 
 
-def processes_of(run: str) -> dict[str, list[psutil.Process]]:
-    """Finds the processes of a run by module, wherever they hang in the tree of processes."""
+def processes_of(root: Path) -> dict[str, list[psutil.Process]]:
+    """Finds the processes of a run, by module, wherever they hang in the tree of processes.
+
+    They are known by the logs that they have open; other runs may have the same name.
+    """
     found: dict[str, list[psutil.Process]] = {}
     for process in psutil.process_iter():
         try:
             command = process.cmdline()
-            alive = process.status() != psutil.STATUS_ZOMBIE
-        except psutil.Error:
+            if "--run" in command and _has_open(process.pid, root):
+                name = "mpirun" if "mpirun" in " ".join(command[:6]) else command[2]
+                found.setdefault(name, []).append(process)
+        except (psutil.Error, OSError):
             continue
-        if alive and "--run" in command and command[command.index("--run") + 1] == run:
-            name = "mpirun" if "mpirun" in " ".join(command[:6]) else command[2]
-            found.setdefault(name, []).append(process)
     return found
 
 
-def rank_of(run: str, rank: int) -> psutil.Process:
+def _has_open(pid: int, root: Path) -> bool:
+    files = Path(f"/proc/{pid}/fd").iterdir()
+    return any(os.readlink(file).startswith(f"{root}/") for file in files)
+
+
+def rank_of(root: Path, rank: int) -> psutil.Process:
     """Finds a rank of NEST under mpirun."""
     return next(
         process
-        for process in processes_of(run)["nest_service"]
+        for process in processes_of(root)["nest_service"]
         if process.environ().get("OMPI_COMM_WORLD_RANK") == str(rank)
     )
 
