@@ -21,6 +21,7 @@ from pathlib import Path
 from cosim_core.agent_protocol import (
     AGENT_MESSAGES,
     AgentMessage,
+    Call,
     CannotLaunch,
     End,
     Ended,
@@ -99,14 +100,20 @@ class Agent:
         make_transport: Makes a transport; a fresh one for every connection.
         endpoint: Where the orchestrator listens to agents.
         about: What this agent has to offer.
+        alive: File that is touched whenever the orchestrator calls, for a container's health check.
     """
 
     def __init__(
-        self, make_transport: Callable[[], Transport], endpoint: str, about: About
+        self,
+        make_transport: Callable[[], Transport],
+        endpoint: str,
+        about: About,
+        alive: Path | None = None,
     ) -> None:
         self._make_transport = make_transport
         self._endpoint = endpoint
         self._about = about
+        self._alive = alive
         self._name = f"{about.role}@{socket.gethostname()}-{os.getpid()}"
         self._job: _Job | None = None
 
@@ -152,6 +159,9 @@ class Agent:
             _logger.warning("%s", error)
             return
         match message:
+            case Call():
+                if self._alive is not None:
+                    self._alive.touch()
             case Launch():
                 self._launch(channel, message)
             case End():

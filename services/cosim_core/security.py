@@ -1,6 +1,7 @@
 """Keys of the ensemble: who may talk to whom beyond one host (ZeroMQ's CURVE and ZAP).
 
-A key folder holds one pair per role, made by ``cosim keys new``::
+A key folder holds one pair per role, made by ``cosim keys new`` (with ``--deal``, a folder per role
+with its own secret only)::
 
     orchestrator.key  orchestrator.key_secret
     nest.key          nest.key_secret
@@ -14,7 +15,9 @@ public keys in its folder are the list of those it talks to. Secret files have m
 from __future__ import annotations
 
 import os
+import shutil
 import stat
+import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -71,6 +74,49 @@ def new_keys(folder: Path) -> list[Path]:
     except OSError as error:
         raise RunDirectoryError(f"cannot make keys in {folder}: {error.strerror}") from error
     return sorted(folder.glob("*.key*"))
+
+
+def deal_keys(folder: Path) -> bool:
+    """Makes a key folder per name below a folder: its own secret and the public keys of all.
+
+    That is what to hand to containers or machines, so that nobody has the secret of another. Keys
+    that are there and belong together are kept; anything else is replaced.
+
+    Returns:
+        Whether keys were made.
+
+    Raises:
+        RunDirectoryError: If the folders cannot be written.
+    """
+    if _belong_together(folder):
+        return False
+    with tempfile.TemporaryDirectory(prefix="cosim-keys-") as temporary:
+        made = Path(temporary) / "all"
+        new_keys(made)
+        try:
+            for name in NAMES:
+                own = folder / name
+                own.mkdir(mode=0o700, parents=True, exist_ok=True)
+                for old in own.glob("*.key_secret"):
+                    old.unlink()
+                for public in made.glob("*.key"):
+                    shutil.copy(public, own)
+            # Secrets last: as long as one is missing, the keys count as not yet dealt.
+            for name in NAMES:
+                shutil.copy(made / f"{name}.key_secret", folder / name)
+        except OSError as error:
+            raise RunDirectoryError(f"cannot deal keys in {folder}: {error}") from error
+    return True
+
+
+def _belong_together(folder: Path) -> bool:
+    """Tells whether every name has a usable folder and all know the same public keys."""
+    try:
+        dealt = [load_keys(folder / name, name) for name in NAMES]
+    except SecurityError:
+        return False
+    public = {keys.name: keys.public for keys in dealt}
+    return all(keys.known == public for keys in dealt)
 
 
 def load_keys(folder: Path, name: str) -> Keys:

@@ -6,7 +6,8 @@ the rest. ``python -m nest_service agent --orchestrator ENDPOINT`` starts worker
 orchestrator, run after run.
 
 ``COSIM_KEYS`` names the folder of keys that sockets beyond this host need, ``COSIM_ADVERTISE`` the
-name by which other hosts reach this one.
+name by which other hosts reach this one; an agent touches the file ``COSIM_ALIVE`` as long as the
+orchestrator calls it.
 """
 
 from __future__ import annotations
@@ -164,7 +165,8 @@ def _serve_as_agent(role: Role, orchestrator: str) -> int:
     about = About(role, versions, mpi=shutil.which("mpirun") is not None)
     try:
         keys = keys_of(role, os.environ)
-        Agent(lambda: ZmqTransport(keys), orchestrator, about).serve(stop)
+        alive = Path(file) if (file := os.environ.get("COSIM_ALIVE")) else None
+        Agent(lambda: ZmqTransport(keys), orchestrator, about, alive).serve(stop)
     except CosimError as error:
         _logger.error("%s", error)
         return EXIT_FAILED

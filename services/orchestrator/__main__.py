@@ -32,6 +32,7 @@ from orchestrator.display import (
     show_plan,
     show_warnings,
 )
+from orchestrator.keys import keys_app
 from orchestrator.plan import explain
 from orchestrator.remote import remote_app
 from orchestrator.replay import compare, replay_experiment
@@ -46,6 +47,7 @@ app = typer.Typer(
 )
 data_app = typer.Typer(help="Connectomes that are shipped or can be downloaded.")
 app.add_typer(data_app, name="data")
+app.add_typer(keys_app, name="keys")
 app.add_typer(remote_app, name="remote")
 app.command()(serve)
 
