@@ -20,6 +20,7 @@ from cosim_core.experiment.load import dump_yaml
 
 FINAL = ("finished", "failed", "interrupted", "refused")
 WINDOW_MS = 3.7
+PROCESSES = ("nest-0", "tvb-0", "translator-0")
 REGIONS = ("rHC", "lHC")
 POPULATIONS = {"excitatory": 400, "inhibitory": 100}
 LABELS = [f"{side}{name}" for side in "rl" for name in [
@@ -220,11 +221,11 @@ class FakeRun:
         times = [round(before + k * (now - before) / 8, 4) for k in range(1, 9)]
         tvb = _tvb(times, LABELS[:12])
         self.publish("data", {"rates": _rates(times), "tvb": tvb, "raster": _spikes(before, now)})
+        wall_s, waits = 0.031 * self.windows, ((0.87, None), (0.31, "nest-0"), (0.06, "nest-0"))
         peers = [
-            {"name": name, "state": "running", "windows": self.windows, "waiting_for": waiting,
-             "compute_s": share * 0.031 * self.windows, "wait_s": (1 - share) * 0.031 * self.windows}
-            for name, share, waiting in (
-                ("nest-0", 0.87, None), ("tvb-0", 0.31, "nest-0"), ("translator-0", 0.06, "nest-0"))
+            {"name": name, "state": "running", "windows": self.windows, "waiting_for": whom,
+             "compute_s": share * wall_s, "wait_s": (1 - share) * wall_s}
+            for name, (share, whom) in zip(PROCESSES, waits, strict=True)
         ]  # fmt: skip
         progress = {
             "windows": self.windows, "total": self.total, "simulated_ms": now, "speed": 8.4,
@@ -291,9 +292,10 @@ def connectome() -> dict[str, Any]:
                 55 * height,
             ]
         )
-    weights = [
-        [math.exp(-math.dist(a, b) / 18) * draw.random() if a is not b and draw.random() < 0.4 else 0.0
-         for b in centres]
-        for a in centres
-    ]  # fmt: skip
+    weights = [[_weight(a, b, draw) for b in centres] for a in centres]
     return {"labels": LABELS, "centres": centres, "weights": weights, "spiking": [0, half]}
+
+
+def _weight(a: list[float], b: list[float], draw: random.Random) -> float:
+    is_joined = a is not b and draw.random() < 0.4
+    return math.exp(-math.dist(a, b) / 18) * draw.random() if is_joined else 0.0

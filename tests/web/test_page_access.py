@@ -44,7 +44,7 @@ def test_an_address_with_a_wrong_token_says_so(visitor: Visitor):
 def test_a_token_that_is_renewed_leads_back_to_the_question(visitor: Visitor):
     visitor.expects_refusals = True
     page = visitor.sign_in("#/runs")
-    visitor.server.token = "renewed"
+    visitor.server.token += "-renewed"
     page.get_by_role("heading", name="Sign in with the token").wait_for()
 
 

@@ -7,7 +7,7 @@ from web.conftest import Visitor, until
 
 def test_faults_appear_with_key_path_and_line_while_typing(visitor: Visitor):
     page = visitor.sign_in()
-    page.locator(".verdict[data-state=valid]").get_by_text("3.7 ms × 271").wait_for()
+    page.locator(".verdict[data-state=valid]").get_by_text("3.7 ms \u00d7 271").wait_for()
     assert "566 MB" in page.locator(".verdict").inner_text()
     editor = page.get_by_label("Experiment in YAML")
     text = editor.input_value()

@@ -138,12 +138,17 @@ export class Cloud {
   constructor(span_ms = 1000, capacity = 30000) {
     this.span_ms = span_ms;
     this.capacity = capacity;
-    this.length = 0;
-    this.next = 0;
-    this.lastT = -Infinity;
     this.topNeuron = 0;
     this.t = new Float64Array(capacity);
     this.neuron = new Uint32Array(capacity);
+    this.reset();
+  }
+
+  /** Forgets all points. */
+  reset() {
+    this.length = 0;
+    this.next = 0;
+    this.lastT = -Infinity;
   }
 
   /** Adds a list of [t_ms, neuron]; those no later than the last list's end are known already. */

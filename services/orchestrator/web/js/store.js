@@ -55,10 +55,11 @@ export class RunStore {
     this.tell("run");
   }
 
-  /** Makes room for curves that are loaded afresh, without gaps of lost connections. */
-  forgetCurves() {
+  /** Makes room for data that are loaded afresh, whole and without gaps of lost connections. */
+  forgetData() {
     for (const populations of this.rates.values()) for (const curve of populations.values()) curve.reset();
     for (const curve of this.tvb.values()) curve.reset();
+    for (const cloud of this.raster.values()) cloud.reset();
   }
 
   setConnection(state) {

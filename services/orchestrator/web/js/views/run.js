@@ -67,7 +67,7 @@ class RunPage {
     if (!windows) return;
     const loaded = (kind) => api.series(id, { kind, max_points: BACKFILL_POINTS }, this.signal).catch(() => null);
     const [rates, tvb] = await Promise.all([loaded("rates"), loaded("tvb")]);
-    if (this.store.isOver && rates) this.store.forgetCurves();
+    if (this.store.isOver && rates) this.store.forgetData();
     if (rates) this.store.takeRates(seriesOf(rates).curves);
     if (tvb) this.tvb.offer(seriesOf(tvb));
     const to_ms = this.store.now_ms;
@@ -83,7 +83,7 @@ class RunPage {
   async learnPopulations() {
     if (this.asked || Object.keys(this.store.populations).length) return;
     this.asked = true;
-    const filter = { from_ms: 0, to_ms: this.store.now_ms, max_points: 1 };
+    const filter = { from_ms: 0, to_ms: this.store.now_ms, max_points: 100 };
     const known = await api.raster(this.store.run.id, filter, this.signal).catch(() => null);
     if (known) this.store.populations = known.populations;
   }
@@ -113,6 +113,7 @@ class RunPage {
   /** Once a run is over its record is read again: digest, times and results are there now. */
   async changed() {
     const { run, isOver } = this.store;
+    if (run.state === "deleted") location.hash = "#/runs";
     announce(`Run ${run.label || run.name} is ${run.state}`);
     if (!isOver || this.wasOver) return;
     this.wasOver = true;
