@@ -83,7 +83,14 @@ def admit(
             needed = explain(prepared.plan, prepared.connectome).disk_bytes
         free = shutil.disk_usage(existing_ancestor(out)).free
         which = shutil.which if is_here else lambda program: program
-        preflight(prepared.plan, out, needed_bytes=needed, free_bytes=free, which=which)
+        preflight(
+            prepared.plan,
+            out,
+            needed_bytes=needed,
+            free_bytes=free,
+            which=which,
+            is_root=None if is_here else False,
+        )
     except (ArithmeticError, ValueError, MemoryError) as error:
         raise ExperimentError.single(
             "", f"holds numbers that cannot be planned with: {error}"
