@@ -147,11 +147,14 @@ def block_of(body: bytes) -> Block:
     Raises:
         RunDirectoryError: If it holds anything but numbers.
     """
-    record = msgpack.unpackb(body)
-    arrays = {}
-    for name, dtype, shape, data in record["signals"]:
-        kind = np.dtype(dtype)
-        if kind.kind not in _ALLOWED_KINDS:
-            raise RunDirectoryError(f"a journal holds numbers only, {name} is of dtype {dtype}")
-        arrays[name] = np.frombuffer(data, dtype=kind).reshape(shape)
-    return Block(record["edge"], record["window"], record["rank"], arrays)
+    try:
+        record = msgpack.unpackb(body)
+        arrays = {}
+        for name, dtype, shape, data in record["signals"]:
+            kind = np.dtype(dtype)
+            if kind.kind not in _ALLOWED_KINDS:
+                raise RunDirectoryError(f"a journal holds numbers only, {name} is of dtype {dtype}")
+            arrays[name] = np.frombuffer(data, dtype=kind).reshape(shape)
+        return Block(record["edge"], record["window"], record["rank"], arrays)
+    except (ValueError, TypeError, KeyError, msgpack.UnpackException) as error:
+        raise RunDirectoryError(f"a record of a journal is no block: {error}") from error

@@ -13,6 +13,8 @@ import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
+from pydantic import ValidationError
+
 from cosim_core.codec import decode_block, decode_message, encode_block, encode_message
 from cosim_core.deadline import Deadline
 from cosim_core.ensemble import Built, EnsemblePlan
@@ -319,7 +321,10 @@ class Link:
                 raise StopRequested(message.reason)
 
     def _adopt(self, message: Configure) -> EnsemblePlan:
-        plan = EnsemblePlan.model_validate(message.plan)
+        try:
+            plan = EnsemblePlan.model_validate(message.plan)
+        except ValidationError as error:
+            raise ProtocolError(f"the orchestrator sent a plan that is none: {error}") from error
         if plan.experiment_digest != self.identity.digest:
             raise ProtocolError(
                 f"{self.identity.name} was started for the experiment {self.identity.digest[:12]}, "

@@ -87,7 +87,7 @@ def is_open_mpi(mpirun: str) -> bool:
         answer = subprocess.run(  # noqa: S603 - a fixed command line
             [mpirun, "--version"], capture_output=True, timeout=20, check=False
         )
-    except subprocess.TimeoutExpired:
+    except (OSError, subprocess.TimeoutExpired):
         return False
     return b"Open MPI" in answer.stdout or b"OpenRTE" in answer.stdout
 

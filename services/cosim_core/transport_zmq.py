@@ -118,7 +118,7 @@ class ZmqTransport:
             self._doorkeeper.configure_curve_callback(credentials_provider=_KnownKeys(keys))
 
     def _socket(self, kind: int, endpoint: str) -> zmq.Socket[bytes]:
-        if self._keys is None and not is_local(endpoint):
+        if self._keys is None and endpoint.startswith("tcp:") and not is_local(endpoint):
             raise SecurityError(
                 f"{endpoint} lies beyond this host, where sockets need keys; make them with 'cosim "
                 "keys new FOLDER' and name the folder in COSIM_KEYS"

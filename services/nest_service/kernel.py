@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import importlib
+import importlib.util
 import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 from cosim_core.ensemble import EnsemblePlan
 from cosim_core.errors import ExperimentError, Fault
@@ -23,12 +25,18 @@ _QUIET = "PYNEST_QUIET"
 _ISOLATED = "OMPI_MCA_ess_singleton_isolated"
 
 
-def load_nest() -> Nest:
+def load_nest(ranks: int = 1) -> Nest:
     """Imports NEST without its banner, and without letting it read our command line.
 
+    Args:
+        ranks: MPI processes of the run, of which this is one.
+
     Raises:
-        ExperimentError: If NEST is not installed or cannot be loaded.
+        ExperimentError: If NEST is not installed, cannot be loaded, or lacks MPI and needs it.
     """
+    if ranks > 1 and not _is_linked_with_mpi():
+        # Such a NEST ends a process that mpirun has started as soon as it is imported.
+        raise ExperimentError([_needs_mpi(ranks)])
     # A NEST with MPI that mpirun did not start would otherwise get a daemon of OpenMPI's beside it,
     # in a session of its own, which ending the process group of this worker does not reach.
     os.environ.setdefault(_ISOLATED, "1")
@@ -41,6 +49,18 @@ def load_nest() -> Nest:
                 f"NEST cannot be loaded ({error}); install it with: "
                 "pip install 'tvb-nest-cosim[nest]'",
             ) from error
+
+
+def _needs_mpi(ranks: int) -> Fault:
+    return Fault("resources.nest.ranks", f"{ranks} ranks need a NEST with MPI; {_HOW_TO_GET_MPI}")
+
+
+def _is_linked_with_mpi() -> bool:
+    """Tells without importing NEST; True if it is not there, which importing tells better."""
+    spec = importlib.util.find_spec("nest")
+    folders = [] if spec is None else spec.submodule_search_locations or []
+    kernels = [path for folder in folders for path in Path(folder).glob("nestkernel_api*.so")]
+    return not kernels or any(b"libmpi" in path.read_bytes() for path in kernels)
 
 
 @contextmanager
@@ -96,9 +116,7 @@ def _resource_faults(nest: Nest, resources: NestResources) -> list[Fault]:
     faults = []
     path = "resources.nest.ranks"
     if resources.ranks > 1 and not nest.build_info["have_mpi"]:
-        faults.append(
-            Fault(path, f"{resources.ranks} ranks need a NEST with MPI; {_HOW_TO_GET_MPI}")
-        )
+        faults.append(_needs_mpi(resources.ranks))
     elif nest.num_processes != resources.ranks:
         faults.append(
             Fault(

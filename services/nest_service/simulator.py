@@ -53,7 +53,7 @@ class NestSimulator:
         Raises:
             ExperimentError: With the faults of all regions.
         """
-        nest = load_nest()
+        nest = load_nest(plan.participants.get("nest", 1))
         warnings = prepare_kernel(nest, plan)
         regions, faults = build_regions(nest, plan)
         faults += check_names(nest, regions, plan)

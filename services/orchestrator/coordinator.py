@@ -16,8 +16,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
+from pydantic import ValidationError
+
 from cosim_core.ensemble import Built, EnsemblePlan, merged
-from cosim_core.errors import Fault
+from cosim_core.errors import Fault, ProtocolError
 from cosim_core.lifecycle import FINAL, State, after
 from cosim_core.protocol import (
     Abort,
@@ -144,7 +146,7 @@ class Coordinator:
         """Takes a message of a participant.
 
         Raises:
-            ProtocolError: If the message is not due; the run goes on as if it had not come.
+            ProtocolError: If the message is not due; nothing has changed then.
         """
         peer = self.peers.get(name)
         if peer is None or (isinstance(message, Hello) and (wrong := self._wrong(name, message))):
@@ -296,7 +298,10 @@ class Coordinator:
         return [(peer.name, message)]
 
     def _note_ready(self, peer: Peer, message: Ready, now_s: float) -> list[Send]:
-        peer.built = Built.model_validate(message.built)
+        try:
+            peer.built = Built.model_validate(message.built)
+        except ValidationError as error:
+            raise ProtocolError(f"{peer.name} reports what nobody understands: {error}") from error
         if message.data_endpoint is not None:
             self._data_endpoint = message.data_endpoint
         return self._when_all_have_answered(now_s)

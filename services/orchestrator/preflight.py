@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from cosim_core.ensemble import EnsemblePlan
 from cosim_core.errors import ExperimentError, Fault
 from cosim_core.experiment import File, RunJournal
+from cosim_core.processes import is_open_mpi
 from orchestrator.endpoints import socket_faults
+
+_ROOT_MAY = frozenset({"OMPI_ALLOW_RUN_AS_ROOT", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM"})
+"""Environment variables by which OpenMPI lets root use mpirun."""
 
 
 def existing_ancestor(path: Path) -> Path:
@@ -26,6 +30,8 @@ def preflight(
     needed_bytes: int,
     free_bytes: int,
     which: Callable[[str], str | None] = shutil.which,
+    is_root: bool | None = None,
+    environment: Mapping[str, str] = os.environ,
 ) -> None:
     """Refuses a run that this machine cannot carry out.
 
@@ -35,6 +41,8 @@ def preflight(
         needed_bytes: Estimated size of the run directory.
         free_bytes: Free space where it will lie.
         which: Finds a program.
+        is_root: Whether the user is root; None: find out.
+        environment: The environment that mpirun will see.
 
     Raises:
         ExperimentError: With every fault found.
@@ -48,16 +56,35 @@ def preflight(
                 f"{_megabytes(free_bytes)} are free there; record less or choose another disk",
             )
         )
-    if plan.participants.get("nest", 1) > 1 and which("mpirun") is None:
-        faults.append(
-            Fault(
-                "resources.nest.ranks",
-                f"{plan.participants['nest']} ranks need mpirun, which is not in PATH; install "
-                "OpenMPI (Debian: openmpi-bin), or use threads instead of ranks",
-            )
-        )
+    if plan.participants.get("nest", 1) > 1:
+        root = os.geteuid() == 0 if is_root is None else is_root
+        faults += _mpi_faults(plan.participants["nest"], which, environment if root else None)
     if faults:
         raise ExperimentError(faults)
+
+
+def _mpi_faults(
+    ranks: int, which: Callable[[str], str | None], root_environment: Mapping[str, str] | None
+) -> list[Fault]:
+    path = "resources.nest.ranks"
+    mpirun = which("mpirun")
+    if mpirun is None:
+        return [
+            Fault(
+                path,
+                f"{ranks} ranks need mpirun, which is not in PATH; install OpenMPI (Debian: "
+                "openmpi-bin), or use threads instead of ranks",
+            )
+        ]
+    if root_environment is None or _ROOT_MAY.issubset(root_environment) or not is_open_mpi(mpirun):
+        return []
+    return [
+        Fault(
+            path,
+            f"OpenMPI's mpirun does not start {ranks} ranks for root; work as an ordinary user, "
+            f"or, in a container, set {' and '.join(sorted(_ROOT_MAY))} to 1",
+        )
+    ]
 
 
 def _folder_faults(out: Path) -> list[Fault]:

@@ -182,7 +182,7 @@ def test_overrides_leave_the_tree_alone():
     [
         ("duration_ms", "--set", "not of the form key.path=value"),
         ("=5", "--set", "not of the form key.path=value"),
-        ("spiking.7.regions=[a]", "--set spiking.7.regions", "1 items"),
+        ("spiking.7.regions=[a]", "--set spiking.7.regions", "there is no item 7"),
         ("spiking.-1.regions=[a]", "--set spiking.-1.regions", "no item -1"),
         ("spiking.first.regions=[a]", "--set spiking.first.regions", "first"),
         ("spiking=[a", "--set spiking", "[a"),

@@ -12,6 +12,7 @@ import pytest
 from cosim_core.ensemble import TractPlan
 from cosim_core.errors import ExperimentError, SimulationError
 from cosim_core.experiment import Feed
+from nest_service import kernel
 from nest_service.kernel import load_nest, prepare_kernel
 from nest_service.simulator import NestSimulator
 
@@ -162,6 +163,17 @@ def test_ranks_need_a_nest_with_mpi(make_plan):
     with pytest.raises(ExperimentError, match="--no-binary nest-simulator") as caught:
         prepare_kernel(fake_nest(have_mpi=False, processes=1), make_plan(nest={"ranks": 2}))
     assert [fault.path for fault in caught.value.faults] == ["resources.nest.ranks"]
+
+
+def test_a_nest_without_mpi_is_found_out_before_it_is_imported(tmp_path, monkeypatch):
+    """Imported under mpirun it would end the process."""
+    package = tmp_path / "nest"
+    package.mkdir()
+    (package / "nestkernel_api.so").write_bytes(b"no such library")
+    found = SimpleNamespace(submodule_search_locations=[str(package)])
+    monkeypatch.setattr(kernel.importlib.util, "find_spec", lambda name: found)
+    with pytest.raises(ExperimentError, match="--no-binary nest-simulator"):
+        load_nest(ranks=2)
 
 
 def test_nest_must_see_as_many_ranks_as_were_started(make_plan):

@@ -14,7 +14,12 @@ from orchestrator_cases import ADEX, changed, plan_of
 
 
 def faults(out: Path, tree: dict[str, object] | None = None, **how: object) -> dict[str, Fault]:
-    arguments = {"needed_bytes": 1, "free_bytes": 10, "which": lambda name: f"/bin/{name}"} | how
+    arguments = {
+        "needed_bytes": 1,
+        "free_bytes": 10,
+        "which": lambda name: f"/bin/{name}",
+        "is_root": False,
+    } | how
     try:
         preflight(plan_of(tree or ADEX), out, **arguments)  # type: ignore[arg-type]
     except ExperimentError as error:
@@ -52,6 +57,15 @@ def test_disk_too_small(tmp_path: Path) -> None:
         "--out"
     ].message
     assert "needs about 20 MB, but only 5 MB are free" in message
+
+
+def test_root_is_told_what_openmpi_wants(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(preflight_module, "is_open_mpi", lambda mpirun: True)
+    tree = changed(ADEX, resources__nest__ranks=2)
+    found = faults(tmp_path / "run", tree, is_root=True, environment={})
+    assert "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM" in found["resources.nest.ranks"].message
+    allowed = {"OMPI_ALLOW_RUN_AS_ROOT": "1", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1"}
+    assert faults(tmp_path / "run", tree, is_root=True, environment=allowed) == {}
 
 
 def test_ranks_need_mpirun(tmp_path: Path) -> None:
