@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
 import stat
 from collections.abc import Iterator
@@ -15,6 +16,7 @@ from api.conftest import Served
 from api.fake_ensemble import TINY
 from orchestrator.api.access import TokenError, load_or_make, make_new
 from orchestrator.api.app import build_app, build_service
+from orchestrator.api.guard import Guard
 from orchestrator.api.settings import Settings
 
 
@@ -105,6 +107,36 @@ def test_other_names_are_refused_on_a_loopback_address(plain: httpx.Client, host
     assert answer.status_code in (400, 421)
 
 
+@pytest.mark.parametrize(
+    "host", ["localhost/x?", "localhost/x#", "localhost/healthz?", "a@localhost", "localhost:1/x?"]
+)
+@pytest.mark.parametrize("is_public", [False, True])
+def test_no_host_name_makes_a_path_look_like_another(
+    shared: Served, host: str, is_public: bool
+) -> None:
+    guard = Guard(_reached, shared.access, shared.service.settings)
+    if is_public:
+        guard._hosts = None
+    told: list[Any] = []
+
+    async def receive() -> Any:
+        return {"type": "http.request", "body": b"", "more_body": False}
+
+    async def send(message: Any) -> None:
+        told.append(message)
+
+    scope = {
+        "type": "http", "method": "GET", "path": "/api/v1/runs", "query_string": b"",
+        "scheme": "http", "server": ("127.0.0.1", 1), "headers": [(b"host", host.encode())],
+    }  # fmt: skip
+    asyncio.run(guard(scope, receive, send))
+    assert told[0]["status"] in (401, 421)
+
+
+async def _reached(scope: Any, receive: Any, send: Any) -> None:
+    raise AssertionError("the call was let through")
+
+
 @pytest.mark.parametrize("host", ["localhost", "LOCALHOST:1", "127.0.0.1:8642", "[::1]:5"])
 def test_loopback_names_are_known(plain: httpx.Client, host: str) -> None:
     assert plain.get("/healthz", headers={"Host": host}).status_code == 200
@@ -147,7 +179,7 @@ def test_wrong_lengths_do_no_harm(shared: Served, length: str) -> None:
 @pytest.mark.parametrize(
     "name",
     [
-        "..%2f..%2ftoken", "..", "%2e%2e/token", "%2fetc%2fpasswd", "..%5ctoken", "token",
+        "..%2f..%2ftoken", "%2e%2e/token", "%2fetc%2fpasswd", "..%5ctoken", "token",
         "journal", "nest-0.journal", ".spikes.h5.partial", "lock", "%00", "link.jsonl",
     ],
 )  # fmt: skip

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Awaitable, Callable, MutableMapping
 from http import HTTPStatus
 from typing import Any
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import quote, urlencode
 
 from starlette.datastructures import MutableHeaders
 from starlette.exceptions import HTTPException
@@ -30,6 +31,10 @@ for the token itself."""
 
 FORGERY_HEADER = "x-cosim"
 """A page of another site cannot send this header along with the cookie."""
+
+_HOST = re.compile(
+    r"(\[(?P<six>[0-9A-Fa-f:.]+)\]|(?P<name>[A-Za-z0-9._-]+))(:[0-9]{1,5})?", re.ASCII
+)
 
 _CHANGING = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 
@@ -75,7 +80,7 @@ class Guard:
             return
         request = Request(scope)
         answer = self._answer(request)
-        sending = _with_headers(send, is_private=request.url.path.startswith(PROTECTED))
+        sending = _with_headers(send, is_private=scope["path"].startswith(PROTECTED))
         if answer is not None:
             await answer(scope, receive, sending)
         else:
@@ -83,7 +88,9 @@ class Guard:
 
     def _answer(self, request: Request) -> Response | None:
         """Returns the answer to a request that may not pass; None if it may."""
-        path = request.url.path
+        # The path that routes are chosen by. That of request.url is made with the Host header, by
+        # which a client could make it look like another.
+        path = request.scope["path"]
         if not self._is_known(request.headers.get("host", "")):
             return problem(
                 HTTPStatus.MISDIRECTED_REQUEST,
@@ -125,7 +132,7 @@ class Guard:
         if not is_right:
             rest.append(("denied", "1"))
         # Of this server in any case: a path of "//elsewhere" must not become an address.
-        path = "/" + request.url.path.lstrip("/\\")
+        path = quote("/" + request.scope["path"].lstrip("/\\"))
         answer = RedirectResponse(f"{path}?{urlencode(rest)}" if rest else path, 303)
         if is_right:
             answer.set_cookie(
@@ -138,12 +145,11 @@ class Guard:
         return answer
 
     def _is_known(self, host: str) -> bool:
-        if self._hosts is None:
-            return True
-        try:
-            return urlsplit(f"//{host}").hostname in self._hosts
-        except ValueError:
+        found = _HOST.fullmatch(host)
+        if found is None:
             return False
+        name = (found["six"] or found["name"]).lower()
+        return self._hosts is None or name in self._hosts
 
     def _is_too_large(self, request: Request) -> bool:
         length = request.headers.get("content-length", "0")
