@@ -230,8 +230,8 @@ def _faults(path: Path, labels: tuple[str, ...], tables: dict[str, Reals]) -> li
             if bad.any():
                 i, j = (int(k) for k in np.argwhere(bad)[0])
                 fault(
-                    f"{stem} has {int(bad.sum())} entries that are {text}, the first from "
-                    f"{labels[j]} to {labels[i]}: {table[i, j]}"
+                    f"{stem} has {int(bad.sum())} of {bad.size} entries that are {text}, the first "
+                    f"from {labels[j]} to {labels[i]}: {table[i, j]}"
                 )
     return faults
 

@@ -15,7 +15,6 @@ from rich.table import Table
 from cosim_core.errors import (
     EXIT_BAD_INPUT,
     EXIT_FAILED,
-    EXIT_INTERRUPTED,
     CosimError,
     ExperimentError,
 )
@@ -197,9 +196,6 @@ def main() -> None:
     except CosimError as error:
         show_failure(Console(stderr=True), error)
         sys.exit(EXIT_FAILED)
-    except KeyboardInterrupt:
-        Console(stderr=True).print("[bold yellow]interrupted[/]")
-        sys.exit(EXIT_INTERRUPTED)
 
 
 if __name__ == "__main__":

@@ -229,7 +229,7 @@ def run(
                 tell("Writing the results")
                 finished = _keep(session.coordinator, outcome, timing, started, command)
             if seen.count:
-                raise KeyboardInterrupt
+                return finished  # whoever wants to end now need not wait for figures
             tell("Drawing the report")
             return replace(finished, report=make_report(layout.root))
         # The simulation is over and in the journals. Whatever goes wrong now, the user is told so.

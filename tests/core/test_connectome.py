@@ -187,7 +187,7 @@ def change(table, i, j, value):
         ({"weights_txt": change(WEIGHTS, 0, 2, np.nan)}, "not finite, the first from rA to lA"),
         ({"weights_txt": change(WEIGHTS, 0, 2, np.inf)}, "not finite, the first from rA to lA"),
         ({"weights_txt": change(WEIGHTS, 1, 0, -2.0)}, "negative, the first from lA to lB: -2.0"),
-        ({"tract_lengths_txt": change(LENGTHS_MM, 2, 0, -1)}, "tract_lengths has 1 entries"),
+        ({"tract_lengths_txt": change(LENGTHS_MM, 2, 0, -1)}, "tract_lengths has 1 of 9 entries"),
         ({"centres_txt": centres(("lA", "lB", "lA"))}, "not unique: lA"),
         ({"centres_txt": "lA 0 0\nlB 1 1 1\nrA 2 2 2\n"}, "line 1: expected a label and x, y, z"),
         ({"centres_txt": "lA 0 0 high\n"}, "high"),
