@@ -5,7 +5,9 @@ from __future__ import annotations
 import mimetypes
 import tempfile
 import zipfile
+from collections.abc import Iterator
 from pathlib import Path
+from typing import IO
 
 from cosim_core.layout import RunLayout
 
@@ -17,6 +19,8 @@ _MEDIA_TYPES = {
     ".out": "text/plain; charset=utf-8",
     ".csv": "text/csv",
 }
+
+_PIECE_BYTES = 1024 * 1024
 
 
 def result_files(root: Path) -> dict[str, Path]:
@@ -48,22 +52,31 @@ def media_type(path: Path) -> str:
     return _MEDIA_TYPES.get(path.suffix) or guessed or "application/octet-stream"
 
 
-def make_archive(root: Path, folder: Path) -> Path:
-    """Packs files and figures of a run, journals left out, into a temporary file.
+def make_archive(root: Path, folder: Path) -> tuple[int, Iterator[bytes]]:
+    """Packs files and figures of a run, journals left out.
+
+    The archive lies in a file without name, which the system removes whatever becomes of the
+    client.
 
     Args:
         root: Run directory; its name becomes the folder inside.
         folder: Where the temporary file lies.
 
     Returns:
-        Its path; the caller removes it.
+        Its size in bytes, and its content piece by piece.
     """
     folder.mkdir(exist_ok=True)
-    with (
-        tempfile.NamedTemporaryFile(dir=folder, suffix=".zip", delete=False) as file,
-        # What is large is compressed already.
-        zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive,
-    ):
+    file = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115 - closed when it has been read
+    # What is large is compressed already.
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
         for path in (*result_files(root).values(), *figure_files(root).values()):
             archive.write(path, f"{root.name}/{path.relative_to(root)}")
-    return Path(file.name)
+    size = file.tell()
+    return size, _pieces(file)
+
+
+def _pieces(file: IO[bytes]) -> Iterator[bytes]:
+    with file:
+        file.seek(0)
+        while piece := file.read(_PIECE_BYTES):
+            yield piece

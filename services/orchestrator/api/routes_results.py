@@ -7,8 +7,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
-from fastapi.responses import FileResponse, PlainTextResponse
-from starlette.background import BackgroundTask
+from fastapi.responses import FileResponse, PlainTextResponse, StreamingResponse
 
 from cosim_core.connectome import load_connectome
 from cosim_core.errors import RunDirectoryError
@@ -62,19 +61,18 @@ def get_report(row: Row, service: Served) -> FileResponse:
     return _file(files.result_files(service.root(row)), "report.html")
 
 
-@router.get("/runs/{run}/archive.zip", response_class=FileResponse, responses=_FILE)
-def get_archive(row: Row, service: Served) -> FileResponse:
+@router.get("/runs/{run}/archive.zip", response_class=StreamingResponse, responses=_FILE)
+def get_archive(row: Row, service: Served) -> StreamingResponse:
     """Fetch all files and figures of a run; journals stay on the server."""
     root = service.root(row)
     if not files.result_files(root):
         raise Refusal(HTTPStatus.NOT_FOUND, f"run {row.id} has no files yet")
-    archive = files.make_archive(root, service.settings.home / "tmp")
-    return FileResponse(
-        archive,
-        media_type="application/zip",
-        filename=f"{row.id}.zip",
-        background=BackgroundTask(archive.unlink, missing_ok=True),
-    )
+    size, pieces = files.make_archive(root, service.settings.home / "tmp")
+    headers = {
+        "content-length": str(size),
+        "content-disposition": f'attachment; filename="{row.id}.zip"',
+    }
+    return StreamingResponse(pieces, media_type="application/zip", headers=headers)
 
 
 @router.get("/runs/{run}/experiment", response_class=PlainTextResponse)
