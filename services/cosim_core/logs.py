@@ -9,6 +9,8 @@ from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
+from cosim_core.errors import RunDirectoryError
+
 
 class JsonLines(logging.Formatter):
     """Formats a record as one JSON object.
@@ -40,7 +42,7 @@ def log_to(path: Path, participant: str, run: str) -> None:
     """Sends the log of this process to a file; called once by an entry point.
 
     Raises:
-        OSError: If the file cannot be opened.
+        RunDirectoryError: If the file cannot be opened.
     """
     root = logging.getLogger()
     root.handlers[:] = [_handler(path, participant, run)]
@@ -52,7 +54,7 @@ def also_log_to(path: Path, participant: str, run: str) -> Iterator[None]:
     """Sends what this process logs meanwhile to a file, besides where it goes anyway.
 
     Raises:
-        OSError: If the file cannot be opened.
+        RunDirectoryError: If the file cannot be opened.
     """
     handler = _handler(path, participant, run)
     root = logging.getLogger()
@@ -77,6 +79,9 @@ class _LogFile(logging.FileHandler):
 
 
 def _handler(path: Path, participant: str, run: str) -> logging.Handler:
-    handler = _LogFile(path, encoding="utf-8")
+    try:
+        handler = _LogFile(path, encoding="utf-8")
+    except OSError as error:
+        raise RunDirectoryError(f"cannot write the log {path}: {error}") from error
     handler.setFormatter(JsonLines(participant, run))
     return handler

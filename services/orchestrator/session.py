@@ -125,9 +125,13 @@ class Session:
 
     def _conduct(self, seen: Interrupts) -> Outcome:
         control = self.site.transport.bind(self.site.control_endpoint)
-        self.site.launcher.start(
-            reachable(control.endpoint), self._plan.run, self._plan.experiment_digest
-        )
+        try:
+            self.site.launcher.start(
+                reachable(control.endpoint), self._plan.run, self._plan.experiment_digest
+            )
+        except OSError as error:
+            # no process left to this user, no memory, no space for its output
+            self.coordinator.fail(f"the participants cannot be started: {error}")
         obeyed = 0
         while self.coordinator.outcome is None:
             self.site.transport.wait([control], POLL_S)

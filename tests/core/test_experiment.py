@@ -49,6 +49,13 @@ def test_a_file_is_read(write):
     assert [region for region, _, _ in experiment.spiking_regions()] == ["rHC", "lHC"]
 
 
+def test_merged_parts_may_be_changed_but_no_key_is_there_twice(write):
+    text = "tvb:\n  model: &m {name: JansenRit}\n  coupling: {<<: *m, name: Linear}\n"
+    assert load_experiment(write(text)).tvb.coupling.name == "Linear"
+    (message,) = faults_of(load_experiment, write(f"{text}seed: 1\nseed: 2\n")).values()
+    assert message.endswith("is not valid YAML: the key 'seed' is there twice, line 5, column 1")
+
+
 def test_what_is_written_reads_the_same(write):
     experiment = parse(
         {

@@ -106,7 +106,7 @@ def test_malformed_settings_are_told_together(refused: Refused) -> None:
         "--set", "seed", *settings(spiking__7__drive={}, spiking__first={}, name__b="3", tvb="[1")
     )
     assert says(found["--set"], "'seed'", "key.path=value")
-    assert says(found["--set spiking.7.drive"], "2 items", "no item 7")
+    assert says(found["--set spiking.7.drive"], "no item 7", "the list has 2")
     assert says(found["--set spiking.first"], "'first'", "number")
     assert says(found["--set tvb"], "'[1'")
     assert all("\n" not in message for message in found.values()), found
@@ -119,6 +119,7 @@ def test_malformed_settings_are_told_together(refused: Refused) -> None:
         ("a: [1\nb: 2", ["not valid YAML", "line 2"]),
         ("- 3", ["holds list", "expected keys and values"]),
         ("", ["is empty"]),
+        ("seed: 1\ntvb:\n  engine: tvb\n  engine: auto", ["'engine' is there twice, line 4"]),
     ],
 )
 def test_a_file_that_is_no_experiment(

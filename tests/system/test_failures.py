@@ -22,6 +22,7 @@ from cosim_core.layout import RunLayout
 from cosim_core.results import open_run
 from orchestrator import runner
 from orchestrator.coordinator import Coordinator
+from orchestrator.launchers.local import LocalLauncher
 from system.trouble import (
     USER_CODE,
     eventually,
@@ -393,6 +394,21 @@ def test_results_that_cannot_be_written_hide_no_finished_run(tiny: Tree, tmp_pat
     obstacle.rmdir()
     assert runner.make_report(root).is_file()
     assert obstacle.is_file()
+
+
+def test_participants_that_cannot_be_started(
+    tiny: Tree, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def start(*arguments: Any) -> None:
+        raise BlockingIOError(11, "Resource temporarily unavailable")
+
+    monkeypatch.setattr(LocalLauncher, "start", start)
+    finished = carry_out(tiny, tmp_path / "unborn", lambda coordinator: None)
+    assert (finished.outcome.kind, finished.exit_code) == ("failed", EXIT_FAILED)
+    assert finished.outcome.cause == (
+        "the participants cannot be started: [Errno 11] Resource temporarily unavailable"
+    )
+    assert provenance_of(finished.root)["windows_done"] == 0
 
 
 # Strangers

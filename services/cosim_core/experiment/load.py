@@ -73,7 +73,7 @@ def load_tree(tree: Mapping[str, Any], origin: str, overrides: Iterable[str] = (
 
 def _yaml(text: str, origin: str) -> dict[str, Any]:
     try:
-        tree = yaml.safe_load(text)
+        tree = yaml.load(text, _UniqueKeys)  # noqa: S506 - a safe loader
     except (yaml.YAMLError, RecursionError) as error:
         raise ExperimentError.single(
             "", f"{origin} is not valid YAML: {_yaml_cause(error)}"
@@ -85,6 +85,22 @@ def _yaml(text: str, origin: str) -> dict[str, Any]:
         )
     _refuse_too_many_values(tree, origin)
     return tree
+
+
+class _UniqueKeys(yaml.SafeLoader):
+    """Refuses a key that is there twice; YAML itself would silently drop the first."""
+
+    def compose_mapping_node(self, anchor: Any) -> yaml.MappingNode:
+        """Reads a mapping, before anchors and merges (``<<``) are resolved."""
+        node = super().compose_mapping_node(anchor)
+        seen: set[str] = set()
+        for key in (key for key, _ in node.value if isinstance(key, yaml.ScalarNode)):
+            if key.value in seen:
+                raise yaml.MarkedYAMLError(
+                    problem=f"the key '{key.value}' is there twice", problem_mark=key.start_mark
+                )
+            seen.add(key.value)
+        return node
 
 
 def _yaml_cause(error: Exception) -> str:
@@ -191,9 +207,12 @@ def _faults(errors: list[ErrorDetails], tree: Mapping[str, Any]) -> list[Fault]:
             got = repr(error["input"])
             got = got if len(got) <= 80 else f"{got[:77]}..."
             messages.setdefault((path, f"; got {got}"), []).append(error["msg"])
+    # A list that is wrong because of an item is one fault, that of the item.
+    paths = {path for path, _ in messages}
     return [
         Fault(path, " or: ".join(dict.fromkeys(texts)) + got)
         for (path, got), texts in messages.items()
+        if not any(other.startswith(f"{path}.") for other in paths)
     ]
 
 
