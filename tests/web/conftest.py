@@ -67,6 +67,7 @@ class Visitor:
     foreign: list[str] = field(default_factory=list)
     requests: list[str] = field(default_factory=list)
     expects_refusals: bool = False
+    network_changes: int = 0
 
     def __post_init__(self) -> None:
         self.page.set_default_timeout(WAIT_MS)
@@ -77,6 +78,9 @@ class Visitor:
     def _console(self, message: ConsoleMessage) -> None:
         # The browser itself writes about every answer of 4xx and 5xx.
         told_anyway = self.expects_refusals and "Failed to load resource" in message.text
+        if "ERR_NETWORK_CHANGED" in message.text:
+            self.network_changes += 1
+            return
         if message.type in ("error", "warning") and not told_anyway:
             self.problems.append(message.text)
 
@@ -89,9 +93,31 @@ class Visitor:
         """Opens a page as somebody who is signed in."""
         cookie = {"name": "cosim", "value": self.server.token, "url": self.server.address}
         self.page.context.add_cookies([cookie])
-        self.page.goto(f"{self.server.address}{place}")
-        self.page.locator("h1").first.wait_for()
+        self.open(f"{self.server.address}{place}")
         return self.page
+
+    def open(self, address: str | None = None) -> None:
+        """Loads an address, or the page anew; again if the machine's network changed meanwhile.
+
+        Chromium drops even what comes from this machine whenever an interface comes or goes, as
+        with containers that are started beside the tests.
+        """
+        for _ in range(3):
+            changes = self.network_changes
+            self.page.goto(address) if address else self.page.reload()
+            if self._has_come():
+                return
+            if self.network_changes == changes:
+                break
+        pytest.fail(f"the page did not open: {self.problems}")
+
+    def _has_come(self) -> bool:
+        give_up_at = time.monotonic() + WAIT_MS / 3000
+        while time.monotonic() < give_up_at:
+            if self.page.locator("h1").count():
+                return True
+            self.page.wait_for_timeout(30)
+        return False
 
     def go(self, place: str) -> None:
         """Shows another page without loading anew."""

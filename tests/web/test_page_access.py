@@ -13,7 +13,7 @@ FILES = sorted(path for path in WEB.rglob("*") if path.suffix in (".js", ".css",
 def test_a_wrong_token_is_refused_and_the_right_one_lets_in(visitor: Visitor):
     visitor.expects_refusals = True
     page = visitor.page
-    page.goto(visitor.server.address)
+    visitor.open(visitor.server.address)
     page.get_by_role("heading", name="Sign in with the token").wait_for()
     assert page.locator("#connection").inner_text() == "signed out"
     page.get_by_label("Token").fill("guess")
@@ -28,7 +28,7 @@ def test_a_wrong_token_is_refused_and_the_right_one_lets_in(visitor: Visitor):
 
 def test_a_printed_address_signs_in_and_leaves_no_token_behind(visitor: Visitor):
     page = visitor.page
-    page.goto(visitor.server.signed_in)
+    visitor.open(visitor.server.signed_in)
     page.get_by_role("heading", name="New run").wait_for()
     assert page.url == f"{visitor.server.address}#/new"
     assert page.evaluate("document.cookie") == "", "scripts cannot read the cookie"
@@ -36,7 +36,7 @@ def test_a_printed_address_signs_in_and_leaves_no_token_behind(visitor: Visitor)
 
 def test_an_address_with_a_wrong_token_says_so(visitor: Visitor):
     visitor.expects_refusals = True
-    visitor.page.goto(f"{visitor.server.address}?token=old")
+    visitor.open(f"{visitor.server.address}?token=old")
     visitor.page.get_by_text("This token was refused").wait_for()
     assert "denied" not in visitor.page.url
 

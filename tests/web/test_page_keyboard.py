@@ -69,7 +69,7 @@ def test_the_tab_key_leaves_the_editor_and_starts_a_run(visitor: Visitor):
 def test_the_first_stop_leads_past_the_header_and_focus_is_seen(visitor: Visitor):
     page = visitor.sign_in("#/runs")
     page.evaluate("document.activeElement.blur(); document.body.focus()")
-    page.reload()
+    visitor.open()
     page.get_by_role("heading", name="Runs").wait_for()
     page.get_by_label("Search").focus()
     outline = "getComputedStyle(document.activeElement).outlineStyle"

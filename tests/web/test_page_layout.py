@@ -49,5 +49,5 @@ def test_the_chosen_theme_is_kept(visitor: Visitor):
     page = visitor.sign_in("#/runs")
     page.get_by_role("button", name="Use dark colours").click()
     assert page.evaluate("document.documentElement.dataset.theme") == "dark"
-    page.reload()
+    visitor.open()
     page.get_by_role("button", name="Use light colours").wait_for()

@@ -66,7 +66,7 @@ def test_a_real_run_is_started_watched_and_looked_at(browser: Browser, real_serv
     context = browser.new_context(viewport={"width": 1280, "height": 1400})
     visitor = Visitor(context.new_page(), real_server)
     page = visitor.page
-    page.goto(real_server.signed_in)
+    visitor.open(real_server.signed_in)
     page.locator(".verdict[data-state=valid]").wait_for()
     page.fill("[name=duration_ms]", "40")
     page.fill("[name='adex.neurons']", "100")

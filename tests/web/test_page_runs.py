@@ -73,10 +73,10 @@ def test_a_run_is_stopped_after_a_question(visitor: Visitor):
     run = visitor.server.add(duration_ms=60_000.0)
     page = visitor.sign_in(f"#/runs/{run.id}")
     visitor.state("running")
-    page.get_by_role("button", name="Stop").click()
+    page.get_by_role("button", name="Stop", exact=True).click()
     page.get_by_role("button", name="Cancel").click()
     assert run.state == "running"
-    page.get_by_role("button", name="Stop").click()
+    page.get_by_role("button", name="Stop", exact=True).click()
     page.get_by_role("button", name="Stop in good order").click()
     visitor.state("interrupted")
     assert page.locator(".cause").inner_text() == "stopped by the user"
@@ -89,6 +89,7 @@ def test_a_failed_run_names_its_cause_and_can_be_deleted(visitor: Visitor):
     )
     page = visitor.sign_in(f"#/runs/{run.id}")
     page.get_by_text("nest-0 died of SIGKILL in window 71").wait_for()
+    page.wait_for_load_state("networkidle")
     page.get_by_role("button", name="Delete").click()
     page.locator("dialog").get_by_role("button", name="Delete").click()
     page.get_by_text("There is no run yet").wait_for()
@@ -126,6 +127,7 @@ def test_two_runs_are_compared_side_by_side(visitor: Visitor):
         visitor.server.add(state="finished", **values)
     page = visitor.sign_in("#/runs")
     compare = page.get_by_role("link", name="Compare the two")
+    page.locator(".run-row").nth(1).wait_for()
     assert compare.count() == 0
     for box in page.locator(".run-row [type=checkbox]").all():
         box.check()

@@ -1,6 +1,7 @@
 /** The REST interface. Every answer is checked here, so that views get plain, known shapes. */
 
 const BASE = "api/v1";
+const RETRY_MS = 300;
 
 /**
  * @typedef {Object} Fault
@@ -62,18 +63,24 @@ export function address(path) {
 export async function send(path, { method = "GET", body, signal, headers = {} } = {}) {
   const own = method === "GET" ? {} : { "X-Cosim": "1" };
   if (body !== undefined) own["Content-Type"] = "application/json";
-  let response;
-  try {
-    response = await fetch(address(path), {
-      method, signal, credentials: "same-origin", cache: "no-store",
-      headers: { ...own, ...headers }, body: body === undefined ? undefined : JSON.stringify(body),
-    });
-  } catch (error) {
-    if (error.name === "AbortError") throw error;
-    throw new ApiError(0, "The server cannot be reached.");
-  }
+  const response = await reach(address(path), {
+    method, signal, credentials: "same-origin", cache: "no-store",
+    headers: { ...own, ...headers }, body: body === undefined ? undefined : JSON.stringify(body),
+  });
   if (!response.ok) throw await failure(response);
   return response;
+}
+
+/** Fetches; what only reads is tried twice, as browsers drop requests when a network comes or goes. */
+async function reach(url, options, triesLeft = options.method === "GET" ? 1 : 0) {
+  try {
+    return await fetch(url, options);
+  } catch (error) {
+    if (error.name === "AbortError") throw error;
+    if (!triesLeft) throw new ApiError(0, "The server cannot be reached.");
+  }
+  await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
+  return reach(url, options, triesLeft - 1);
 }
 
 async function failure(response) {

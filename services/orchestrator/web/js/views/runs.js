@@ -26,6 +26,8 @@ class RunsPage {
   constructor(signal) {
     this.signal = signal;
     this.shown = "";
+    /** @type {Map<string, {content: string, element: HTMLElement}>} Rows shown, by run. */
+    this.rows = new Map();
     this.state = h("select", { "aria-label": "State", onchange: () => this.apply({ state: this.state.value }) },
       h("option", { value: "", text: "All states" }), STATES.map((state) => h("option", { value: state, text: state })));
     this.state.value = filter.state;
@@ -51,13 +53,30 @@ class RunsPage {
 
   async refresh() {
     const { total, items } = await api.listRuns({ ...filter, limit: PAGE }, this.signal);
-    const content = JSON.stringify([total, items, [...chosen]]);
+    const content = JSON.stringify([total, items, filter]);
     if (content === this.shown) return;
     this.shown = content;
     const focused = document.activeElement?.id;
-    fill(this.body, items.length ? items.map((run) => this.row(run)) : this.nothing());
+    this.showRows(items);
     if (focused) document.getElementById(focused)?.focus({ preventScroll: true });
     this.showPages(total);
+  }
+
+  /** Replaces only the rows that changed, so that no click falls between two drawings. */
+  showRows(items) {
+    const rows = new Map(items.map((run) => {
+      const content = JSON.stringify(run);
+      const known = this.rows.get(run.id);
+      if (known?.content === content) return [run.id, known];
+      const element = this.row(run);
+      known?.element.replaceWith(element);
+      return [run.id, { content, element }];
+    }));
+    this.rows = rows;
+    const wanted = [...rows.values()].map(({ element }) => element);
+    const isSame = wanted.length === this.body.children.length && wanted.every((row, i) => row === this.body.children[i]);
+    if (!wanted.length) fill(this.body, this.nothing());
+    else if (!isSame) fill(this.body, wanted);
   }
 
   nothing() {
