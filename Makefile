@@ -4,10 +4,14 @@ VENV := .venv
 BIN := $(VENV)/bin
 EXPERIMENT ?= examples/quickstart.yaml
 
-.PHONY: help install install-dev run test check format schema clean
+# Images are built one after another: two compilations at once need twice the memory.
+SERVICES := orchestrator nest tvb translator
+NEST_WHEELS ?= ../shared/wheels
+
+.PHONY: help install install-dev run test check format schema images up down test-containers clean
 
 help: ## Show this help
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 $(VENV)/bin/python:
 	@command -v $(PYTHON) >/dev/null || { echo "$(PYTHON) not found; install Python 3.11 or say make PYTHON=python3"; exit 1; }
@@ -44,6 +48,21 @@ format: install-dev ## Format the code
 
 schema: install ## Write the JSON schema of experiments
 	$(BIN)/cosim schema > docs/experiment.schema.json
+
+images: ## Build the container images (NEST with MPI compiles once, 40 minutes; see docs/containers.md)
+	@mkdir -p wheels
+	@cp -u $(NEST_WHEELS)/nest_simulator-*.whl wheels/ 2>/dev/null || true
+	@for service in $(SERVICES); do docker compose build $$service || exit 1; done
+
+up: images ## Start the ensemble in containers and print the address of its page
+	docker compose up --detach --wait
+	@docker compose logs --no-log-prefix orchestrator | grep 'token=' | tail -1
+
+down: ## End it; runs and keys are kept (docker compose down --volumes removes them)
+	docker compose down
+
+test-containers: install-dev images ## Run the ensemble in containers and break them
+	COSIM_TEST_CONTAINERS=1 $(BIN)/python -m pytest -m containers tests/containers
 
 clean: ## Remove what the tools leave behind (not .venv, not runs)
 	rm -rf .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache .coverage

@@ -11,6 +11,7 @@ if [ ! -s "$PGDATA/PG_VERSION" ]; then
     initdb --username cosim --pwfile /tmp/password --auth scram-sha-256 --encoding UTF8 \
         --pgdata "$PGDATA.new" >/dev/null
     rm /tmp/password
+    echo "host cosim cosim all scram-sha-256" >>"$PGDATA.new/pg_hba.conf"
     # libpq reads it as passfile; the volume is shared with the orchestrator alone.
     echo "*:*:*:cosim:$password" >/keys/pgpass
     echo "CREATE DATABASE cosim" | postgres --single -D "$PGDATA.new" -j postgres >/dev/null

@@ -216,7 +216,9 @@ def test_memory_knows_who_is_bound():
         MemoryTransport().connect("memory://none", "tvb-0")
 
 
-@pytest.mark.parametrize("endpoint", ["nonsense", "ipc://", "tcp://127.0.0.1:nowhere", "smoke://signal"])
+@pytest.mark.parametrize(
+    "endpoint", ["nonsense", "ipc://", "tcp://127.0.0.1:nowhere", "smoke://signal"]
+)
 def test_bad_endpoints_are_refused(endpoint):
     transport = ZmqTransport()
     with pytest.raises(ParticipantLost, match="cannot bind"):
