@@ -37,6 +37,14 @@ def serve(
         Path | None,
         typer.Option(envvar="COSIM_KEYS", help="Folder of keys, for agents beyond this machine."),
     ] = None,
+    nest_ranks: Annotated[
+        int,
+        typer.Option(
+            envvar="COSIM_NEST_RANKS",
+            min=1,
+            help="MPI ranks of NEST for experiments that say nothing of resources.nest.",
+        ),
+    ] = 1,
     allow_host: Annotated[
         list[str] | None,
         typer.Option(help="Further name by which the server may be called; may be repeated."),
@@ -60,6 +68,7 @@ def serve(
         database=database,
         agents=agents,
         keys=keys,
+        nest_ranks=nest_ranks,
         allowed_hosts=tuple(allow_host or ()),
     )
     console = Console(highlight=False, soft_wrap=True)

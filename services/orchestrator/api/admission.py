@@ -32,8 +32,13 @@ _FREE = frozenset({"parameters", "translator_parameters"})
 """Keys whose content goes to the code that was named, and is no name itself."""
 
 
-def read(source: dict[str, Any] | str, overrides: list[str]) -> Experiment:
+def read(source: dict[str, Any] | str, overrides: list[str], *, nest_ranks: int = 1) -> Experiment:
     """Reads an experiment from YAML text or a tree.
+
+    Args:
+        source: The text or the tree.
+        overrides: Strings ``key.path=value``.
+        nest_ranks: MPI ranks of NEST if the experiment says nothing of its resources.
 
     Raises:
         ExperimentError: With every fault.
@@ -49,7 +54,15 @@ def read(source: dict[str, Any] | str, overrides: list[str]) -> Experiment:
         text.encode()
     except (ValueError, TypeError, RecursionError) as error:
         raise ExperimentError.single("", f"holds values that JSON cannot: {error}") from error
-    return experiment
+    return _with_ranks(experiment, nest_ranks)
+
+
+def _with_ranks(experiment: Experiment, ranks: int) -> Experiment:
+    resources = experiment.resources
+    if "nest" in resources.model_fields_set:
+        return experiment
+    own = resources.nest.model_copy(update={"ranks": ranks})
+    return experiment.model_copy(update={"resources": resources.model_copy(update={"nest": own})})
 
 
 def plain(experiment: Experiment) -> dict[str, Any]:

@@ -10,11 +10,13 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query, Response
 
 from cosim_core.errors import ExperimentError
+from cosim_core.experiment import Experiment
 from orchestrator import runner
 from orchestrator.api import admission
 from orchestrator.api.problems import Refusal, fault_tree
 from orchestrator.api.schemas import (
     PREFIX,
+    ExperimentBody,
     FaultAnswer,
     NewRunBody,
     Problem,
@@ -53,7 +55,7 @@ def create_run(body: NewRunBody, service: Served, response: Response) -> RunAnsw
             HTTPStatus.SERVICE_UNAVAILABLE,
             f"{service.settings.max_queued} runs wait already; try again later",
         )
-    experiment = admission.read(body.source, body.overrides)
+    experiment = _read(body, service)
     run = new_id(datetime.now(UTC))
     prepared = admission.admit(experiment, run, service.settings, is_here=service.ensemble.is_here)
     row = service.store.add(
@@ -77,7 +79,7 @@ def create_run(body: NewRunBody, service: Served, response: Response) -> RunAnsw
 def validate(body: ValidateBody, service: Served) -> Verdict:
     """Check an experiment and plan it; runs nothing."""
     try:
-        experiment = admission.read(body.source, body.overrides)
+        experiment = _read(body, service)
         prepared = admission.admit(
             experiment, "validated", service.settings, is_here=service.ensemble.is_here
         )
@@ -87,6 +89,11 @@ def validate(body: ValidateBody, service: Served) -> Verdict:
         faults = [FaultAnswer(**fault_tree(fault)) for fault in error.faults]
         return Verdict(valid=False, faults=faults, warnings=[], plan=None)
     return Verdict(valid=True, faults=[], warnings=warnings, plan=report)
+
+
+def _read(body: ExperimentBody, service: Service) -> Experiment:
+    ranks = service.settings.nest_ranks
+    return admission.read(body.source, body.overrides, nest_ranks=ranks)
 
 
 def _built(service: Service, prepared: runner.Prepared) -> list[str]:

@@ -40,6 +40,8 @@ class Settings(BaseModel):
     """Folder of shipped experiments and the files that they name."""
     plugin_path: tuple[Path, ...] = ()
     """Folders of modules that experiments may name."""
+    nest_ranks: int = Field(default=1, ge=1)
+    """MPI ranks of NEST for experiments that leave its resources open."""
     allowed_hosts: tuple[str, ...] = ()
     """Further names by which the server may be called."""
     max_body_bytes: int = Field(default=1024 * 1024, ge=1)
