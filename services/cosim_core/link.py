@@ -202,6 +202,11 @@ class Link:
         """The window before which the run ends, if it was told to stop."""
         return self._end
 
+    def ends_before(self, window: int) -> bool:
+        """Tells whether the run was told to stop before a window, by what has arrived until now."""
+        self._take_messages()
+        return self._end is not None and self._end <= window
+
     @property
     def horizon(self) -> int:
         """Number of windows that may be entered."""

@@ -11,6 +11,7 @@ from typing import Protocol
 
 from cosim_core.deadline import Deadline
 from cosim_core.ensemble import Built, EnsemblePlan, Populations
+from cosim_core.errors import ParticipantLost
 from cosim_core.link import Link
 from cosim_core.protocol import Start, peer_name
 from cosim_core.recorder import Recorder
@@ -60,7 +61,7 @@ class _Lane:
 
     def has_input(self) -> bool:
         relay = self._relay
-        if self.next >= relay.plan.grid.window_count:
+        if self.next >= relay.last():
             return False
         if self._source is not None:
             return relay.link.inbox.has(self._source, self.next)
@@ -105,7 +106,7 @@ class _Relay:
     def run(self) -> None:
         timeout_s = 2 * self.plan.experiment.timeouts.stall_s
         done = 0
-        while done < self._last():
+        while done < self.last():
             self._pause_if_told(done)
             with self.recorder.phase("wait"):
                 self.link.wait_until(
@@ -122,21 +123,27 @@ class _Relay:
             done = completed
             self.link.completed(done)
 
+    def last(self) -> int:
+        """Returns the number of windows of the run, or before which it was told to stop."""
+        return self.plan.grid.window_count if self.link.end is None else self.link.end
+
     def send(self, edge: str, window: Window, arrays: Arrays) -> None:
         block = Block(edge, window.index, 0, arrays)
         role = receiver_of(edge)
         for rank in range(self.plan.participants[role]):
-            self.link.send(block, peer_name(role, rank))
+            try:
+                self.link.send(block, peer_name(role, rank))
+            except ParticipantLost:
+                # After a stop, who needs nothing more may have left before this window was due.
+                if not self.link.ends_before(window.index):
+                    raise
 
     def answered(self, lane: _Lane) -> int:
         """Returns how many windows the receiver of a lane has sent back."""
         return min(other.next for other, _ in self._lanes if other is not lane)
 
-    def _last(self) -> int:
-        return self.plan.grid.window_count if self.link.end is None else self.link.end
-
     def _over(self) -> bool:
-        return min(lane.next for lane, _ in self._lanes) >= self._last()
+        return min(lane.next for lane, _ in self._lanes) >= self.last()
 
     def _pause_if_told(self, done: int) -> None:
         """Waits at the horizon like everybody: what is beyond it is not due, so not missing."""

@@ -5,7 +5,8 @@ from __future__ import annotations
 import queue
 from collections.abc import Callable, Iterator
 
-from orchestrator.coordinator import Coordinator, Send
+from orchestrator.coordinator import Coordinator
+from orchestrator.peers import Send
 
 Command = Callable[[Coordinator, float], list[Send]]
 

@@ -13,8 +13,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from typing import Literal
 
 from pydantic import ValidationError
 
@@ -36,6 +34,7 @@ from cosim_core.protocol import (
     Stop,
     peer_name,
 )
+from orchestrator.peers import Outcome, Peer, Send
 
 _logger = logging.getLogger(__name__)
 
@@ -51,44 +50,6 @@ CREDIT_S = 0.25
 """How much wall time of windows the horizon runs ahead of the slowest participant."""
 
 MAX_CREDIT = 4096
-
-Kind = Literal["finished", "failed", "interrupted", "refused", "validated"]
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """How a run ended.
-
-    Attributes:
-        kind: How.
-        cause: One line that says why, unless it finished.
-        detail: Further lines, such as a traceback.
-        faults: What is wrong with a refused experiment.
-    """
-
-    kind: Kind
-    cause: str = ""
-    detail: str = ""
-    faults: tuple[Fault, ...] = ()
-
-
-@dataclass
-class Peer:
-    """What is known of one process."""
-
-    name: str
-    state: State = State.LAUNCHED
-    windows: int = 0
-    waiting_for: str | None = None
-    compute_s: float = 0.0
-    wait_s: float = 0.0
-    built: Built = field(default_factory=Built)
-    has_begun: bool = False
-    """Whether it stands before the first window, knowing what the others have built."""
-
-
-Send = tuple[str, AnyMessage]
-"""Name of a process and a message to it."""
 
 
 class Coordinator:

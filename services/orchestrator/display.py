@@ -17,7 +17,8 @@ from rich.text import Text
 from cosim_core.errors import Fault
 from cosim_core.lifecycle import State
 from cosim_core.results import Run, Summary, summary
-from orchestrator.coordinator import Coordinator, Peer
+from orchestrator.coordinator import Coordinator
+from orchestrator.peers import Peer
 from orchestrator.plan import PlanReport
 from orchestrator.runner import Finished
 

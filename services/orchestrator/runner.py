@@ -32,8 +32,9 @@ from cosim_core.layout import RunLayout, write_atomically
 from cosim_core.logs import also_log_to
 from cosim_core.results import collect, open_run
 from orchestrator.control import RunControl
-from orchestrator.coordinator import Coordinator, Outcome
+from orchestrator.coordinator import Coordinator
 from orchestrator.data import connectome_path
+from orchestrator.peers import Outcome
 from orchestrator.plan import experiment_digest, explain, make_plan, preflight
 from orchestrator.preflight import existing_ancestor
 from orchestrator.session import Observer, Session, Timing, interrupts

@@ -17,7 +17,8 @@ from cosim_core.errors import ParticipantLost, ProtocolError
 from cosim_core.lifecycle import State
 from cosim_core.transport import Channel
 from orchestrator.control import RunControl
-from orchestrator.coordinator import Coordinator, Outcome, Send
+from orchestrator.coordinator import Coordinator
+from orchestrator.peers import Outcome, Send
 from orchestrator.sites import Site, reachable
 
 _logger = logging.getLogger(__name__)

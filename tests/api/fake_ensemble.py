@@ -24,7 +24,8 @@ from cosim_core.results import collect, digest
 from cosim_core.signals import Block
 from orchestrator.api.schemas import AgentAnswer
 from orchestrator.control import RunControl
-from orchestrator.coordinator import Coordinator, Send
+from orchestrator.coordinator import Coordinator
+from orchestrator.peers import Send
 from orchestrator.runner import EXIT_CODES, Finished, Prepared
 from results.synthetic_run import BLOCKS, POPULATIONS, Activity, labels
 

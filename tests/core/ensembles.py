@@ -33,7 +33,8 @@ from cosim_core.service import _tell_why, run_translator, work_and_record
 from cosim_core.signals import EDGES
 from cosim_core.timegrid import ms_of
 from cosim_core.transport import Transport
-from orchestrator.coordinator import Coordinator, Outcome
+from orchestrator.coordinator import Coordinator
+from orchestrator.peers import Outcome
 
 DELAY = 40
 POPULATIONS = {"rHC": {"excitatory": 8, "inhibitory": 2}}

@@ -7,8 +7,10 @@ import pytest
 
 from core.ensembles import POPULATIONS, Doubling, Echo, make_plan
 from cosim_core.ensemble import Built
+from cosim_core.errors import ParticipantLost
 from cosim_core.journal import read_journal
 from cosim_core.layout import RunLayout
+from cosim_core.relay import _Relay
 from cosim_core.signals import NEST_TO_TRANSLATOR, TRANSLATOR_TO_NEST
 from cosim_core.testing import run_in_memory
 
@@ -75,3 +77,37 @@ def test_a_stand_in_keeps_the_lead_of_the_side_that_it_replaces(tmp_path, lookah
     run_in_memory(plan, {"nest": Echo("nest", 0)}, StandIn)
     assert len(leads) == plan.grid.window_count
     assert max(leads) == 2 * lookahead - 1
+
+
+class LeftAlone:
+    """A link whose peers have left, perhaps because the run was told to stop."""
+
+    def __init__(self, end):
+        self.end = end
+
+    def send(self, block, peer):
+        raise ParticipantLost(f"{peer} has left")
+
+    def ends_before(self, window):
+        return self.end is not None and self.end <= window
+
+
+@pytest.mark.parametrize(("end", "is_lost"), [(None, True), (4, True), (3, False)])
+def test_who_left_after_a_stop_is_not_missed(tmp_path, end, is_lost):
+    plan = make_plan(tmp_path / "run")
+    relay = _Relay(Doubling(plan), LeftAlone(end), plan, None)
+    window = plan.grid.window(3)
+    if is_lost:
+        with pytest.raises(ParticipantLost):
+            relay.send(TRANSLATOR_TO_NEST, window, {})
+    else:
+        relay.send(TRANSLATOR_TO_NEST, window, {})
+
+
+def test_nothing_is_translated_beyond_a_stop(tmp_path):
+    plan = make_plan(tmp_path / "run")
+    relay = _Relay(Doubling(plan), LeftAlone(3), plan, None)
+    assert relay.last() == 3
+    for lane, _ in relay._lanes:
+        lane.next = 3
+        assert not lane.has_input()

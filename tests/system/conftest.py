@@ -18,7 +18,8 @@ from cosim_core.ensemble import plan_file
 from cosim_core.experiment import parse
 from cosim_core.layout import RunLayout, write_atomically
 from cosim_core.results import collect, digest
-from orchestrator.coordinator import Coordinator, Outcome
+from orchestrator.coordinator import Coordinator
+from orchestrator.peers import Outcome
 from orchestrator.runner import Prepared, prepare
 from orchestrator.session import Observer, Session
 from orchestrator.sites import local_site

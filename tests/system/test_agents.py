@@ -27,7 +27,8 @@ from cosim_core.results import collect, digest
 from cosim_core.security import Keys, load_keys, new_keys
 from cosim_core.transport_zmq import ZmqTransport
 from orchestrator.agents import AgentHub
-from orchestrator.coordinator import Coordinator, Outcome
+from orchestrator.coordinator import Coordinator
+from orchestrator.peers import Outcome
 from orchestrator.runner import prepare
 from orchestrator.session import Session
 from orchestrator.sites import attached_site
