@@ -32,10 +32,12 @@ from orchestrator.display import (
     show_warnings,
 )
 from orchestrator.keys import keys_app
+from orchestrator.places import Choice, Endpoint, KeyFolder, Launcher, place_of
 from orchestrator.plan import explain
 from orchestrator.remote import remote_app
 from orchestrator.replay import compare, replay_experiment
 from orchestrator.serving import serve
+from orchestrator.sites import HERE, Place
 
 app = typer.Typer(
     name="cosim",
@@ -65,12 +67,14 @@ def _default_out(experiment: Experiment) -> Path:
     return runner.free_folder(experiment, datetime.now().astimezone())
 
 
-def _carry_out(experiment: Experiment, base_dir: Path, out: Path | None) -> runner.Finished:
+def _carry_out(
+    experiment: Experiment, base_dir: Path, out: Path | None, place: Place = HERE
+) -> runner.Finished:
     """Plans, checks and runs an experiment with a live display."""
     console = Console()
     folder = out or _default_out(experiment)
     prepared = runner.prepare(experiment, base_dir, folder)
-    runner.check(prepared, folder)
+    runner.check(prepared, folder, place)
     with LiveRun(console) as live:
         finished = runner.run(
             prepared,
@@ -78,6 +82,7 @@ def _carry_out(experiment: Experiment, base_dir: Path, out: Path | None) -> runn
             observe=live,
             tell=live.tell,
             may_rename=out is None,
+            place=place,
         )
     with open_run(finished.root) as run:
         show_warnings(console, run.provenance["warnings"])
@@ -86,26 +91,41 @@ def _carry_out(experiment: Experiment, base_dir: Path, out: Path | None) -> runn
 
 
 @app.command()
-def run(experiment: ExperimentFile, overrides: Overrides = None, out: Out = None) -> None:
+def run(
+    experiment: ExperimentFile,
+    overrides: Overrides = None,
+    out: Out = None,
+    launcher: Launcher = "local",
+    orchestrator: Endpoint = None,
+    keys: KeyFolder = None,
+) -> None:
     """Run an experiment and write its results and report.
 
     Ctrl-C ends it at a window boundary and keeps what was computed; twice, at once.
     """
     loaded = load_experiment(experiment, overrides or ())
-    finished = _carry_out(loaded, experiment.parent, out)
+    with place_of(Choice(launcher, orchestrator, keys)) as place:
+        finished = _carry_out(loaded, experiment.parent, out, place)
     raise typer.Exit(finished.exit_code)
 
 
 @app.command()
-def validate(experiment: ExperimentFile, overrides: Overrides = None) -> None:
+def validate(
+    experiment: ExperimentFile,
+    overrides: Overrides = None,
+    launcher: Launcher = "local",
+    orchestrator: Endpoint = None,
+    keys: KeyFolder = None,
+) -> None:
     """Check an experiment: build everything, run nothing."""
     console = Console()
     loaded = load_experiment(experiment, overrides or ())
     out = _default_out(loaded)
     prepared = runner.prepare(loaded, experiment.parent, out)
-    runner.check(prepared, out)
-    with console.status("Building the simulators"):
-        warnings = runner.validate(prepared)
+    with place_of(Choice(launcher, orchestrator, keys)) as place:
+        runner.check(prepared, out, place)
+        with console.status("Building the simulators"):
+            warnings = runner.validate(prepared, place=place)
     show_warnings(console, warnings)
     console.print("[bold green]valid[/]: every participant could build its side")
 

@@ -29,17 +29,19 @@ def preflight(
     *,
     needed_bytes: int,
     free_bytes: int,
+    is_here: bool = True,
     which: Callable[[str], str | None] = shutil.which,
     is_root: bool | None = None,
     environment: Mapping[str, str] = os.environ,
 ) -> None:
-    """Refuses a run that this machine cannot carry out.
+    """Refuses a run that cannot be carried out.
 
     Args:
         plan: The plan.
         out: The run directory to be made.
         needed_bytes: Estimated size of the run directory.
         free_bytes: Free space where it will lie.
+        is_here: Whether the participants will be processes of this machine.
         which: Finds a program.
         is_root: Whether the user is root; None: find out.
         environment: The environment that mpirun will see.
@@ -47,7 +49,9 @@ def preflight(
     Raises:
         ExperimentError: With every fault found.
     """
-    faults = [*_folder_faults(out), *_stand_in_faults(plan), *socket_faults()]
+    faults = [*_folder_faults(out), *_stand_in_faults(plan)]
+    if is_here:
+        faults += socket_faults()
     if needed_bytes > free_bytes:
         faults.append(
             Fault(
@@ -56,7 +60,7 @@ def preflight(
                 f"{_megabytes(free_bytes)} are free there; record less or choose another disk",
             )
         )
-    if plan.participants.get("nest", 1) > 1:
+    if is_here and plan.participants.get("nest", 1) > 1:
         root = os.geteuid() == 0 if is_root is None else is_root
         faults += _mpi_faults(plan.participants["nest"], which, environment if root else None)
     if faults:

@@ -38,7 +38,7 @@ from orchestrator.peers import Outcome
 from orchestrator.plan import experiment_digest, explain, make_plan, preflight
 from orchestrator.preflight import existing_ancestor
 from orchestrator.session import Observer, Session, Timing, interrupts
-from orchestrator.sites import OpenSite, local_site
+from orchestrator.sites import HERE, Place
 
 EXIT_CODES = {
     "finished": 0,
@@ -124,10 +124,10 @@ def _numbered(folder: Path) -> Iterator[Path]:
     yield from (folder.with_name(f"{folder.name}-{number}") for number in itertools.count(2))
 
 
-def check(prepared: Prepared, out: Path) -> None:
-    """Checks that this machine can carry out a plan and keep its results.
+def check(prepared: Prepared, out: Path, place: Place = HERE) -> None:
+    """Checks that a plan can be carried out and its results be kept.
 
-    If it cannot, the participants are asked as well, so that the user learns of all faults at once.
+    If not, the participants are asked as well, so that the user learns of all faults at once.
 
     Raises:
         ExperimentError: With every fault found.
@@ -135,9 +135,10 @@ def check(prepared: Prepared, out: Path) -> None:
     needed = explain(prepared.plan, prepared.connectome).disk_bytes
     free = shutil.disk_usage(existing_ancestor(out)).free
     try:
-        preflight(prepared.plan, out, needed_bytes=needed, free_bytes=free)
+        preflight(prepared.plan, out, needed_bytes=needed, free_bytes=free, is_here=place.is_here)
     except ExperimentError as error:
-        raise ExperimentError([*error.faults, *_further_faults(prepared, error.faults)]) from error
+        further = _further_faults(prepared, error.faults) if place.is_here else []
+        raise ExperimentError([*error.faults, *further]) from error
 
 
 def _further_faults(prepared: Prepared, known: Iterable[Fault]) -> list[Fault]:
@@ -152,8 +153,21 @@ def _further_faults(prepared: Prepared, known: Iterable[Fault]) -> list[Fault]:
     return []
 
 
-def validate(prepared: Prepared, observe: Observer = lambda coordinator: None) -> list[str]:
+def validate(
+    prepared: Prepared,
+    observe: Observer = lambda coordinator: None,
+    *,
+    place: Place = HERE,
+    below: Path | None = None,
+) -> list[str]:
     """Lets every participant build its side, and runs nothing.
+
+    Args:
+        prepared: The plan.
+        observe: Told about it as it goes on.
+        place: Where it takes place.
+        below: Folder for a run directory that every participant can reach; none: where this
+            machine keeps temporary files.
 
     Returns:
         Warnings.
@@ -162,10 +176,10 @@ def validate(prepared: Prepared, observe: Observer = lambda coordinator: None) -
         ExperimentError: With every fault that the participants found.
         KeyboardInterrupt: If the user did not want to wait.
     """
-    with tempfile.TemporaryDirectory(prefix="cosim-validate-") as folder:
+    with tempfile.TemporaryDirectory(prefix="cosim-validate-", dir=below) as folder:
         plan = prepared.plan.model_copy(update={"run_dir": str(Path(folder) / "run")})
         RunLayout(Path(plan.run_dir)).make()
-        session = Session(plan, local_site(plan), observe=observe, only_build=True)
+        session = Session(plan, place.open_site(plan), observe=observe, only_build=True)
         outcome, _ = session.run()
         if outcome.kind == "interrupted":
             raise KeyboardInterrupt
@@ -187,7 +201,7 @@ def run(
     command: list[str],
     observe: Observer = lambda coordinator: None,
     control: RunControl | None = None,
-    open_site: OpenSite = local_site,
+    place: Place = HERE,
     tell: Callable[[str], None] = lambda text: None,
     may_rename: bool = False,
 ) -> Finished:
@@ -198,7 +212,7 @@ def run(
         command: What the user typed, for the provenance.
         observe: Told about the run as it goes on.
         control: Commands from other threads.
-        open_site: Where it takes place.
+        place: Where it takes place.
         tell: Told what is being done before and after.
         may_rename: Give the run directory another name if a run that was started at the same
             moment has taken it.
@@ -217,7 +231,7 @@ def run(
         started = datetime.now(UTC)
         tell("Building the simulators")
         observe = _noting_what_was_built(layout, observe)
-        session = Session(plan, open_site(plan), observe=observe, control=control)
+        session = Session(plan, place.open_site(plan), observe=observe, control=control)
         try:
             outcome, timing = session.run()
             if outcome.kind == "refused":

@@ -1,4 +1,7 @@
-"""Where a run takes place: what starts its processes, and where its sockets are."""
+"""Where a run takes place: what starts its processes, and where its sockets are.
+
+A *place* is chosen once and serves run after run; each run gets a *site* there.
+"""
 
 from __future__ import annotations
 
@@ -6,13 +9,15 @@ import os
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Protocol
 
 from cosim_core.ensemble import EnsemblePlan
+from cosim_core.errors import ExperimentError, ParticipantLost, SecurityError
 from cosim_core.layout import RunLayout
 from cosim_core.processes import Exit
-from cosim_core.security import Keys
+from cosim_core.security import Keys, load_keys
 from cosim_core.service import advertised
 from cosim_core.transport import Transport
 from cosim_core.transport_zmq import ZmqTransport
@@ -66,6 +71,19 @@ OpenSite = Callable[[EnsemblePlan], Site]
 """Makes the site of a run."""
 
 
+@dataclass(frozen=True)
+class Place:
+    """Where runs take place.
+
+    Attributes:
+        is_here: Whether this machine must offer what a run needs.
+        open_site: Makes the site of a run.
+    """
+
+    is_here: bool
+    open_site: OpenSite
+
+
 def local_site(plan: EnsemblePlan) -> Site:
     """Opens a site on this machine: child processes, and sockets in a private folder."""
     folder = make_socket_folder()
@@ -77,6 +95,34 @@ def local_site(plan: EnsemblePlan) -> Site:
         data_endpoint(folder),
         lambda: shutil.rmtree(folder, ignore_errors=True),
     )
+
+
+HERE = Place(is_here=True, open_site=local_site)
+"""This machine."""
+
+
+def listen_to_agents(endpoint: str, key_folder: Path | None) -> tuple[AgentHub, Place]:
+    """Listens to agents, which start the processes of runs.
+
+    Args:
+        endpoint: Where agents connect, ``tcp://ADDRESS:PORT``.
+        key_folder: Folder of keys; none: agents must be on this machine.
+
+    Returns:
+        What listens, to be closed, and the place that the agents make.
+
+    Raises:
+        ExperimentError: If the endpoint cannot be listened at.
+        SecurityError: If the keys cannot be used.
+    """
+    keys = load_keys(key_folder, "orchestrator") if key_folder is not None else None
+    transport = ZmqTransport(keys)
+    try:
+        hub = AgentHub(transport, endpoint)
+    except (ParticipantLost, SecurityError) as error:
+        transport.close()
+        raise ExperimentError.single("--orchestrator", str(error)) from error
+    return hub, Place(is_here=False, open_site=partial(attached_site, hub, keys))
 
 
 def attached_site(hub: AgentHub, keys: Keys | None, plan: EnsemblePlan) -> Site:

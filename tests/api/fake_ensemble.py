@@ -27,6 +27,7 @@ from orchestrator.control import RunControl
 from orchestrator.coordinator import Coordinator
 from orchestrator.peers import Send
 from orchestrator.runner import EXIT_CODES, Finished, Prepared
+from orchestrator.sites import HERE, Place
 from results.synthetic_run import BLOCKS, POPULATIONS, Activity, labels
 
 TINY: dict[str, Any] = {
@@ -52,7 +53,7 @@ class FakeEnsemble:
     acts: dict[str, Callable[[], None]] = field(default_factory=dict)
     started: list[str] = field(default_factory=list)
     launcher: str = "local"
-    is_here: bool = True
+    place: Place = HERE
 
     def agents(self, busy: bool) -> list[AgentAnswer]:
         return [

@@ -14,6 +14,7 @@ from cosim_core.client import ServerRefusal
 from cosim_core.errors import ExperimentError
 from orchestrator.api import admission
 from orchestrator.api.settings import Settings
+from orchestrator.sites import HERE
 
 JSON = {"Content-Type": "application/json"}
 NETWORK = {"regions": ["rHC"], "network": {"module": "os:system"}}
@@ -26,7 +27,7 @@ def _nothing_left_behind() -> None:
 
 def faults(tree: dict[str, Any], settings: Settings) -> dict[str, str]:
     try:
-        admission.admit(admission.read(tree, []), "x", settings, is_here=True)
+        admission.admit(admission.read(tree, []), "x", settings, HERE)
     except ExperimentError as error:
         return {fault.path: fault.message for fault in error.faults}
     return {}

@@ -19,6 +19,7 @@ from orchestrator import runner
 from orchestrator.api.settings import Settings
 from orchestrator.plan import explain, preflight
 from orchestrator.preflight import existing_ancestor
+from orchestrator.sites import Place
 
 _OBJECT = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*", re.ASCII)
 _PLAIN_FILE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.+ -]*", re.ASCII)
@@ -70,16 +71,14 @@ def plain(experiment: Experiment) -> dict[str, Any]:
     return experiment.model_dump(mode="json")
 
 
-def admit(
-    experiment: Experiment, run: str, settings: Settings, *, is_here: bool
-) -> runner.Prepared:
+def admit(experiment: Experiment, run: str, settings: Settings, place: Place) -> runner.Prepared:
     """Checks that an experiment may be run here, and plans it.
 
     Args:
         experiment: The experiment.
         run: Identity that the run will have.
         settings: Settings of the server.
-        is_here: Whether the simulators will be processes of this machine.
+        place: Where the run would take place.
 
     Raises:
         ExperimentError: With every fault found.
@@ -95,15 +94,7 @@ def admit(
             prepared = runner.prepare(experiment, base_dir, out)
             needed = explain(prepared.plan, prepared.connectome).disk_bytes
         free = shutil.disk_usage(existing_ancestor(out)).free
-        which = shutil.which if is_here else lambda program: program
-        preflight(
-            prepared.plan,
-            out,
-            needed_bytes=needed,
-            free_bytes=free,
-            which=which,
-            is_root=None if is_here else False,
-        )
+        preflight(prepared.plan, out, needed_bytes=needed, free_bytes=free, is_here=place.is_here)
     except (ArithmeticError, ValueError, MemoryError) as error:
         raise ExperimentError.single(
             "", f"holds numbers that cannot be planned with: {error}"

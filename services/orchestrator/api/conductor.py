@@ -224,9 +224,7 @@ class Conductor:
         started = datetime.now(UTC)
         try:
             experiment = Experiment.model_validate(row.experiment)
-            prepared = admission.admit(
-                experiment, row.id, self._settings, is_here=self._ensemble.is_here
-            )
+            prepared = admission.admit(experiment, row.id, self._settings, self._ensemble.place)
         except (ValueError, CosimError) as error:
             state, values = _refused(error)
             if self._store.move(

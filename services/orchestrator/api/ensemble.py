@@ -6,20 +6,16 @@ import os
 import platform
 import shutil
 from collections.abc import Callable
-from functools import partial
 from importlib import metadata
 from pathlib import Path
 from typing import Protocol
 
 from cosim_core.protocol import LAUNCH_ORDER
-from cosim_core.security import load_keys
-from cosim_core.transport_zmq import ZmqTransport
 from orchestrator import runner
-from orchestrator.agents import AgentHub
 from orchestrator.api.schemas import AgentAnswer
 from orchestrator.control import RunControl
 from orchestrator.coordinator import Coordinator
-from orchestrator.sites import OpenSite, attached_site, local_site
+from orchestrator.sites import HERE, Place, listen_to_agents
 
 _DISTRIBUTIONS = {"nest": "nest-simulator", "tvb": "tvb-library", "translator": "tvb-nest-cosim"}
 
@@ -32,8 +28,8 @@ class Ensemble(Protocol):
         """``local`` or ``attach``."""
 
     @property
-    def is_here(self) -> bool:
-        """Whether this machine must offer what a run needs."""
+    def place(self) -> Place:
+        """Where they take place."""
 
     def agents(self, busy: bool) -> list[AgentAnswer]:
         """Describes what can play each role.
@@ -57,10 +53,10 @@ class Ensemble(Protocol):
 
 
 class _Running:
-    """Runs plans where ``open_site`` says."""
+    """Runs plans at a place."""
 
-    def __init__(self, open_site: OpenSite) -> None:
-        self._open_site = open_site
+    def __init__(self, place: Place) -> None:
+        self.place = place
 
     def run(
         self,
@@ -77,7 +73,7 @@ class _Running:
             observe=observe,
             control=control,
             tell=tell,
-            open_site=self._open_site,
+            place=self.place,
         )
 
 
@@ -85,10 +81,9 @@ class LocalEnsemble(_Running):
     """Simulators are processes of this machine."""
 
     launcher = "local"
-    is_here = True
 
     def __init__(self) -> None:
-        super().__init__(local_site)
+        super().__init__(HERE)
 
     def agents(self, busy: bool) -> list[AgentAnswer]:
         """Describes this machine, once per role that is installed."""
@@ -125,12 +120,10 @@ class AttachedEnsemble(_Running):
     """
 
     launcher = "attach"
-    is_here = False
 
     def __init__(self, endpoint: str, keys: Path | None) -> None:
-        loaded = load_keys(keys, "orchestrator") if keys is not None else None
-        self._hub = AgentHub(ZmqTransport(loaded), endpoint)
-        super().__init__(partial(attached_site, self._hub, loaded))
+        self._hub, place = listen_to_agents(endpoint, keys)
+        super().__init__(place)
 
     def agents(self, busy: bool) -> list[AgentAnswer]:
         """Describes the agents that are there."""

@@ -57,7 +57,7 @@ def create_run(body: NewRunBody, service: Served, response: Response) -> RunAnsw
         )
     experiment = _read(body, service)
     run = new_id(datetime.now(UTC))
-    prepared = admission.admit(experiment, run, service.settings, is_here=service.ensemble.is_here)
+    prepared = admission.admit(experiment, run, service.settings, service.ensemble.place)
     row = service.store.add(
         NewRun(
             id=run,
@@ -81,7 +81,7 @@ def validate(body: ValidateBody, service: Served) -> Verdict:
     try:
         experiment = _read(body, service)
         prepared = admission.admit(
-            experiment, "validated", service.settings, is_here=service.ensemble.is_here
+            experiment, "validated", service.settings, service.ensemble.place
         )
         report = explain(prepared.plan, prepared.connectome)
         warnings = _built(service, prepared) if body.build else report.warnings
@@ -98,12 +98,10 @@ def _read(body: ExperimentBody, service: Service) -> Experiment:
 
 def _built(service: Service, prepared: runner.Prepared) -> list[str]:
     """Lets the simulators build their sides; returns their warnings."""
-    if not service.ensemble.is_here:
-        raise Refusal(
-            HTTPStatus.CONFLICT, "only simulators of this machine can be asked; use build: false"
-        )
     with service.conductor.idle():
-        return runner.validate(prepared)
+        # Agents share the folder of runs, not that of temporary files.
+        place, folder = service.ensemble.place, service.settings.runs
+        return runner.validate(prepared, place=place, below=folder)
 
 
 @router.get("/runs", tags=["runs"])

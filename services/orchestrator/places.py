@@ -1,0 +1,77 @@
+"""Where the commands of the command line let runs take place."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from cosim_core.errors import ExperimentError, Fault
+from orchestrator.sites import HERE, Place, listen_to_agents
+
+Launcher = Annotated[
+    Literal["local", "attach"],
+    typer.Option(
+        help="local: processes of this machine. attach: agents start them, which connect to "
+        "--orchestrator."
+    ),
+]
+Endpoint = Annotated[
+    str | None,
+    typer.Option(
+        "--orchestrator",
+        metavar="ENDPOINT",
+        help="attach: where agents connect, e.g. tcp://127.0.0.1:5560.",
+    ),
+]
+KeyFolder = Annotated[
+    Path | None,
+    typer.Option(
+        "--keys", envvar="COSIM_KEYS", help="attach: folder of keys, for agents beyond this host."
+    ),
+]
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What the user said about the place.
+
+    Attributes:
+        launcher: ``local`` or ``attach``.
+        endpoint: Where agents connect.
+        key_folder: Folder of keys.
+    """
+
+    launcher: str
+    endpoint: str | None
+    key_folder: Path | None
+
+
+@contextmanager
+def place_of(choice: Choice) -> Iterator[Place]:
+    """Opens the place that the user chose.
+
+    Raises:
+        ExperimentError: If the choice makes no sense or cannot be had.
+        SecurityError: If the keys cannot be used.
+    """
+    if choice.launcher == "local":
+        if choice.endpoint is not None:
+            raise _fault("is for agents; add --launcher attach, or leave it out")
+        yield HERE
+        return
+    if choice.endpoint is None:
+        raise _fault("missing: where agents connect, e.g. tcp://127.0.0.1:5560")
+    hub, place = listen_to_agents(choice.endpoint, choice.key_folder)
+    try:
+        yield place
+    finally:
+        hub.close()
+
+
+def _fault(message: str) -> ExperimentError:
+    return ExperimentError([Fault("--orchestrator", message)])

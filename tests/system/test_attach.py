@@ -1,0 +1,116 @@
+"""``cosim run --launcher attach``: the whole path through agents, without containers."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from containers.stack import free_port
+from cosim_core.errors import EXIT_BAD_INPUT, ExperimentError
+from cosim_core.experiment import parse
+from cosim_core.protocol import MODULES
+from cosim_core.results import digest
+from orchestrator import runner
+from orchestrator.launchers import attach
+from orchestrator.places import Choice, place_of
+from system.trouble import write_experiment
+
+Tree = dict[str, Any]
+Answer = subprocess.CompletedProcess[str]
+
+WAIT_S = 60.0
+
+
+@pytest.fixture
+def endpoint() -> str:
+    return f"tcp://127.0.0.1:{free_port()}"
+
+
+@pytest.fixture
+def agents(endpoint: str) -> Iterator[list[subprocess.Popen[bytes]]]:
+    """One agent per role; the orchestrator that they call comes and goes."""
+    started = [
+        subprocess.Popen(
+            [sys.executable, "-m", module, "agent", "--orchestrator", endpoint],
+            env={**os.environ, "COSIM_ADVERTISE": "127.0.0.1"},
+        )
+        for module in MODULES.values()
+    ]
+    yield started
+    for process in started:
+        process.terminate()
+    for process in started:
+        assert process.wait(WAIT_S) == 0
+
+
+def test_runs_through_agents_have_the_bits_of_a_local_one(
+    endpoint: str,
+    agents: list[subprocess.Popen[bytes]],
+    tiny: Tree,
+    tmp_path: Path,
+    finished: Callable[..., Any],
+    cosim: Callable[..., Answer],
+) -> None:
+    """The agents outlive the orchestrator of each run and serve the next one."""
+    tiny["duration_ms"] = 20.0
+    expected = finished(tiny).digest
+    path = write_experiment(tmp_path, tiny)
+    attached = ("--launcher", "attach", "--orchestrator", endpoint)
+    for name in ("first", "second"):
+        answer = cosim("run", path, "--out", tmp_path / name, *attached)
+        assert answer.returncode == 0, answer.stdout + answer.stderr
+        assert digest(tmp_path / name) == expected
+    answer = cosim("validate", path, *attached)
+    assert answer.returncode == 0, answer.stdout + answer.stderr
+    tiny["spiking"][0]["network"] = {"module": "no_such_module:build"}
+    answer = cosim("validate", write_experiment(tmp_path, tiny), *attached)
+    assert answer.returncode == EXIT_BAD_INPUT
+    assert "spiking.0.network.module" in answer.stderr
+    assert all(process.poll() is None for process in agents)
+
+
+def test_agents_that_do_not_come_are_named(
+    endpoint: str, tiny: Tree, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(attach, "AWAIT_S", 0.2)
+    out = tmp_path / "run"
+    prepared = runner.prepare(parse(tiny), tmp_path, out)
+    with (
+        place_of(Choice("attach", endpoint, None)) as place,
+        pytest.raises(ExperimentError) as error,
+    ):
+        runner.run(prepared, command=[], place=place)
+    told = [fault.message for fault in error.value.faults]
+    assert len(told) == len(MODULES)
+    for role, module in MODULES.items():
+        assert any(
+            f"no free agent for {role} at {endpoint}" in text
+            and f"python -m {module} agent --orchestrator" in text
+            for text in told
+        )
+    assert not out.exists()
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        (["--launcher", "attach"], "missing: where agents connect"),
+        (["--orchestrator", "tcp://127.0.0.1:1"], "add --launcher attach"),
+        (["--launcher", "attach", "--orchestrator", "tcp://0.0.0.0:*"], "sockets need keys"),
+        (["--launcher", "attach", "--orchestrator", "nonsense"], "nonsense"),
+    ],
+)
+def test_choices_that_make_no_sense_are_refused(
+    options: list[str], told: str, tiny: Tree, tmp_path: Path, cosim: Callable[..., Answer]
+) -> None:
+    answer = cosim("run", write_experiment(tmp_path, tiny), *options)
+    assert answer.returncode == EXIT_BAD_INPUT
+    assert "--orchestrator" in answer.stderr
+    assert told in " ".join(answer.stderr.split())
+    assert not (tmp_path / "runs").exists()
