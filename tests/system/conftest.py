@@ -6,7 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from copy import deepcopy
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,11 +18,13 @@ from cosim_core.ensemble import plan_file
 from cosim_core.experiment import parse
 from cosim_core.layout import RunLayout, write_atomically
 from cosim_core.results import collect, digest
+from cosim_core.security import new_keys
 from orchestrator.coordinator import Coordinator
 from orchestrator.peers import Outcome
 from orchestrator.runner import Prepared, prepare
 from orchestrator.session import Observer, Session
 from orchestrator.sites import local_site
+from system.agent_ensemble import Ensemble, agent_ensemble
 
 Tree = dict[str, Any]
 
@@ -151,3 +153,15 @@ def mpi() -> None:
     """Skips a test where MPI or NEST with MPI is missing, and says what is missing."""
     if reason := mpi_is_missing():
         pytest.skip(reason)
+
+
+@pytest.fixture
+def ensemble(tmp_path: Path) -> Iterator[Ensemble]:
+    yield from agent_ensemble(tmp_path, None)
+
+
+@pytest.fixture
+def guarded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Ensemble]:
+    monkeypatch.setenv("COSIM_ADVERTISE", "127.0.0.1")
+    new_keys(tmp_path / "keys")
+    yield from agent_ensemble(tmp_path, tmp_path / "keys")

@@ -1,0 +1,91 @@
+"""A hub and the agents that call it, as tests use them."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from cosim_core.deadline import Deadline
+from cosim_core.ensemble import plan_file
+from cosim_core.experiment import parse
+from cosim_core.layout import RunLayout, write_atomically
+from cosim_core.protocol import MODULES
+from cosim_core.results import collect
+from cosim_core.security import Keys, load_keys
+from cosim_core.transport_zmq import ZmqTransport
+from orchestrator.agents import AgentHub
+from orchestrator.coordinator import Coordinator
+from orchestrator.peers import Outcome
+from orchestrator.runner import prepare
+from orchestrator.session import Session
+from orchestrator.sites import attached_site
+
+WAIT_S = 60.0
+
+
+@dataclass
+class Ensemble:
+    """A hub and three agents in processes of their own."""
+
+    hub: AgentHub
+    keys: Keys | None
+    environment: dict[str, str]
+    processes: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
+    lines: list[str] = field(default_factory=list)
+
+    def start(self, role: str) -> None:
+        self.processes[role] = subprocess.Popen(
+            [sys.executable, "-m", MODULES[role], "agent", "--orchestrator", self.reach()],  # type: ignore[index]
+            env=self.environment,
+        )
+
+    def reach(self) -> str:
+        port = self.hub.endpoint.rsplit(":", 1)[1]
+        return f"tcp://127.0.0.1:{port}"
+
+    def await_free(self, *roles: str) -> None:
+        deadline = Deadline.after(WAIT_S)
+        while not all(self.hub.free(role) for role in roles):
+            assert not deadline.passed(), [a.here for a in self.hub.agents()]
+            time.sleep(0.05)
+
+    def run(
+        self, tree: dict[str, Any], root: Path, observe: Callable[[Coordinator], None]
+    ) -> Outcome:
+        plan = prepare(parse(tree), root.parent, root).plan
+        RunLayout(root).make()
+        session = Session(plan, attached_site(self.hub, self.keys, plan), observe=observe)
+        outcome, _ = session.run()
+        write_atomically(RunLayout(root).plan, plan_file(plan, session.coordinator.built()))
+        collect(root)
+        return outcome
+
+
+def agent_ensemble(tmp_path: Path, keys: Path | None) -> Iterator[Ensemble]:
+    environment = {**os.environ, "COSIM_ADVERTISE": "127.0.0.1"}
+    own = None
+    if keys is not None:
+        environment["COSIM_KEYS"] = str(keys)
+        own = load_keys(keys, "orchestrator")
+    lines: list[str] = []
+    endpoint = "tcp://127.0.0.1:*" if own is None else "tcp://0.0.0.0:*"
+    hub = AgentHub(ZmqTransport(own), endpoint, lambda run, new: lines.extend(new))
+    ensemble = Ensemble(hub, own, environment, lines=lines)
+    for role in MODULES:
+        ensemble.start(role)
+    yield ensemble
+    for process in ensemble.processes.values():
+        process.terminate()
+    for process in ensemble.processes.values():
+        process.wait(WAIT_S)
+    hub.close()
+
+
+def nothing(coordinator: Coordinator) -> None:
+    """Observes nothing."""
