@@ -31,7 +31,7 @@ def test_watching_a_run_from_queue_to_end(served: Served) -> None:
         events.append(event)
         gate.open()
     states = [event.data["state"] for event in events if event.kind == "state"]
-    assert list(dict.fromkeys(states)) == ["building", "running", "finished"]
+    assert list(dict.fromkeys(states)) == ["building", "running", "finishing", "finished"]
     progress = [event.data for event in events if event.kind == "progress"]
     assert [p["windows"] for p in progress] == sorted(p["windows"] for p in progress)
     last = progress[-1]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import zipfile
 from io import BytesIO
@@ -17,6 +18,7 @@ from api.fake_ensemble import TINY, Gate
 from cosim_core.client import ServerRefusal
 from cosim_core.errors import CosimError, ExperimentError, Fault
 from cosim_core.results import digest
+from orchestrator.store import RunState
 
 
 def named(name: str, **changes: Any) -> dict[str, Any]:
@@ -55,7 +57,7 @@ def test_yaml_and_overrides_make_the_same_experiment_as_a_tree(served: Served) -
     assert yaml[0] == yaml[1]
     assert "duration_ms: 30" in yaml[0]
     for created in (run, other):
-        served.client.stop(created["id"])
+        served.client.wait(created["id"])
 
 
 def test_queue_keeps_its_order_and_runs_one_at_a_time(served: Served) -> None:
@@ -133,6 +135,61 @@ def test_abort_ends_a_paused_run(served: Served) -> None:
     served.client.pause(run)
     served.client.abort(run)
     assert served.until(run, "interrupted")["cause"] == "stopped by the user"
+
+
+def test_run_is_finishing_while_its_results_are_made(served: Served) -> None:
+    gate = Gate()
+    served.ensemble.ends["tiny"] = gate
+    run = served.client.create(TINY)["id"]
+    assert gate.reached.wait(30)
+    found = served.client.run(run)
+    assert (found["state"], found["windows"]) == ("finishing", found["windows_total"])
+    assert [r["id"] for r in served.client.runs(state="finishing")["items"]] == [run]
+    for command in ("pause", "stop", "abort"):
+        with pytest.raises(ServerRefusal, match="is finishing; this needs") as refusal:
+            getattr(served.client, command)(run)
+        assert refusal.value.status == 409
+    with pytest.raises(ServerRefusal, match="is being carried out"):
+        served.client.delete(run)
+    gate.open()
+    served.until(run, "finished")
+
+
+def test_stopped_run_tells_its_cause_while_it_finishes(served: Served) -> None:
+    gate = Gate()
+    served.ensemble.ends["tiny"] = gate
+    run = served.client.create({**TINY, "duration_ms": 4000.0})["id"]
+    served.until(run, "running")
+    served.client.stop(run)
+    assert gate.reached.wait(30)
+    found = served.client.run(run)
+    assert (found["state"], found["cause"]) == ("finishing", "stopped by the user")
+    gate.open()
+    assert served.until(run, "interrupted")["cause"] == "stopped by the user"
+
+
+@pytest.mark.parametrize("is_written", [True, False])
+def test_run_that_was_finishing_when_the_server_was_killed_ends_honestly(
+    start: Any, settings: Any, ensemble: Any, is_written: bool
+) -> None:
+    with start(settings, ensemble) as served:
+        run = served.client.create(TINY)["id"]
+        before = served.client.wait(run)
+        # What a kill in the middle of the results leaves: the outcome, if it was written yet.
+        provenance = served.service.settings.runs / run / "provenance.json"
+        known = json.loads(provenance.read_text())
+        told = {"outcome": "finished", "cause": None, "digest": before["digest"]}
+        provenance.write_text(json.dumps({**known, **(told if is_written else {})}))
+        nothing = {"digest": None, "ended": None, "wall_s": None, "windows": 0}
+        served.service.store.change(run, state=RunState.FINISHING, **nothing)
+    with start(settings, ensemble) as served:
+        after = served.client.run(run)
+        assert after["state"] == ("finished" if is_written else "interrupted")
+        if is_written:
+            names = ("digest", "windows", "wall_s", "cause")
+            assert [after[name] for name in names] == [before[name] for name in names]
+        else:
+            assert after["cause"].startswith("the server ended while this run was going on")
 
 
 @pytest.mark.parametrize("command", ["pause", "resume", "stop", "abort"])
@@ -230,7 +287,7 @@ def test_curves_of_a_finished_run_are_those_of_its_files(served: Served) -> None
     assert few.shape == (60, 2)
     np.testing.assert_allclose(few[:, 1], curve[:, 1].reshape(60, 10).mean(axis=1), rtol=1e-5)
     one = served.client.series(run, "tvb", regions="lHC,rA1,nowhere")["tvb"]
-    assert (one["variable"], set(one["regions"])) == ("E", {"lHC", "rA1"})
+    assert (one["variable"], one["unit"], set(one["regions"])) == ("E", "Hz", {"lHC", "rA1"})
     assert set(served.client.series(run, "input", max_points=10)["input"]) == {"rHC", "lHC"}
 
 
@@ -245,15 +302,35 @@ def test_raster_timing_and_connectome(served: Served) -> None:
     assert times.max() <= 30.0
     assert neurons.max() >= 80
     assert part["populations"]["rHC"] == {"excitatory": 80, "inhibitory": 20}
+    silent = get(f"/api/v1/runs/{run}/raster", params={"to_ms": 0}).json()
+    assert silent["populations"] == part["populations"], "known before the first spike"
     few = get(f"/api/v1/runs/{run}/raster", params={"max_points": 5}).json()
     assert len(few["raster"]["rHC"]) <= 5
     timing = get(f"/api/v1/runs/{run}/timing", params={"max_points": 2}).json()
     assert set(timing["participants"]) == {"tvb-0", "nest-0", "translator-0"}
     assert len(timing["participants"]["tvb-0"]["advance"]) == 2
+    assert sum(timing["participants"]["tvb-0"]["counts"]) == served.client.run(run)["windows"]
     brain = get(f"/api/v1/runs/{run}/connectome").json()
     assert [brain["labels"][index] for index in brain["spiking"]] == ["rHC", "lHC"]
     assert np.shape(brain["weights"]) == (76, 76)
     assert np.shape(brain["centres"]) == (76, 3)
+
+
+def test_curves_and_sizes_of_a_run_that_goes_on_are_those_of_its_results(served: Served) -> None:
+    run = served.client.create(named("going", duration_ms=4000.0))["id"]
+    while (now := served.client.run(run))["windows"] < 20:
+        assert now["state"] in ("queued", "building", "running")
+    get = served.client._http.get
+    going = served.client.series(run, "tvb", regions="rA1", max_points=20_000)["tvb"]
+    sizes = get(f"/api/v1/runs/{run}/raster", params={"to_ms": 0}).json()["populations"]
+    served.client.stop(run)
+    served.client.wait(run)
+    ended = served.client.series(run, "tvb", regions="rA1", max_points=20_000)["tvb"]
+    assert (going["variable"], going["unit"]) == (ended["variable"], ended["unit"]) == ("E", "Hz")
+    curve = going["regions"]["rA1"]
+    assert len(curve) > 3
+    np.testing.assert_allclose(curve, ended["regions"]["rA1"][: len(curve)], rtol=1e-5)
+    assert sizes == {name: {"excitatory": 80, "inhibitory": 20} for name in ("rHC", "lHC")}
 
 
 def test_archive_holds_files_and_figures_and_leaves_nothing(served: Served) -> None:

@@ -108,10 +108,10 @@ def _rates(times: list[float]) -> dict[str, Any]:
 
 def _tvb(times: list[float], regions: list[str]) -> dict[str, Any]:
     curves = {
-        name: [[t, 0.008 + 0.003 * math.sin(t / 80 + LABELS.index(name))] for t in times]
+        name: [[t, 8 + 3 * math.sin(t / 80 + LABELS.index(name))] for t in times]
         for name in regions
     }
-    return {"variable": "E", "regions": curves}
+    return {"variable": "E", "unit": "Hz", "regions": curves}
 
 
 def _spikes(from_ms: float, to_ms: float) -> dict[str, list[list[float]]]:
@@ -145,6 +145,8 @@ class FakeRun:
     faults: list[dict[str, str]] = field(default_factory=list)
     events: list[str] = field(default_factory=list)
     age: int = 0
+    silent_asks: int = 0
+    """Questions for single spikes that are not answered."""
 
     def __post_init__(self) -> None:
         self.total = math.ceil(self.duration_ms / WINDOW_MS)
@@ -212,6 +214,8 @@ class FakeRun:
         elif self.state == "building" and self.age > 9:
             self.become("running")
             self.log("warning", "W_i of the proxies is not fed", "tvb-0")
+        elif self.state == "finishing" and self.age > 9:
+            self.become("finished")
         elif self.state in ("running", "paused") and self.windows < self.goal:
             self.advance(min(self.per_tick, self.goal - self.windows))
 
@@ -233,7 +237,8 @@ class FakeRun:
         }  # fmt: skip
         self.publish("progress", progress)
         if self.windows == self.total:
-            self.become("finished")
+            self.age = 0
+            self.become("finishing")
 
     def look(self, name: str, query: dict[str, str]) -> Any:
         """Returns what is asked about the run; None if it has no such thing (yet)."""
@@ -248,6 +253,8 @@ class FakeRun:
                 wanted = query.get("regions")
                 names = wanted.split(",") if wanted else LABELS
                 return {"kind": "tvb", "tvb": _tvb(times, names)}
+            case "raster" if self.silent_asks:
+                self.silent_asks -= 1
             case "raster":
                 sizes = dict.fromkeys(REGIONS, POPULATIONS)
                 spikes = _spikes(float(query["from_ms"]), float(query["to_ms"]))
@@ -274,8 +281,8 @@ class FakeRun:
 def timing(windows: int) -> dict[str, Any]:
     """Returns mean seconds per window."""
     phases = {"wait": 0.004, "absorb": 0.001, "advance": 0.024, "send": 0.001, "record": 0.002}
-    each = {"windows": [0], **{phase: [windows * value] for phase, value in phases.items()}}
-    return {"phases": list(phases), "participants": dict.fromkeys(["nest-0", "tvb-0"], each)}
+    each = {"windows": [0], "counts": [windows], **{phase: [s] for phase, s in phases.items()}}
+    return {"phases": list(phases), "participants": dict.fromkeys(PROCESSES, each)}
 
 
 def connectome() -> dict[str, Any]:

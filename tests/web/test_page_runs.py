@@ -20,20 +20,36 @@ def test_a_run_is_started_by_clicking_and_watched_to_its_end(visitor: Visitor):
     bars = page.locator("section[aria-label='Where the time goes'] .bar")
     bars.nth(2).wait_for()
     assert "waits 69 %" in bars.nth(1).get_attribute("aria-label")
+    assert "translates 6 %" in bars.nth(2).get_attribute("aria-label")
     assert "2 regions built" in page.locator(".log").inner_text()
 
+    visitor.state("finishing")
+    assert "drawing the report" in page.locator(".run-head .facts").inner_text()
+    for name in ("Pause", "Stop"):
+        assert page.get_by_role("button", name=name).count() == 0, "nothing is left to command"
     visitor.state("finished")
     figures = page.locator(".figures img")
     figures.nth(3).wait_for()
     assert figures.count() == 4, "one of PNG and SVG for each figure"
     until(lambda: figures.first.evaluate("image => image.naturalWidth") > 0, "figures load")
     assert page.locator(".digest code").inner_text() == "5f" * 32
+    until(lambda: "translates 75 %" in bars.nth(2).get_attribute("aria-label"), "phases come")
+    assert "of 8.7 s" in page.locator(".bar-text").first.inner_text(), "271 windows of 32 ms"
     run = next(iter(visitor.server.runs))
     link = page.get_by_role("link", name="Report")
     assert link.get_attribute("href") == f"api/v1/runs/{run}/report.html"
     page.get_by_text("Files (5)").click()
     assert page.locator(".file-list a").first.get_attribute("download") == "experiment.yaml"
     assert page.get_by_role("button", name="Stop").count() == 0
+
+
+def test_sizes_of_populations_are_asked_for_until_every_region_has_its_colours(visitor: Visitor):
+    visitor.expects_refusals = True
+    run = visitor.server.add(duration_ms=60_000.0, per_tick=1, silent_asks=2)
+    page = visitor.sign_in(f"#/runs/{run.id}")
+    sizes = "Object.keys(cosimStore.populations).sort().join()"
+    until(lambda: page.evaluate(sizes) == "lHC,rHC", "the sizes are known")
+    visitor.picture("raster-colours")
 
 
 def test_overrides_of_the_form_reach_the_run(visitor: Visitor):

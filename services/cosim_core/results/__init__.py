@@ -10,7 +10,14 @@ from cosim_core.results.digest import digest, digest_lines
 from cosim_core.results.growing import plain_name
 from cosim_core.results.records import RunRecords
 from cosim_core.results.run import Run, open_run
-from cosim_core.results.summary import GROUPS, Summary, first_series, region_groups, summary
+from cosim_core.results.summary import (
+    GROUPS,
+    Summary,
+    first_series,
+    region_groups,
+    shown_unit,
+    summary,
+)
 
 __all__ = [
     "GROUPS",
@@ -25,5 +32,6 @@ __all__ = [
     "open_run",
     "plain_name",
     "region_groups",
+    "shown_unit",
     "summary",
 ]

@@ -75,11 +75,18 @@ def first_series(run: Run) -> xr.DataArray | None:
             single = data.isel({str(data.dims[1]): 0})
             single = single.isel({str(d): 0 for d in single.dims[2:]})
             variable = str(single.coords[f"variable_{data.name}"].item())
-            is_rate = model in ZERLAUT_MODELS and variable in ("E", "I")
-            if is_rate and monitor.name in _KEEP_THE_UNIT:
-                return (single * 1000.0).assign_attrs(variable=variable, units="Hz")
-            return single.assign_attrs(variable=variable, units="")
+            factor, unit = shown_unit(model, monitor.name, variable)
+            return (single * factor).assign_attrs(variable=variable, units=unit)
     return None
+
+
+def shown_unit(model: str, monitor: str, variable: str) -> tuple[float, str]:
+    """Returns by what a series of TVB is multiplied to be shown, and the unit it has then.
+
+    Rates of the Zerlaut models are in kHz and shown in Hz; of all else the unit is not known.
+    """
+    is_rate = model in ZERLAUT_MODELS and variable in ("E", "I")
+    return (1000.0, "Hz") if is_rate and monitor in _KEEP_THE_UNIT else (1.0, "")
 
 
 def region_groups(run: Run) -> dict[str, list[str]]:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
 
 from cosim_core.ensemble import Built, EnsemblePlan
+from cosim_core.experiment import Monitor
+from cosim_core.results import shown_unit
 from cosim_core.signals import Array, Block, group_signals
 
 Reals = npt.NDArray[np.float64]
@@ -17,6 +19,21 @@ Points = list[list[float]]
 
 GLOBAL_MONITORS = ("GlobalAverage", "EEG", "MEG", "iEEG")
 """Monitors whose nodes are no regions."""
+
+
+@dataclass(frozen=True)
+class TvbCurves:
+    """Curves of one variable of TVB.
+
+    Attributes:
+        variable: Its name; empty if nothing is recorded of regions.
+        unit: Its unit; empty if it is not known.
+        regions: Curves by region.
+    """
+
+    variable: str = ""
+    unit: str = ""
+    regions: dict[str, Points] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -53,31 +70,33 @@ class View:
 
     def tvb(
         self, blocks: Sequence[Block], regions: Sequence[str] | None, max_points: int
-    ) -> tuple[str, dict[str, Points]]:
-        """Returns the first variable of the first monitor of regions, and its curves.
+    ) -> TvbCurves:
+        """Returns the first variable of the first monitor of regions, as the results show it.
 
         Args:
             blocks: Blocks of TVB.
             regions: Regions wanted; None: all.
             max_points: Most points per curve.
         """
-        key = self._monitor()
-        if key is None:
-            return "", {}
-        facts = self.built.monitors[key]
+        monitor = self._monitor()
+        if monitor is None:
+            return TvbCurves()
+        key, facts = monitor.key, self.built.monitors[monitor.key]
+        variable = facts.variables[0]
+        factor, unit = shown_unit(self.plan.experiment.tvb.model.name, monitor.name, variable)
         parts = [group_signals(b.arrays, f"monitor/{key}") for b in blocks if _is_record(b, "tvb")]
         parts = [part for part in parts if part and len(part["time"])]
         if not parts:
-            return facts.variables[0], {}
+            return TvbCurves(variable, unit)
         times = np.concatenate([part["time"] for part in parts]).astype(np.float64)
-        values = np.concatenate([part["data"][:, 0, :, 0] for part in parts])
+        values = factor * np.concatenate([part["data"][:, 0, :, 0] for part in parts])
         wanted = facts.nodes if regions is None else regions
         curves = {
             name: points(times, values[:, facts.nodes.index(name)], max_points)
             for name in wanted
             if name in facts.nodes
         }
-        return facts.variables[0], curves
+        return TvbCurves(variable, unit, curves)
 
     def raster(
         self, blocks: Iterable[Block], max_spikes: int, neurons: int | None = None
@@ -111,10 +130,12 @@ class View:
             found[region] = chosen_spikes(times, ids, max_spikes)
         return found
 
-    def _monitor(self) -> str | None:
-        for monitor in self.plan.experiment.tvb.monitors:
+    def _monitor(self) -> Monitor | None:
+        # Bold comes last, as in the results: it lags behind by seconds.
+        monitors = self.plan.experiment.tvb.monitors
+        for monitor in sorted(monitors, key=lambda entry: entry.name == "Bold"):
             if monitor.name not in GLOBAL_MONITORS and monitor.key in self.built.monitors:
-                return monitor.key
+                return monitor
         return None
 
     def _per_tick(self, blocks: Iterable[Block], signal: str) -> dict[str, tuple[Reals, Array]]:

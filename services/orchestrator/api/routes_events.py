@@ -36,7 +36,7 @@ as `Last-Event-ID` and misses nothing that is still known.
 |---|---|
 | `state` | `state`, `cause` |
 | `progress` | `windows`, `total`, `simulated_ms`, `speed` (wall s per simulated s), `eta_s`, `peers` |
-| `data` | `rates`: by region and population, `tvb`: `variable` and `regions`, `raster`: by region; points are `[t_ms, value]`, spikes `[t_ms, neuron]`, only what is new |
+| `data` | `rates`: by region and population, `tvb`: `variable`, `unit` and `regions`, `raster`: by region; points are `[t_ms, value]`, spikes `[t_ms, neuron]`, only what is new |
 | `log` | `time`, `level`, `participant`, `message` |
 | `dropped` | `message`; this client reads too slowly, the stream ends |
 

@@ -1,13 +1,14 @@
 """Curves and rasters of a run for plots: of its result files, or of its journals while it goes on.
 
-Files are read in pieces and journals up to :data:`JOURNAL_BYTES` from their end, so that a long run
-costs no more memory than a short one.
+Files and timing are read in pieces, journals of blocks up to :data:`JOURNAL_BYTES` from their end,
+so that a long run costs no more memory than a short one.
 """
 
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -16,13 +17,14 @@ import numpy as np
 
 from cosim_core.ensemble import Populations
 from cosim_core.errors import RunDirectoryError
+from cosim_core.journal import read_journal
 from cosim_core.journal_tail import JournalTail
 from cosim_core.layout import RunLayout
 from cosim_core.recorder import PHASES
 from cosim_core.results import Run, first_series, open_run
 from cosim_core.results.growing import plain_name
 from cosim_core.signals import Block
-from orchestrator.api.extract import Points, View, chosen_spikes, points
+from orchestrator.api.extract import Points, TvbCurves, View, chosen_spikes, points
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -43,8 +45,7 @@ def live_series(
     """Returns curves of a run that goes on; the same form as :func:`series`."""
     blocks = _blocks(root, view, _ROLES[kind])
     if kind == "tvb":
-        variable, curves = view.tvb(blocks, regions, max_points)
-        return _tvb(variable, curves)
+        return _tvb(view.tvb(blocks, regions, max_points))
     found: dict[str, Any] = (
         view.rates(blocks, max_points) if kind == "rates" else view.inputs(blocks, max_points)
     )
@@ -58,7 +59,8 @@ def series(
 
     Returns:
         ``kind`` and, under its name, what ``data`` events hold: points by region and population
-        (``rates``, Hz), by region (``input``, Hz), or ``variable`` and ``regions`` (``tvb``).
+        (``rates``, Hz), by region (``input``, Hz), or ``variable``, ``unit``
+        and ``regions`` (``tvb``).
 
     Raises:
         RunDirectoryError: If the run has no such result.
@@ -96,21 +98,15 @@ def _input_curves(run: Run, region: str, max_points: int) -> Points:
 def _tvb_series(run: Run, max_points: int, regions: Sequence[str] | None) -> dict[str, Any]:
     found = first_series(run)
     if found is None:
-        return _tvb("", {})
+        return _tvb(TvbCurves())
     names = [str(name) for name in found.coords[found.dims[1]].values]
     wanted = [name for name in names if regions is None or name in regions]
     curves = {name: _curve(found[:, names.index(name)], max_points) for name in wanted}
-    return _tvb(_variable_of(found), curves)
+    return _tvb(TvbCurves(found.attrs["variable"], found.attrs["units"], curves))
 
 
-def _variable_of(found: xr.DataArray) -> str:
-    """Returns the name of the state variable, which is what was chosen of its axis."""
-    scalars = [str(c.values) for key, c in found.coords.items() if str(key).startswith("variable")]
-    return scalars[0] if scalars else ""
-
-
-def _tvb(variable: str, curves: dict[str, Points]) -> dict[str, Any]:
-    return {"kind": "tvb", "tvb": {"variable": variable, "regions": curves}}
+def _tvb(curves: TvbCurves) -> dict[str, Any]:
+    return {"kind": "tvb", "tvb": asdict(curves)}
 
 
 def _curve(variable: xr.DataArray, max_points: int) -> Points:
@@ -175,10 +171,11 @@ def raster(root: Path, from_ms: float, to_ms: float, max_points: int) -> dict[st
 
 
 def _raster(populations: Populations, regions: dict[str, tuple[int, Points]]) -> dict[str, Any]:
+    # Sizes of silent regions too: whoever asks early must be able to draw them when they fire.
     return {
         "raster": {name: spikes for name, (_, spikes) in regions.items()},
         "totals": {name: total for name, (total, _) in regions.items()},
-        "populations": {name: populations.get(name, {}) for name in regions},
+        "populations": dict(populations),
     }
 
 
@@ -197,29 +194,45 @@ def phases(root: Path, participants: dict[str, int], max_points: int) -> dict[st
     """Returns how long each phase of a window took, averaged over neighbouring windows.
 
     Returns:
-        By process: ``windows`` (first of each group) and, per phase, mean seconds per window.
+        By process: ``windows`` (first of each group), ``counts`` (windows in it) and, per phase,
+        mean seconds per window, from the first window to the last that was written.
     """
     layout = RunLayout(root)
     found = {}
     for role, ranks in participants.items():
         for rank in range(ranks):
-            blocks = JournalTail(layout.timing_journal(role, rank), JOURNAL_BYTES).new()
+            path = layout.timing_journal(role, rank)
+            # Until the first 256 windows are done there is no row, and perhaps no file.
+            blocks = read_journal(path) if path.is_file() and path.stat().st_size else ()
             found[f"{role}-{rank}"] = _mean_phases(blocks, max_points)
     return {"phases": list(PHASES), "participants": found}
 
 
-def _mean_phases(blocks: list[Block], max_points: int) -> dict[str, list[float]]:
-    if not blocks:
-        return {"windows": [], **{name: [] for name in PHASES}}
-    rows = np.concatenate([block.arrays["phases"] for block in blocks])
-    edges = np.arange(0, len(rows), max(1, -(-len(rows) // max_points)))
-    counts = np.diff(np.append(edges, len(rows)))
-    means = np.add.reduceat(rows, edges, axis=0) / counts[:, None]
+def _mean_phases(blocks: Iterable[Block], max_points: int) -> dict[str, list[float]]:
+    """Averages groups of windows; they double in size whenever there would be too many groups."""
+    size, most = 1, max_points - max_points % 2
+    sums, counts = np.zeros((most, len(PHASES))), np.zeros(most, dtype=np.int64)
+    for block in blocks:
+        rows = block.arrays["phases"]
+        windows = block.window + np.arange(len(rows))
+        while windows[-1] // size >= most:
+            size *= 2
+            for array in (sums, counts):
+                array[: most // 2] = array[::2] + array[1::2]
+                array[most // 2 :] = 0
+        np.add.at(sums, windows // size, rows)
+        np.add.at(counts, windows // size, 1)
+    (groups,) = counts.nonzero()
+    means = sums[groups] / counts[groups, None]
     columns = {
         name: [float(f"{value:.4g}") for value in means[:, index]]
         for index, name in enumerate(PHASES)
     }
-    return {"windows": [int(edge) + blocks[0].window for edge in edges], **columns}
+    return {
+        "windows": (groups * size).tolist(),
+        "counts": counts[groups].tolist(),
+        **columns,
+    }
 
 
 def _blocks(root: Path, view: View, role: str) -> list[Block]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import logging
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -61,13 +62,13 @@ class LiveData:
             for role, tails in self._tails.items()
         }
         rates = view.rates(blocks.get("translator", ()), POINTS)
-        variable, curves = view.tvb(blocks.get("tvb", []), self._regions, POINTS)
+        tvb = view.tvb(blocks.get("tvb", []), self._regions, POINTS)
         raster = view.raster(blocks.get("nest", ()), SPIKES, NEURONS)
-        if not (rates or curves or raster):
+        if not (rates or tvb.regions or raster):
             return None
         return {
             "rates": rates,
-            "tvb": {"variable": variable, "regions": curves},
+            "tvb": asdict(tvb),
             "raster": raster,
         }
 

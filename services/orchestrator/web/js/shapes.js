@@ -2,13 +2,13 @@
 
 /**
  * @param {{kind: string}} answer Of `/series`: points by region and population under the name of
- *   their kind; for `tvb` with the name of the variable.
- * @returns {{variable: string, curves: Object}}
+ *   their kind; for `tvb` with the name and the unit of the variable.
+ * @returns {{variable: string, unit: string, curves: Object}}
  */
 export function seriesOf(answer) {
   const content = answer?.[answer.kind] ?? {};
-  if (answer?.kind !== "tvb") return { variable: "", curves: content };
-  return { variable: content.variable ?? "", curves: content.regions ?? {} };
+  if (answer?.kind !== "tvb") return { variable: "", unit: "", curves: content };
+  return { variable: content.variable ?? "", unit: content.unit ?? "", curves: content.regions ?? {} };
 }
 
 /**
@@ -18,10 +18,9 @@ export function seriesOf(answer) {
  */
 export function sharesOfTiming({ phases, participants }) {
   return Object.entries(participants).filter(([, item]) => item.windows?.length).map(([name, item]) => {
-    const perGroup = item.windows.length > 1 ? item.windows[1] - item.windows[0] : 1;
-    const parts = Object.fromEntries(phases.map((phase) => [phase, perGroup * item[phase].reduce((sum, value) => sum + value, 0)]));
-    const { wait = 0, ...busy } = parts;
-    return { name, parts: { ...busy, wait }, note: "" };
+    const total = (phase) => item[phase].reduce((sum, value, group) => sum + item.counts[group] * value, 0);
+    const { wait = 0, ...parts } = Object.fromEntries(phases.map((phase) => [phase, total(phase)]));
+    return { name, parts: { ...named(name, "advance", parts), wait }, note: "" };
   });
 }
 
@@ -29,7 +28,12 @@ export function sharesOfTiming({ phases, participants }) {
 export function sharesOf(peers) {
   return peers.map(({ name, state, windows, compute_s, wait_s, waiting_for }) => ({
     name,
-    parts: { compute: compute_s ?? 0, wait: wait_s ?? 0 },
+    parts: { ...named(name, "compute", { compute: compute_s ?? 0 }), wait: wait_s ?? 0 },
     note: waiting_for ? `${state}, waits for ${waiting_for}` : `${state}, window ${windows ?? 0}`,
   }));
+}
+
+/** What simulators compute, the translator translates: the same phase by its own name. */
+function named(participant, phase, { [phase]: spent, ...others }) {
+  return { ...others, [participant.startsWith("translator") ? "translate" : phase]: spent };
 }

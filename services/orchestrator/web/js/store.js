@@ -18,6 +18,7 @@ export class RunStore {
     /** @type {Map<string, Series>} */
     this.tvb = new Map();
     this.tvbVariable = "";
+    this.tvbUnit = "";
     /** @type {Map<string, Cloud>} */
     this.raster = new Map();
     /** @type {Object<string, Object<string, number>>} Neurons by region and population. */
@@ -53,6 +54,12 @@ export class RunStore {
   setRun(run) {
     this.run = run;
     this.tell("run");
+  }
+
+  /** Takes in sizes of populations; rasters that were drawn without them are drawn anew. */
+  setPopulations(populations) {
+    this.populations = { ...this.populations, ...populations };
+    this.tell("raster");
   }
 
   /** Makes room for data that are loaded afresh, whole and without gaps of lost connections. */
@@ -120,8 +127,8 @@ export class RunStore {
     this.tell("rates");
   }
 
-  takeTvb({ variable, regions }) {
-    if (variable) this.tvbVariable = variable;
+  takeTvb({ variable, unit, regions }) {
+    if (variable) [this.tvbVariable, this.tvbUnit] = [variable, unit];
     this.extend(this.tvb, regions ?? {});
     this.tell("tvb");
   }

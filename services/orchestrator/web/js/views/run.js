@@ -75,17 +75,19 @@ class RunPage {
     const from_ms = Math.max(0, to_ms - 1000);
     const spikes = await api.raster(id, { from_ms, to_ms, max_points: 20000 }, this.signal).catch(() => null);
     if (!spikes) return;
-    this.store.populations = spikes.populations;
+    this.store.setPopulations(spikes.populations);
     this.store.takeData({ raster: spikes.raster });
   }
 
-  /** Live spikes come without the sizes of populations; they are asked for once. */
+  /** Live spikes come without the sizes of populations; they are asked for until they are known. */
   async learnPopulations() {
-    if (this.asked || Object.keys(this.store.populations).length) return;
-    this.asked = true;
-    const filter = { from_ms: 0, to_ms: this.store.now_ms, max_points: 100 };
+    const isKnown = [...this.store.raster.keys()].every((region) => region in this.store.populations);
+    if (this.isLearning || isKnown) return;
+    this.isLearning = true;
+    const filter = { from_ms: 0, to_ms: 0, max_points: 2 };
     const known = await api.raster(this.store.run.id, filter, this.signal).catch(() => null);
-    if (known) this.store.populations = known.populations;
+    if (known) this.store.setPopulations(known.populations);
+    setTimeout(() => { this.isLearning = false; }, RETRY_MS);
   }
 
   follow() {

@@ -45,12 +45,12 @@ export class TvbPanel {
   }
 
   /** Takes in the curves of the whole run until now. */
-  offer({ variable, curves }) {
+  offer({ variable, unit, curves }) {
     const first = this.shown(Object.keys(curves));
     for (const [name, points] of Object.entries(curves)) {
       // All regions come; only those shown are worth the memory.
       if (!first.includes(name) && !this.store.tvb.has(name)) continue;
-      this.store.takeTvb({ variable, regions: { [name]: points } });
+      this.store.takeTvb({ variable, unit, regions: { [name]: points } });
     }
     this.know([...new Set([...this.labels, ...Object.keys(curves)])]);
   }
@@ -83,8 +83,7 @@ export class TvbPanel {
     const variable = this.store.tvbVariable;
     setText(this.chart.heading, variable);
     this.chart.title = `TVB, ${variable}`;
-    // Firing rates of the Zerlaut models are in kHz; other variables carry their model's unit.
-    this.chart.unit = ["E", "I"].includes(variable) ? "kHz" : "";
+    this.chart.unit = this.store.tvbUnit;
     this.chart.touch();
   }
 
