@@ -46,11 +46,13 @@ class FakeEnsemble:
     Attributes:
         pace_s: Wall time of a window.
         acts: What to do before a run of that name, e.g. raise an error.
+        ends: What to do between its last window and its results.
         started: Identities of runs that were begun, in order.
     """
 
     pace_s: float = 0.0
     acts: dict[str, Callable[[], None]] = field(default_factory=dict)
+    ends: dict[str, Callable[[], None]] = field(default_factory=dict)
     started: list[str] = field(default_factory=list)
     launcher: str = "local"
     place: Place = HERE
@@ -88,6 +90,7 @@ class FakeEnsemble:
         tell("Building the simulators")
         puppets = Puppets(plan, layout, self.pace_s)
         puppets.play(observe, control)
+        self.ends.get(plan.experiment.name, lambda: None)()
         return puppets.finish()
 
 

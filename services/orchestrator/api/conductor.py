@@ -30,7 +30,7 @@ from orchestrator.api.settings import Settings
 from orchestrator.api.tail import Tail
 from orchestrator.control import RunControl
 from orchestrator.coordinator import Coordinator
-from orchestrator.store import ACTIVE, RunRow, RunState, RunStore
+from orchestrator.store import SIMULATING, RunRow, RunState, RunStore
 
 _logger = logging.getLogger(__name__)
 
@@ -73,9 +73,8 @@ class Conductor:
     def start(self) -> None:
         """Says honestly what became of the runs of an earlier server, and begins."""
         for row in self._store.active():
-            self._store.change(
-                row.id, state=RunState.INTERRUPTED, cause=SERVER_ENDED, ended=datetime.now(UTC)
-            )
+            values = _left_behind(self._settings.runs / row.id, row)
+            self._store.change(row.id, ended=datetime.now(UTC), **values)
             self._unsaved.append(row.id)
         self._thread.start()
 
@@ -158,7 +157,7 @@ class Conductor:
         with self._lock:
             if self._unqueue(row):
                 return
-            live = self._in(row, *ACTIVE)
+            live = self._in(row, *SIMULATING)
             live.control.abort(STOPPED)
             self._enter(live, RunState.STOPPING, cause=STOPPED)
 
@@ -271,18 +270,19 @@ class Conductor:
             cause = f"the server made a mistake, its log tells more: {type(error).__name__}"
             return RunState.FAILED, {"cause": cause, "windows": live.windows}
         provenance = _provenance(finished.root)
-        return RunState(finished.outcome.kind), {
-            "cause": finished.outcome.cause or None,
-            "windows": provenance.get("windows_done", live.windows),
-            "wall_s": provenance.get("wall_s"),
-            "digest": finished.digest,
-        }
+        values = {"windows": live.windows, **_remembered(provenance), "digest": finished.digest}
+        return RunState(finished.outcome.kind), {"cause": finished.outcome.cause or None, **values}
 
     def begin(self, live: Live) -> None:
         """Takes note that windows are being computed."""
         with self._lock:
             if live.state is RunState.BUILDING:
                 self._enter(live, RunState.RUNNING)
+
+    def finishing(self, live: Live, cause: str | None) -> None:
+        """Takes note that all windows have been computed, and results are being made."""
+        with self._lock:
+            self._enter(live, RunState.FINISHING, cause=cause, windows=live.windows)
 
     def _say(self, run: str, level: str, message: str) -> None:
         now = datetime.now(UTC).isoformat(timespec="milliseconds")
@@ -313,6 +313,10 @@ class _Observer:
             self._speedometer.pause()
         if live.view is not None:
             self._hub.publish(live.id, "progress", progress(coordinator, self._speedometer))
+        outcome = coordinator.outcome
+        if outcome is not None and outcome.kind != "refused":
+            self._conductor.finishing(live, outcome.cause or None)
+            return
         if now_s - self._noted_s > NOTE_EVERY_S:
             self._noted_s = now_s
             self._store.change(live.id, windows=live.windows)
@@ -331,6 +335,24 @@ def _refused(error: Exception) -> tuple[RunState, dict[str, Any]]:
         "cause": "the experiment cannot be run",
         "faults": [fault_tree(fault) for fault in faults],
     }
+
+
+def _left_behind(root: Path, row: RunRow) -> dict[str, Any]:
+    """Tells what became of a run whose server ended: what it had come to, if that was written."""
+    provenance = _provenance(root)
+    if row.state != RunState.FINISHING or "outcome" not in provenance:
+        return {"state": RunState.INTERRUPTED, "cause": SERVER_ENDED}
+    return {
+        "state": RunState(provenance["outcome"]),
+        "cause": provenance["cause"],
+        "digest": provenance["digest"],
+        **_remembered(provenance),
+    }
+
+
+def _remembered(provenance: dict[str, Any]) -> dict[str, Any]:
+    names = {"windows": "windows_done", "wall_s": "wall_s"}
+    return {column: provenance[key] for column, key in names.items() if key in provenance}
 
 
 def _provenance(root: Path) -> dict[str, Any]:

@@ -13,8 +13,9 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 class RunState(StrEnum):
     """States of a run, in the order it goes through them.
 
-    ``queued`` -> ``building`` -> ``running`` <-> ``paused`` -> ``stopping`` -> one of the final
-    states, which are never left: ``finished``, ``failed``, ``interrupted``, ``refused``.
+    ``queued`` -> ``building`` -> ``running`` <-> ``paused`` -> ``stopping`` -> ``finishing`` -> one
+    of the final states, which are never left: ``finished``, ``failed``, ``interrupted``,
+    ``refused``. While ``finishing``, nothing is simulated any more; results and report are made.
     """
 
     QUEUED = "queued"
@@ -22,14 +23,18 @@ class RunState(StrEnum):
     RUNNING = "running"
     PAUSED = "paused"
     STOPPING = "stopping"
+    FINISHING = "finishing"
     FINISHED = "finished"
     FAILED = "failed"
     INTERRUPTED = "interrupted"
     REFUSED = "refused"
 
 
-ACTIVE = frozenset({RunState.BUILDING, RunState.RUNNING, RunState.PAUSED, RunState.STOPPING})
-"""States in which simulators are alive; at most one run is in one of them."""
+SIMULATING = frozenset({RunState.BUILDING, RunState.RUNNING, RunState.PAUSED, RunState.STOPPING})
+"""States in which simulators are alive."""
+
+ACTIVE = SIMULATING | {RunState.FINISHING}
+"""States in which a server works on a run; at most one run is in one of them."""
 
 FINAL = frozenset({RunState.FINISHED, RunState.FAILED, RunState.INTERRUPTED, RunState.REFUSED})
 """States in which nothing will happen any more."""

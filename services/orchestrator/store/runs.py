@@ -109,7 +109,7 @@ class RunStore:
             return session.scalar(queued.order_by(RunRow.number).limit(1))
 
     def active(self) -> list[RunRow]:
-        """Returns the runs in states that need living simulators."""
+        """Returns the runs that a server worked on."""
         with self._database.session() as session:
             rows = session.scalars(select(RunRow).where(RunRow.state.in_(ACTIVE)))
             return list(rows.all())

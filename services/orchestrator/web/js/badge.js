@@ -3,7 +3,7 @@
 import { h, icon } from "./dom.js";
 
 const SIGNS = {
-  queued: "clock", building: "build", running: "play", paused: "pause", stopping: "stop",
+  queued: "clock", building: "build", running: "play", paused: "pause", stopping: "stop", finishing: "clock",
   finished: "check", failed: "cross", interrupted: "warn", refused: "warn",
 };
 

@@ -10,6 +10,9 @@ const STREAM = {
   idle: "", connecting: "connecting…", live: "live", waiting: "connection lost, trying again…", over: "",
 };
 
+/** What stands in place of the time to finish. */
+const STANDING = { paused: "paused", finishing: "writing results, drawing the report" };
+
 export class RunHead {
   /**
    * @param {import("../store.js").RunStore} store
@@ -117,7 +120,7 @@ export class RunHead {
     const percent = number(100 * share, 3);
     setText(this.facts.get("Simulated"), `${milliseconds(simulated)} of ${milliseconds(run.duration_ms)} (${percent} %)`);
     setText(this.facts.get("Speed"), factor ? `${speed(factor)} than real time` : "–");
-    setText(this.facts.get("To finish"), isOver ? "–" : run.state === "paused" ? "paused" : seconds(progress?.eta_s));
+    setText(this.facts.get("To finish"), isOver ? "–" : STANDING[run.state] ?? seconds(progress?.eta_s));
     setText(this.facts.get("Wall time"), seconds(run.wall_s ?? elapsed(run)));
   }
 

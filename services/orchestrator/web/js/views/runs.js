@@ -5,7 +5,7 @@ import { badge } from "../badge.js";
 import { fill, h, setText } from "../dom.js";
 import { count, milliseconds, moment, seconds, speed } from "../format.js";
 
-const STATES = ["queued", "building", "running", "paused", "stopping", "finished", "failed", "interrupted", "refused"];
+const STATES = ["queued", "building", "running", "paused", "stopping", "finishing", "finished", "failed", "interrupted", "refused"];
 const PAGE = 20;
 const REFRESH_MS = 2000;
 const TYPING_MS = 250;
