@@ -25,6 +25,7 @@ def check_names(nest: Nest, regions: Iterable[Region], plan: EnsemblePlan) -> li
         faults += _drive_faults(region)
         faults += _feed_faults(region)
         faults += _record_faults(nest, region, plan.experiment.dt_ms)
+    faults += _name_faults(by_name.values())
     for tract in plan.tracts:
         source, target = by_name.get(tract.source), by_name.get(tract.target)
         if source is None or target is None:
@@ -42,6 +43,24 @@ def _unknown(path: str, names: Iterable[str], region: Region) -> list[Fault]:
         for name in names
         if name not in known
     ]
+
+
+def _name_faults(regions: Iterable[Region]) -> list[Fault]:
+    """Finds populations whose results would have the same name, REGION_POPULATION."""
+    owners: dict[str, tuple[str, str]] = {}
+    faults = []
+    for region in regions:
+        for population in region.populations:
+            name = f"{region.name}_{population}"
+            if name in owners:
+                other, others = owners[name]
+                text = (
+                    f"population '{population}' of region '{region.name}' and '{others}' of "
+                    f"'{other}' would both be called {name} in the results; rename one of them"
+                )
+                faults.append(Fault(f"{region.path}.network.module", text))
+            owners[name] = region.name, population
+    return faults
 
 
 def _drive_faults(region: Region) -> list[Fault]:

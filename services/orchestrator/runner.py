@@ -177,8 +177,10 @@ def validate(
         KeyboardInterrupt: If the user did not want to wait.
     """
     with tempfile.TemporaryDirectory(prefix="cosim-validate-", dir=below) as folder:
-        plan = prepared.plan.model_copy(update={"run_dir": str(Path(folder) / "run")})
-        RunLayout(Path(plan.run_dir)).make()
+        layout = RunLayout(Path(folder) / "run")
+        layout.make()
+        plan = prepared.plan.model_copy(update={"run_dir": str(layout.root)})
+        plan = _with_own_connectome(plan, layout)
         session = Session(plan, place.open_site(plan), observe=observe, only_build=True)
         outcome, _ = session.run()
         if outcome.kind == "interrupted":

@@ -49,6 +49,16 @@ def test_bad_network_functions_are_named(make_plan, network, message):
     assert message in fault.message
 
 
+def test_populations_that_would_share_a_name_in_the_results_are_refused(make_plan):
+    plan = make_plan("probe_networks:names_by_region", regions=("rHC", "lHC"))
+    renamed = [
+        region.model_copy(update={"name": name})
+        for region, name in zip(plan.regions, ("a", "a_b"), strict=True)
+    ]
+    (fault,) = faults_of(plan.model_copy(update={"regions": renamed}))
+    assert "'c' of region 'a_b' and 'b_c' of 'a' would both be called a_b_c" in fault.message
+
+
 def test_a_function_that_raises_gives_its_cause_in_one_line_and_its_traceback(make_plan):
     (fault,) = faults_of(make_plan("probe_networks:raises", regions=("rHC", "lHC")))
     assert fault.message.endswith("region 'rHC': ValueError: tau must be positive and finite")

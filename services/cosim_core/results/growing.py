@@ -151,5 +151,8 @@ def _text() -> Any:
 
 
 def plain_name(*parts: str) -> str:
-    """Joins parts to a name that HDF5 does not take for a path."""
-    return "_".join(parts).replace("/", "_")
+    """Joins parts to a name that HDF5 and file systems do not take for a path.
+
+    Slashes are written as in URLs, so that ``a/b`` and ``a_b`` keep names of their own.
+    """
+    return "_".join(part.replace("%", "%25").replace("/", "%2F") for part in parts)

@@ -26,6 +26,10 @@ def perfect_integrators(context):
     return {"cells": cells}
 
 
+def names_by_region(context):
+    return {"b_c" if context.region == "a" else "c": context.nest.Create("parrot_neuron", 2)}
+
+
 def conductances(context):
     return {"cells": context.nest.Create("aeif_cond_exp", 2)}
 

@@ -136,4 +136,5 @@ def draw_analog(run: Run) -> Iterator[Drawn]:
 
 
 def _file_name(region: str) -> str:
-    return "".join(letter if letter.isalnum() or letter in "-_" else "_" for letter in region)
+    """Returns a name for files that no other region has: odd letters by their code."""
+    return "".join(c if c.isalnum() or c in "-_" else f"+{ord(c):x}+" for c in region)
