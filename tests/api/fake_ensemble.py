@@ -207,3 +207,7 @@ class Gate:
 
     def open(self) -> None:
         self._open.set()
+
+    @property
+    def is_open(self) -> bool:
+        return self._open.is_set()

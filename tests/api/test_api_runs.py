@@ -155,6 +155,27 @@ def test_run_is_finishing_while_its_results_are_made(served: Served) -> None:
     served.until(run, "finished")
 
 
+def test_end_of_a_run_is_noted_as_soon_as_the_database_is_back(
+    served: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store, is_back, tried = served.service.store, Gate(), Gate()
+    change = store.change
+
+    def reluctant(run: str, **values: Any) -> None:
+        if "ended" in values and not is_back.is_open:
+            tried.reached.set()
+            raise OSError("database or disk is full")
+        change(run, **values)
+
+    monkeypatch.setattr(store, "change", reluctant)
+    run = served.client.create(TINY)["id"]
+    assert tried.reached.wait(30)
+    assert served.client.run(run)["state"] == "finishing"
+    is_back.open()
+    assert served.until(run, "finished")["digest"]
+    assert served.until(served.client.create(TINY)["id"], "finished")
+
+
 def test_stopped_run_tells_its_cause_while_it_finishes(served: Served) -> None:
     gate = Gate()
     served.ensemble.ends["tiny"] = gate

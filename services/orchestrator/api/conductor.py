@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import shutil
 import threading
@@ -15,17 +14,17 @@ from pathlib import Path
 from typing import Any
 
 from cosim_core.ensemble import plan_file
-from cosim_core.errors import CosimError, ExperimentError, Fault
+from cosim_core.errors import CosimError, ExperimentError
 from cosim_core.experiment import Experiment
 from cosim_core.layout import RunLayout, write_atomically
-from cosim_core.results import collect
 from orchestrator import runner
 from orchestrator.api import admission
+from orchestrator.api.aftermath import left_behind, provenance, refused, remembered, salvage
 from orchestrator.api.ensemble import Ensemble
 from orchestrator.api.extract import View
 from orchestrator.api.hub import Hub
 from orchestrator.api.live import Live, Speedometer, progress
-from orchestrator.api.problems import Refusal, fault_tree
+from orchestrator.api.problems import Refusal
 from orchestrator.api.settings import Settings
 from orchestrator.api.tail import Tail
 from orchestrator.control import RunControl
@@ -37,10 +36,12 @@ _logger = logging.getLogger(__name__)
 LOOK_EVERY_S = 0.25
 """Time between two events of progress."""
 
+RETRY_S = 1.0
+"""Time between two tries to note how a run ended."""
+
 NOTE_EVERY_S = 5.0
 """Time between two notes of the windows done in the database."""
 
-SERVER_ENDED = "the server ended while this run was going on; what was computed is kept"
 SERVER_ENDS = "the server was told to end"
 STOPPED = "stopped by the user"
 
@@ -73,7 +74,7 @@ class Conductor:
     def start(self) -> None:
         """Says honestly what became of the runs of an earlier server, and begins."""
         for row in self._store.active():
-            values = _left_behind(self._settings.runs / row.id, row)
+            values = left_behind(self._settings.runs / row.id)
             self._store.change(row.id, ended=datetime.now(UTC), **values)
             self._unsaved.append(row.id)
         self._thread.start()
@@ -203,7 +204,7 @@ class Conductor:
 
     def _work(self) -> None:
         for run in self._unsaved:
-            _salvage(self._settings.runs / run)
+            salvage(self._settings.runs / run)
         while not self._ends:
             self._wake.clear()
             try:
@@ -225,7 +226,7 @@ class Conductor:
             experiment = Experiment.model_validate(row.experiment)
             prepared = admission.admit(experiment, row.id, self._settings, self._ensemble.place)
         except (ValueError, CosimError) as error:
-            state, values = _refused(error)
+            state, values = refused(error)
             if self._store.move(
                 row.id, RunState.QUEUED, state, started=started, ended=datetime.now(UTC), **values
             ):
@@ -242,26 +243,48 @@ class Conductor:
         self._tell_state(row.id, RunState.BUILDING, None)
         try:
             state, values = self._conduct(live, prepared)
+            noted = self._insist(live, state=state, ended=datetime.now(UTC), **values)
         finally:
             with self._lock:
                 self._live = None
-        self._end(row, state, values)
+        if noted:
+            self._tell_state(row.id, state, values.get("cause"))
 
-    def _end(self, row: RunRow, state: RunState, values: dict[str, Any]) -> None:
-        self._store.change(row.id, state=state, ended=datetime.now(UTC), **values)
-        self._tell_state(row.id, state, values.get("cause"))
+    def _insist(self, live: Live, **values: Any) -> bool:
+        """Notes how a run ended as soon as the database takes it, e.g. when its disk has space.
+
+        If the server ends before, the next one finds out by itself.
+        """
+        while not self._note(live.id, **values):
+            with self._lock:
+                live.state, live.cause = RunState.FINISHING, values.get("cause")
+            if self._ends:
+                return False
+            self._wake.wait(RETRY_S)
+            self._wake.clear()
+        return True
+
+    def _note(self, run: str, **values: Any) -> bool:
+        """Notes something of a run that goes on; tells whether the database took it."""
+        try:
+            self._store.change(run, **values)
+        except Exception:
+            # A full disk or a database that is away must not end a run, nor the service.
+            _logger.exception("run %s could not be noted", run)
+            return False
+        return True
 
     def _conduct(self, live: Live, prepared: runner.Prepared) -> tuple[RunState, dict[str, Any]]:
         """Carries out a run; returns how it ended and what is to be remembered."""
         try:
             finished = self._ensemble.run(
                 prepared,
-                observe=_Observer(self, self._hub, self._store, live),
+                observe=_Observer(self, self._hub, live),
                 control=live.control,
                 tell=lambda text: self._say(live.id, "info", text),
             )
         except ExperimentError as error:
-            return _refused(error)
+            return refused(error)
         except CosimError as error:
             return RunState.FAILED, {"cause": str(error), "windows": live.windows}
         except Exception as error:
@@ -269,20 +292,30 @@ class Conductor:
             _logger.exception("run %s could not be carried out", live.id)
             cause = f"the server made a mistake, its log tells more: {type(error).__name__}"
             return RunState.FAILED, {"cause": cause, "windows": live.windows}
-        provenance = _provenance(finished.root)
-        values = {"windows": live.windows, **_remembered(provenance), "digest": finished.digest}
+        known = remembered(provenance(finished.root))
+        values = {"windows": live.windows, **known, "digest": finished.digest}
         return RunState(finished.outcome.kind), {"cause": finished.outcome.cause or None, **values}
 
     def begin(self, live: Live) -> None:
         """Takes note that windows are being computed."""
         with self._lock:
             if live.state is RunState.BUILDING:
-                self._enter(live, RunState.RUNNING)
+                self._arrive(live, RunState.RUNNING)
 
     def finishing(self, live: Live, cause: str | None) -> None:
         """Takes note that all windows have been computed, and results are being made."""
         with self._lock:
-            self._enter(live, RunState.FINISHING, cause=cause, windows=live.windows)
+            self._arrive(live, RunState.FINISHING, cause=cause)
+
+    def progressed(self, live: Live) -> None:
+        """Takes note of the windows done."""
+        self._note(live.id, windows=live.windows)
+
+    def _arrive(self, live: Live, state: RunState, cause: str | None = None) -> None:
+        """Enters a state that the run has reached by itself, whether it can be noted or not."""
+        live.state, live.cause = state, cause
+        self._note(live.id, state=state, cause=cause, windows=live.windows)
+        self._tell_state(live.id, state, cause)
 
     def _say(self, run: str, level: str, message: str) -> None:
         now = datetime.now(UTC).isoformat(timespec="milliseconds")
@@ -293,10 +326,9 @@ class Conductor:
 class _Observer:
     """Sees a run twenty times a second, and passes on a part of it."""
 
-    def __init__(self, conductor: Conductor, hub: Hub, store: RunStore, live: Live) -> None:
+    def __init__(self, conductor: Conductor, hub: Hub, live: Live) -> None:
         self._conductor = conductor
         self._hub = hub
-        self._store = store
         self._live = live
         self._speedometer = Speedometer(live.plan)
         self._told_s = self._noted_s = 0.0
@@ -319,7 +351,7 @@ class _Observer:
             return
         if now_s - self._noted_s > NOTE_EVERY_S:
             self._noted_s = now_s
-            self._store.change(live.id, windows=live.windows)
+            self._conductor.progressed(live)
 
     def _begin(self, coordinator: Coordinator) -> None:
         live, built = self._live, coordinator.built()
@@ -327,47 +359,3 @@ class _Observer:
         write_atomically(RunLayout(Path(live.plan.run_dir)).plan, plan_file(live.plan, built))
         live.view = View(live.plan, built)
         self._conductor.begin(live)
-
-
-def _refused(error: Exception) -> tuple[RunState, dict[str, Any]]:
-    faults = error.faults if isinstance(error, ExperimentError) else [Fault("", str(error))]
-    return RunState.REFUSED, {
-        "cause": "the experiment cannot be run",
-        "faults": [fault_tree(fault) for fault in faults],
-    }
-
-
-def _left_behind(root: Path, row: RunRow) -> dict[str, Any]:
-    """Tells what became of a run whose server ended: what it had come to, if that was written."""
-    provenance = _provenance(root)
-    if row.state != RunState.FINISHING or "outcome" not in provenance:
-        return {"state": RunState.INTERRUPTED, "cause": SERVER_ENDED}
-    return {
-        "state": RunState(provenance["outcome"]),
-        "cause": provenance["cause"],
-        "digest": provenance["digest"],
-        **_remembered(provenance),
-    }
-
-
-def _remembered(provenance: dict[str, Any]) -> dict[str, Any]:
-    names = {"windows": "windows_done", "wall_s": "wall_s"}
-    return {column: provenance[key] for column, key in names.items() if key in provenance}
-
-
-def _provenance(root: Path) -> dict[str, Any]:
-    try:
-        return dict(json.loads(RunLayout(root).provenance.read_text(encoding="utf-8")))
-    except (OSError, ValueError):
-        return {}
-
-
-def _salvage(root: Path) -> None:
-    """Makes the results of a run whose server ended before it could."""
-    if not RunLayout(root).plan.is_file():
-        return
-    try:
-        collect(root)
-        runner.make_report(root)
-    except CosimError as error:
-        _logger.warning("no results could be made of %s: %s", root.name, error)
