@@ -7,9 +7,11 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -32,20 +34,14 @@ class RealServer:
         return self.signed_in.split("?")[0]
 
 
-@pytest.fixture
-def real_server(tmp_path: Path) -> Iterator[RealServer]:
+@contextmanager
+def serving(home: Path, *options: str, port: int = 0) -> Iterator[RealServer]:
+    """Runs ``cosim serve`` in a process of its own."""
     pytest.importorskip("fastapi", reason="the extra for the service is not installed")
-    command = [
-        sys.executable,
-        "-m",
-        "orchestrator",
-        "serve",
-        "--port",
-        "0",
-        "--data",
-        str(tmp_path),
-    ]
-    log = tmp_path / "server.log"
+    where = ["--port", str(port), "--data", str(home)]
+    command = [sys.executable, "-m", "orchestrator", "serve", *where, *options]
+    home.mkdir(exist_ok=True)
+    log = home / "server.log"
     with log.open("wb") as out:
         process = subprocess.Popen(command, stdout=out, stderr=out)
     try:
@@ -60,6 +56,12 @@ def real_server(tmp_path: Path) -> Iterator[RealServer]:
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
+
+
+@pytest.fixture
+def real_server(tmp_path: Path) -> Iterator[RealServer]:
+    with serving(tmp_path / "home") as server:
+        yield server
 
 
 def test_a_real_run_is_started_watched_and_looked_at(browser: Browser, real_server: RealServer):
@@ -86,3 +88,29 @@ def test_a_real_run_is_started_watched_and_looked_at(browser: Browser, real_serv
     visitor.picture("real-finished")
     context.close()
     assert (visitor.problems, visitor.foreign) == ([], [])
+
+
+def test_a_new_token_ends_the_session_of_an_open_page(browser: Browser, tmp_path: Path):
+    context = browser.new_context()
+    with serving(tmp_path / "home") as server:
+        visitor = Visitor(context.new_page(), server)
+        visitor.expects_refusals = True
+        page = visitor.page
+        visitor.open(server.signed_in)
+        page.locator(".verdict[data-state=valid]").wait_for()
+        page.fill("[name=duration_ms]", "100000")
+        page.locator(".verdict[data-state=valid]").get_by_text("100 s").wait_for()
+        page.get_by_role("button", name="Start").click()
+        until(lambda: page.locator("#window-now").count() == 1, "the run is shown")
+        until(lambda: visitor.windows > 0, "the run goes on", BUILD_S)
+        page.locator("#stream").get_by_text("live").wait_for()
+    port = urlsplit(server.address).port
+    assert port
+    with serving(tmp_path / "home", "--new-token", port=port) as renewed:
+        assert renewed.signed_in != server.signed_in
+        page.get_by_role("heading", name="Token").or_(page.get_by_label("Token")).first.wait_for()
+        assert page.locator("#window-now").count() == 0, "nothing of the run is left to see"
+        visitor.open(renewed.signed_in)
+        page.locator(".verdict").wait_for()
+    context.close()
+    assert visitor.foreign == []
