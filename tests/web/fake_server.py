@@ -158,7 +158,7 @@ class _Handler(BaseHTTPRequestHandler):
             case ["experiments", name]:
                 self._send(200, (EXAMPLES / f"{name}.yaml").read_bytes(), "application/yaml")
             case ["ensemble"]:
-                self._json(200, {"launcher": "local", "agents": []})
+                self._json(200, {"launcher": "local", "agents": [{"role": "nest", "host": "here"}]})
             case ["runs", run, *rest] if run in self.fake.runs:
                 self._get_of(self.fake.runs[run], rest, query)
             case _:

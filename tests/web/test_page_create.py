@@ -72,3 +72,8 @@ def test_what_was_typed_outlives_a_look_at_other_pages(visitor: Visitor):
     page.locator(".verdict[data-state=valid]").wait_for()
     assert page.get_by_label("Experiment in YAML").input_value().startswith("name: mine")
     assert page.locator("[name=seed]").input_value() == "7"
+
+
+def test_page_says_where_runs_take_place(visitor: Visitor):
+    page = visitor.sign_in()
+    page.get_by_text("Runs on the machine of this server").wait_for()

@@ -157,3 +157,12 @@ def test_two_runs_are_compared_side_by_side(visitor: Visitor):
     canvas.scroll_into_view_if_needed()
     until(lambda: "seed 2 excitatory" in (canvas.get_attribute("aria-label") or ""), "curves drawn")
     visitor.picture("compare")
+
+
+def test_runs_of_one_name_are_told_apart_by_their_identity(visitor: Visitor):
+    for _ in range(2):
+        visitor.server.add(state="finished")
+    page = visitor.sign_in("#/compare/run-0001/run-0002")
+    legend = page.locator("section[aria-label=Rates] .legend").first
+    until(lambda: "run-0001 excitatory" in legend.inner_text(), "the first run is named")
+    assert "run-0002 excitatory" in legend.inner_text()

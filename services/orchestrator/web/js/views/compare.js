@@ -60,6 +60,12 @@ function keyNumbers(a, b) {
   ];
 }
 
+/** What tells a run from the other one in a legend. */
+function title({ run }, other) {
+  const name = run.label || run.name;
+  return name === (other.run.label || other.run.name) ? run.id : name;
+}
+
 const share = (run) => (run.windows_total ? run.windows / run.windows_total : 1);
 
 function meanRates(a, b) {
@@ -102,9 +108,9 @@ function rateCharts(a, b, signal) {
   return h("div", { class: "chart-grid" }, regions.map((region) => {
     const chart = new LineChart({ title: region, unit: "Hz", signal });
     const names = [...new Set(pairs(a, b).filter(([where]) => where === region).map(([, name]) => name))];
-    chart.setCurves([a, b].flatMap(({ run, curves }, which) => names.flatMap((name, i) => {
-      const series = curves.get(region)?.get(name);
-      return series ? [{ label: `${run.label || run.name} ${name}`, series, colour: () => populationColour(i), dash: which ? [5, 3] : undefined }] : [];
+    chart.setCurves([a, b].flatMap((one, which) => names.flatMap((name, i) => {
+      const series = one.curves.get(region)?.get(name);
+      return series ? [{ label: `${title(one, which ? a : b)} ${name}`, series, colour: () => populationColour(i), dash: which ? [5, 3] : undefined }] : [];
     })));
     return chart.element;
   }));

@@ -74,7 +74,8 @@ class CreatePage {
   async describeEnsemble() {
     const { launcher, agents = [] } = await api.ensemble(this.signal);
     const hosts = agents.map(({ role, host, busy }) => `${role} on ${host}${busy ? " (busy)" : ""}`);
-    setText(this.where, hosts.length ? `Runs on agents: ${hosts.join(", ")}` : `Runs with the ${launcher ?? "local"} launcher`);
+    const agentsSay = hosts.length ? `Runs on agents: ${hosts.join(", ")}` : "No agent is there; a run waits for them";
+    setText(this.where, launcher === "attach" ? agentsSay : "Runs on the machine of this server");
   }
 
   async choose(name) {
