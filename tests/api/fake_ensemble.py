@@ -47,12 +47,14 @@ class FakeEnsemble:
         pace_s: Wall time of a window.
         acts: What to do before a run of that name, e.g. raise an error.
         ends: What to do between its last window and its results.
+        silent: Regions that never fire.
         started: Identities of runs that were begun, in order.
     """
 
     pace_s: float = 0.0
     acts: dict[str, Callable[[], None]] = field(default_factory=dict)
     ends: dict[str, Callable[[], None]] = field(default_factory=dict)
+    silent: set[str] = field(default_factory=set)
     started: list[str] = field(default_factory=list)
     launcher: str = "local"
     place: Place = HERE
@@ -89,6 +91,8 @@ class FakeEnsemble:
         write_atomically(layout.experiment, dump_yaml(plan.experiment).encode())
         tell("Building the simulators")
         puppets = Puppets(plan, layout, self.pace_s)
+        for region in self.silent:
+            puppets.activity.spikes[region] = puppets.activity.spikes[region][:0]
         puppets.play(observe, control)
         self.ends.get(plan.experiment.name, lambda: None)()
         return puppets.finish()

@@ -13,7 +13,9 @@ from api.fake_ensemble import TINY
 from cosim_core.client import ServerRefusal
 from cosim_core.errors import ExperimentError
 from orchestrator.api import admission
+from orchestrator.api.ensemble import AttachedEnsemble
 from orchestrator.api.settings import Settings
+from orchestrator.launchers import attach
 from orchestrator.sites import HERE
 
 JSON = {"Content-Type": "application/json"}
@@ -190,6 +192,16 @@ def test_odd_yaml_values_in_free_places_do_no_harm(shared: Served, value: str) -
     )
     answer = shared.client._http.post("/api/v1/runs", json={"yaml": text})
     assert answer.status_code in (201, 422), answer.text
+
+
+def test_build_goes_to_agents_where_runs_do(
+    start: Any, settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(attach, "AWAIT_S", 0.1)
+    with start(settings, AttachedEnsemble("tcp://127.0.0.1:*", None)) as served:
+        verdict = served.client.validate(TINY, build=True)
+        assert "no free agent for nest" in verdict["faults"][0]["message"]
+        assert list(served.service.settings.runs.iterdir()) == []
 
 
 def test_build_is_refused_while_a_run_goes_on(shared: Served) -> None:

@@ -338,6 +338,7 @@ def test_raster_timing_and_connectome(served: Served) -> None:
 
 
 def test_curves_and_sizes_of_a_run_that_goes_on_are_those_of_its_results(served: Served) -> None:
+    served.ensemble.silent = {"lHC"}
     run = served.client.create(named("going", duration_ms=4000.0))["id"]
     while (now := served.client.run(run))["windows"] < 20:
         assert now["state"] in ("queued", "building", "running")
