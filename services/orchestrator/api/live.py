@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from cosim_core.ensemble import EnsemblePlan
+from orchestrator.api.answers import Answers
 from orchestrator.api.extract import View
 from orchestrator.api.tail import Tail
 from orchestrator.control import RunControl
@@ -34,6 +35,7 @@ class Live:
         cause: Why it is so, if there is something to say.
         windows: Windows that every participant has completed.
         view: What is known once everybody has built.
+        answers: What was told about it a short time ago.
     """
 
     id: str
@@ -44,6 +46,7 @@ class Live:
     cause: str | None = None
     windows: int = 0
     view: View | None = None
+    answers: Answers = field(default_factory=Answers)
     _looking: threading.Lock = field(default_factory=threading.Lock)
     _looked_s: float = 0.0
 

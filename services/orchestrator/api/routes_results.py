@@ -94,8 +94,11 @@ def get_series(
     """Get curves, averaged down to ``max_points``, in the form of ``data`` events."""
     wanted = None if regions is None else [name for name in regions.split(",") if name]
     root, live = service.root(row), service.conductor.live(row.id)
-    if live is not None and live.view is not None:
-        return series.live_series(root, live.view, kind, max_points, wanted)
+    if live is not None and (view := live.view) is not None:
+        return live.answers.get(
+            ("series", kind, max_points, regions),
+            lambda: series.live_series(root, view, kind, max_points, wanted),
+        )
     _begun(row, root)
     return series.series(root, kind, max_points, wanted)
 
@@ -110,8 +113,11 @@ def get_raster(
 ) -> dict[str, Any]:
     """Get single spikes in (from_ms, to_ms], at most ``max_points`` per region."""
     root, live = service.root(row), service.conductor.live(row.id)
-    if live is not None and live.view is not None:
-        return series.live_raster(root, live.view, from_ms, to_ms, max_points)
+    if live is not None and (view := live.view) is not None:
+        return live.answers.get(
+            ("raster", from_ms, to_ms, max_points),
+            lambda: series.live_raster(root, view, from_ms, to_ms, max_points),
+        )
     _begun(row, root)
     return series.raster(root, from_ms, to_ms, max_points)
 
@@ -121,7 +127,10 @@ def get_timing(row: Row, service: Served, max_points: Points = 500) -> dict[str,
     """Get mean seconds per window and phase of every participant."""
     root, live = service.root(row), service.conductor.live(row.id)
     if live is not None:
-        return series.phases(root, live.plan.participants, max_points)
+        participants = live.plan.participants
+        return live.answers.get(
+            ("timing", max_points), lambda: series.phases(root, participants, max_points)
+        )
     _begun(row, root)
     return series.phases(root, RunRecords.open(root).plan.participants, max_points)
 
