@@ -33,7 +33,8 @@ from cosim_core.codec import decode_as, encode_message
 from cosim_core.errors import ParticipantLost, ProtocolError
 from cosim_core.layout import RunLayout
 from cosim_core.processes import Crew, start_workers, worker_command
-from cosim_core.protocol import Role
+from cosim_core.protocol import Role, peer_name
+from cosim_core.standby import Order, Standby
 from cosim_core.transport import Channel, Transport
 
 _logger = logging.getLogger(__name__)
@@ -116,9 +117,17 @@ class Agent:
         self._alive = alive
         self._name = f"{about.role}@{socket.gethostname()}-{os.getpid()}"
         self._job: _Job | None = None
+        self._standby = Standby(about.role, os.environ)
 
     def serve(self, stop: threading.Event) -> None:
         """Calls the orchestrator, again whenever it was lost, until ``stop`` is set."""
+        try:
+            self._standby.prepare()
+            self._serve(stop)
+        finally:
+            self._standby.close()
+
+    def _serve(self, stop: threading.Event) -> None:
         while not stop.is_set():
             transport = self._make_transport()
             try:
@@ -174,19 +183,38 @@ class Agent:
         role = self._about.role
         logs = RunLayout(Path(message.run_dir)).logs
         crew = Crew()
-        command = worker_command(role, message.control, message.run, message.digest)
-        mpirun = shutil.which("mpirun")
         try:
-            if message.ranks > 1 and mpirun is None:
-                raise OSError(f"{message.ranks} ranks need mpirun, which this agent does not have")
-            output = logs / f"{role}.out"
-            start_workers(crew, role, message.ranks, command, output, os.environ, mpirun)
+            if message.ranks > 1 or not self._send_waiting(crew, message, logs):
+                self._start(crew, message, logs)
         except OSError as error:
             reason = f"{error} (agent {self._name}; does it share the run directory?)"
             channel.send(encode_message(CannotLaunch(run=message.run, reason=reason)))
             return
         _logger.info("started %s for run %s", role, message.run)
         self._job = _Job(message.run, crew, _Follower(logs, role))
+
+    def _send_waiting(self, crew: Crew, message: Launch, logs: Path) -> bool:
+        """Sends the worker into the run that waits for one; tells whether there was any."""
+        role = self._about.role
+        output = (logs / f"{role}.out").absolute()
+        output.touch()
+        order = Order(
+            control=message.control, run=message.run, digest=message.digest, output=output
+        )
+        process = self._standby.take(order)
+        if process is None:
+            return False
+        crew.adopt((peer_name(role, 0),), process, output)
+        return True
+
+    def _start(self, crew: Crew, message: Launch, logs: Path) -> None:
+        role = self._about.role
+        command = worker_command(role, message.control, message.run, message.digest)
+        mpirun = shutil.which("mpirun")
+        if message.ranks > 1 and mpirun is None:
+            raise OSError(f"{message.ranks} ranks need mpirun, which this agent does not have")
+        output = logs / f"{role}.out"
+        start_workers(crew, role, message.ranks, command, output, os.environ, mpirun)
 
     def _report(self, channel: Channel) -> None:
         """Tells what the workers wrote and which of them ended."""
@@ -216,3 +244,5 @@ class Agent:
         if self._job is not None:
             self._job.crew.stop(grace_s)
             self._job = None
+            # Only now: importing beside a run would slow it down.
+            self._standby.prepare()

@@ -125,6 +125,10 @@ class Crew:
                 env=dict(environment),
                 start_new_session=True,
             )
+        self.adopt(names, process, output)
+
+    def adopt(self, names: tuple[str, ...], process: subprocess.Popen[bytes], output: Path) -> None:
+        """Takes over a process that was started before and leads a process group."""
         self._children.append(_Child(names, process, output))
 
     def pids(self) -> dict[str, int]:

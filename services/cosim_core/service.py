@@ -3,7 +3,8 @@
 ``python -m nest_service worker --control ENDPOINT --run RUN --digest DIGEST`` takes part in one run
 (the same for ``tvb_service`` and ``translator``). A launcher starts it; the orchestrator tells it
 the rest. ``python -m nest_service agent --orchestrator ENDPOINT`` starts workers for a distant
-orchestrator, run after run.
+orchestrator, run after run; to be quick, it starts the next worker ahead, which imports and then
+waits (``standby``).
 
 ``COSIM_KEYS`` names the folder of keys that sockets beyond this host need, ``COSIM_ADVERTISE`` the
 name by which other hosts reach this one; an agent touches the file ``COSIM_ALIVE`` as long as the
@@ -45,6 +46,7 @@ from cosim_core.protocol import MODULES, Role
 from cosim_core.recorder import Recorder
 from cosim_core.relay import Translation, run_relay
 from cosim_core.security import Keys, load_keys
+from cosim_core.standby import Order, await_order, write_to
 from cosim_core.transport import Transport
 from cosim_core.transport_zmq import ZmqTransport
 
@@ -74,12 +76,15 @@ def mpi_rank(environment: Mapping[str, str]) -> int:
     return 0
 
 
-def main(role: Role, make_simulator: Callable[[], Simulator]) -> None:
+def main(
+    role: Role, make_simulator: Callable[[], Simulator], import_ahead: Callable[[], None]
+) -> None:
     """Runs a simulator as a worker and exits.
 
     Args:
         role: ``nest`` or ``tvb``.
         make_simulator: Makes the simulator; may import what is slow to import.
+        import_ahead: Imports what any run needs, in a worker that waits for its run.
     """
 
     def work(link: Link, plan: EnsemblePlan, recorder: Recorder, data_endpoint: str) -> None:
@@ -92,7 +97,7 @@ def main(role: Role, make_simulator: Callable[[], Simulator]) -> None:
         finally:
             simulator.close()
 
-    _run_and_exit(role, work)
+    _run_and_exit(role, work, import_ahead)
 
 
 def main_translator(make_translation: Callable[[EnsemblePlan], Translation]) -> None:
@@ -101,7 +106,8 @@ def main_translator(make_translation: Callable[[EnsemblePlan], Translation]) -> 
     def work(link: Link, plan: EnsemblePlan, recorder: Recorder, data_endpoint: str) -> None:
         run_translator(make_translation, link, plan, recorder, data_endpoint)
 
-    _run_and_exit("translator", work)
+    # Whoever names a translation has imported it.
+    _run_and_exit("translator", work, lambda: None)
 
 
 def run_translator(
@@ -120,15 +126,18 @@ def run_translator(
     run_relay(translation, link, plan, recorder, start)
 
 
-def _run_and_exit(role: Role, work: Work) -> None:
+def _run_and_exit(role: Role, work: Work, import_ahead: Callable[[], None]) -> None:
     arguments = _arguments(role)
     if arguments.command == "agent":
         sys.exit(_serve_as_agent(role, arguments.orchestrator))
     # Ctrl-C in a terminal reaches every process of it; the orchestrator alone decides what ends.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    identity = Identity(role, mpi_rank(os.environ), arguments.run, arguments.digest)
+    order = _order(arguments, import_ahead)
+    if order is None:
+        os._exit(0)
+    identity = Identity(role, mpi_rank(os.environ), order.run, order.digest)
     transport = ZmqTransport(keys_of(role, os.environ))
-    code = _serve(transport, arguments.control, identity, work)
+    code = _serve(transport, order.control, identity, work)
     transport.close()
     logging.shutdown()
     sys.stdout.flush()
@@ -137,6 +146,17 @@ def _run_and_exit(role: Role, work: Work) -> None:
         # MPI_Finalize, which NEST runs at a normal exit, waits for ranks that may never come.
         os._exit(code)
     sys.exit(0)
+
+
+def _order(arguments: argparse.Namespace, import_ahead: Callable[[], None]) -> Order | None:
+    """Takes the order from the command line, or waits for it; None if there will be none."""
+    if arguments.command == "worker":
+        return Order(control=arguments.control, run=arguments.run, digest=arguments.digest)
+    import_ahead()
+    order = await_order(sys.stdin)
+    if order is not None and order.output is not None:
+        write_to(order.output)
+    return order
 
 
 def keys_of(name: str, environment: Mapping[str, str]) -> Keys | None:
@@ -182,6 +202,7 @@ def _arguments(role: Role) -> argparse.Namespace:
     worker.add_argument("--control", required=True, help="endpoint of the orchestrator")
     worker.add_argument("--run", required=True, help="identity of the run")
     worker.add_argument("--digest", required=True, help="digest of the experiment")
+    commands.add_parser("standby", help="import, then wait for a run on standard input")
     agent = commands.add_parser("agent", help="start workers for an orchestrator, run after run")
     agent.add_argument("--orchestrator", required=True, help="endpoint, tcp://HOST:PORT")
     return parser.parse_args()

@@ -13,5 +13,13 @@ def make_simulator() -> Simulator:
     return NestSimulator()
 
 
+def import_ahead() -> None:
+    """Imports NEST."""
+    from nest_service.kernel import load_nest
+
+    load_nest()
+    make_simulator()
+
+
 if __name__ == "__main__":
-    main("nest", make_simulator)
+    main("nest", make_simulator, import_ahead)

@@ -117,6 +117,7 @@ class Coordinator:
         peer.state = after(peer.state, message.kind, name)
         match message:
             case Hello():
+                _logger.info("%s has come", name)
                 return self._configure(peer)
             case Ready():
                 return self._note_ready(peer, message, now_s)
@@ -263,6 +264,7 @@ class Coordinator:
             peer.built = Built.model_validate(message.built)
         except ValidationError as error:
             raise ProtocolError(f"{peer.name} reports what nobody understands: {error}") from error
+        _logger.info("%s has built its side", peer.name)
         if message.data_endpoint is not None:
             self._data_endpoint = message.data_endpoint
         return self._when_all_have_answered(now_s)

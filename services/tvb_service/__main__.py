@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib
+
 from cosim_core.participant import Simulator
 from cosim_core.service import main
 
@@ -13,5 +15,14 @@ def make_simulator() -> Simulator:
     return TvbSimulator()
 
 
+def import_ahead() -> None:
+    """Imports tvb-library and what builds with it."""
+    from tvb_service.library import load_tvb
+
+    load_tvb()
+    importlib.import_module("tvb_service.assembly")
+    make_simulator()
+
+
 if __name__ == "__main__":
-    main("tvb", make_simulator)
+    main("tvb", make_simulator, import_ahead)

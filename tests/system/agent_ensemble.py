@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import psutil
+
 from cosim_core.deadline import Deadline
 from cosim_core.ensemble import plan_file
 from cosim_core.experiment import parse
@@ -48,6 +50,11 @@ class Ensemble:
     def reach(self) -> str:
         port = self.hub.endpoint.rsplit(":", 1)[1]
         return f"tcp://127.0.0.1:{port}"
+
+    def children(self) -> list[list[psutil.Process]]:
+        """Processes that agents have started, by agent."""
+        agents = [psutil.Process(process.pid) for process in self.processes.values()]
+        return [agent.children(recursive=True) for agent in agents]
 
     def await_free(self, *roles: str) -> None:
         deadline = Deadline.after(WAIT_S)

@@ -25,16 +25,41 @@ def test_runs_one_after_another_give_the_local_digest(
     tiny["duration_ms"] = 20.0
     expected = finished(tiny).digest
     ensemble.await_free(*MODULES)
-    children = []
     for number in range(2):
+        waiting = ensemble.children()
+        seen: set[psutil.Process] = set()
         root = tmp_path / f"attached-{number}"
-        outcome = ensemble.run(tiny, root, nothing)
+        outcome = ensemble.run(tiny, root, lambda _, s=seen: s.update(*ensemble.children()))
         assert outcome.kind == "finished", outcome
         assert digest(root) == expected
+        assert [len(processes) for processes in waiting] == [1, 1, 1]
+        assert seen == {process for processes in waiting for process in processes}
         ensemble.await_free(*MODULES)
-        agents = [psutil.Process(p.pid) for p in ensemble.processes.values()]
-        children.append([len(agent.children(recursive=True)) for agent in agents])
-    assert children == [[0, 0, 0], [0, 0, 0]]
+        assert not any(process.is_running() for process in seen), "every run has its own workers"
+
+
+def test_waiting_workers_that_die_are_done_without(
+    ensemble: Ensemble, tiny: dict[str, Any], tmp_path: Path
+) -> None:
+    ensemble.await_free(*MODULES)
+    killed = [process for processes in ensemble.children() for process in processes]
+    for process in killed:
+        process.kill()
+    psutil.wait_procs(killed, WAIT_S)
+    tiny["duration_ms"] = 10.0
+    outcome = ensemble.run(tiny, tmp_path / "cold", nothing)
+    assert outcome.kind == "finished", outcome
+
+
+def test_waiting_workers_end_with_their_agent(ensemble: Ensemble) -> None:
+    ensemble.await_free(*MODULES)
+    waiting = [process for processes in ensemble.children() for process in processes]
+    assert len(waiting) == len(MODULES)
+    for agent, number in zip(
+        ensemble.processes.values(), (signal.SIGKILL, signal.SIGTERM, signal.SIGINT), strict=True
+    ):
+        agent.send_signal(number)
+    assert psutil.wait_procs(waiting, WAIT_S)[1] == []
 
 
 def kill_worker(ensemble: Ensemble, role: str, coordinator: Coordinator) -> None:
