@@ -8,7 +8,7 @@ EXPERIMENT ?= examples/quickstart.yaml
 SERVICES := orchestrator nest tvb translator
 NEST_WHEELS ?= ../shared/wheels
 
-.PHONY: help install install-dev run test check format schema images up down test-containers clean
+.PHONY: help install install-dev run test check format schema images up down test-containers bench clean
 
 help: ## Show this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -63,6 +63,9 @@ down: ## End it; runs and keys are kept (docker compose down --volumes removes t
 
 test-containers: install-dev images ## Run the ensemble in containers and break them
 	COSIM_TEST_CONTAINERS=1 $(BIN)/python -m pytest -m containers tests/containers
+
+bench: install-dev ## Measure (PARTS="first-window ..." for some; see docs/benchmarks.md)
+	$(BIN)/python -m benchmarks $(PARTS)
 
 clean: ## Remove what the tools leave behind (not .venv, not runs)
 	rm -rf .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache .coverage

@@ -1,0 +1,16 @@
+"""Every benchmark by its name."""
+
+from __future__ import annotations
+
+from benchmarks import first_window, listeners, page_hour, page_load
+from benchmarks.framework import Benchmark
+
+PARTS: dict[str, Benchmark] = {
+    benchmark.name: benchmark
+    for benchmark in (
+        first_window.BENCHMARK,
+        listeners.BENCHMARK,
+        page_load.BENCHMARK,
+        page_hour.BENCHMARK,
+    )
+}

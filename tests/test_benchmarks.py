@@ -1,0 +1,78 @@
+"""Benchmarks run, and their report is written; how fast they are is no matter of tests."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+
+import pytest
+
+from benchmarks import report
+from benchmarks.__main__ import main
+from benchmarks.framework import Benchmark, Once, Quantity, Result, Setting, carry_out
+from benchmarks.machine import machine
+from benchmarks.parts import PARTS
+
+
+def invented(*values: dict[str, float]) -> Benchmark:
+    """Returns a benchmark that measures what is given, one after another."""
+
+    @contextmanager
+    def prepared(setting: Setting) -> Iterator[Once]:
+        left = iter(values)
+        yield lambda: next(left)
+
+    quantities = (
+        Quantity("slow", "how slow", "s", at_most=2.0),
+        Quantity("fast", "how fast", at_least=2.0),
+        Quantity("plain", "how many"),
+    )
+    return Benchmark("invented", "nothing", quantities, prepared, repeats=len(values))
+
+
+def test_medians_are_held_against_targets(tmp_path: Path) -> None:
+    values = [{"slow": s, "fast": s, "plain": 1.0} for s in (9.0, 1.0, 1.5)]
+    result = carry_out(invented(*values), Setting(tmp_path))
+    assert result.samples["slow"] == [9.0, 1.0, 1.5]
+    told = {each["key"]: (each["median"], each["is_met"]) for each in result.tree()["quantities"]}
+    assert told == {"slow": (1.5, True), "fast": (1.5, False), "plain": (1.0, None)}
+
+
+def test_what_was_not_declared_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="typo"):
+        carry_out(invented({"typo": 1.0}), Setting(tmp_path))
+
+
+def test_the_table_names_machine_targets_and_misses(tmp_path: Path) -> None:
+    result = Result(invented(), {"slow": [3.0, 2.5, 7.0]}, 1.0, (0.5, 3.25))
+    report.write(tmp_path, machine(), datetime(2030, 1, 2), [result])
+    table = (tmp_path / "results.md").read_text()
+    assert "| invented | how slow | 3 s | 2.5 to 7 | 3 | at most 2 s | **no** |" in table
+    assert "how fast" not in table
+    assert "Load of the machine meanwhile: 0.5 to 3.2" in table
+    assert f"{machine()['cores']} cores" in table
+    tree = json.loads((tmp_path / "results.json").read_text())
+    assert tree["machine"]["packages"]["numpy"] in table
+    assert tree["benchmarks"][0]["quantities"][0]["samples"] == [3.0, 2.5, 7.0]
+
+
+@pytest.mark.parametrize("part", PARTS)
+def test_every_benchmark_runs(part: str, tmp_path: Path) -> None:
+    if part.startswith("page"):
+        browser = pytest.importorskip("benchmarks.browser", reason="playwright is not installed")
+        if not browser.CHROMIUM.exists():
+            pytest.skip(f"there is no Chromium at {browser.CHROMIUM}")
+    main([part, "--tiny", "--repeats", "1", "--out", str(tmp_path)])
+    (found,) = json.loads((tmp_path / "results.json").read_text())["benchmarks"]
+    assert found["name"] == part
+    assert [q["key"] for q in found["quantities"]] == [q.key for q in PARTS[part].quantities]
+    assert (tmp_path / "page-hour.svg").is_file() == (part == "page-hour")
+
+
+def test_a_part_that_is_not_there_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["frist-window"])
+    assert "there is no frist-window; there are first-window, " in capsys.readouterr().err
