@@ -1,9 +1,8 @@
 """What clients cost a run: nobody listening against one and fifty, in one repetition.
 
 The order of the cases changes from one repetition to the next, so that a machine that becomes
-busier favours none. Clients run in one process of the lowest priority: in use they are other
-computers, and only what they make the server do is to be measured. On few cores the server's work
-still competes with the simulators; its processor time, which noise of the machine hardly touches,
+busier favours none. Clients are one process beside the run; on few cores their work, too, competes
+with the simulators. So the server's own processor time, which noise of the machine hardly touches,
 is told beside the wall time.
 """
 
