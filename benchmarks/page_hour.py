@@ -84,11 +84,16 @@ class Recorded:
 def _moved(body: dict[str, Any], by_ms: float) -> dict[str, Any]:
     """Adds to the time of every point."""
     body = copy.deepcopy(body)
-    curves = [curve for region in body["rates"].values() for curve in region.values()]
-    for curve in [*curves, *body["tvb"]["regions"].values(), *body["raster"].values()]:
+    for curve in _curves(body):
         for point in curve:
             point[0] = round(point[0] + by_ms, 4)
     return body
+
+
+def _curves(body: dict[str, Any]) -> list[list[list[float]]]:
+    """Returns everything that has points in time: rates, states and spikes, if they are there."""
+    rates = [curve for region in body["rates"].values() for curve in region.values()]
+    return [*rates, *body["tvb"]["regions"].values(), *body["raster"].values()]
 
 
 class Replayed(FakeRun):
@@ -180,7 +185,7 @@ def _recorded(setting: Setting) -> Recorded:
             if len(data) > (RECORDED if not setting.is_tiny else 3):
                 break
         there.end(run)
-    ends = [next(iter(next(iter(body["rates"].values())).values()))[-1][0] for body in data]
+    ends = [max(point[0] for curve in _curves(body) for point in curve) for body in data]
     step_ms = (ends[-1] - ends[0]) / (len(data) - 1)
     return Recorded([_moved(body, -ends[0]) for body in data[1:]], progress[-1], step_ms)
 
