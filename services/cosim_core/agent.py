@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import logging
 import os
-import shutil
 import socket
 import threading
 import time
@@ -32,6 +31,7 @@ from cosim_core.agent_protocol import (
 from cosim_core.codec import decode_as, encode_message
 from cosim_core.errors import ParticipantLost, ProtocolError
 from cosim_core.layout import RunLayout
+from cosim_core.mpi import find_starter
 from cosim_core.processes import Crew, start_workers, worker_command
 from cosim_core.protocol import Role, peer_name
 from cosim_core.standby import Order, Standby
@@ -210,11 +210,11 @@ class Agent:
     def _start(self, crew: Crew, message: Launch, logs: Path) -> None:
         role = self._about.role
         command = worker_command(role, message.control, message.run, message.digest)
-        mpirun = shutil.which("mpirun")
-        if message.ranks > 1 and mpirun is None:
+        starter = find_starter() if message.ranks > 1 else None
+        if message.ranks > 1 and starter is None:
             raise OSError(f"{message.ranks} ranks need mpirun, which this agent does not have")
         output = logs / f"{role}.out"
-        start_workers(crew, role, message.ranks, command, output, os.environ, mpirun)
+        start_workers(crew, role, message.ranks, command, output, os.environ, starter)
 
     def _report(self, channel: Channel) -> None:
         """Tells what the workers wrote and which of them ended."""

@@ -6,7 +6,6 @@ The local launcher uses it for every role, an agent for its own.
 from __future__ import annotations
 
 import os
-import re
 import signal
 import subprocess
 import sys
@@ -17,14 +16,14 @@ from pathlib import Path
 
 from cosim_core.deadline import Deadline
 from cosim_core.errors import EXIT_DESERTED
-from cosim_core.protocol import MODULES, Role, peer_name
+from cosim_core.mpi import RANK_VARIABLES, Starter
+from cosim_core.protocol import MODULES, Role, peer_names
 
 LEASH = Path(__file__).with_name("leash.py")
 """What ties a process to the life of its parent."""
 
 _TAIL_BYTES = 4000
 _KILL_GRACE_S = 1.0
-_RANK = re.compile(r"\brank (\d+) |process name: \[.*,(\d+)\]", re.IGNORECASE)
 
 # Bits must not depend on how many threads a BLAS thinks it may use, and two simulators that each
 # take every core only slow one another down. NEST's threads are set by the experiment.
@@ -54,6 +53,7 @@ class _Child:
     names: tuple[str, ...]
     process: subprocess.Popen[bytes]
     output: Path
+    starter: Starter | None
     reported: bool = False
 
 
@@ -71,27 +71,6 @@ def worker_command(role: Role, control: str, run: str, digest: str) -> list[str]
     ]  # fmt: skip
 
 
-def mpi_command(mpirun: str, ranks: int, *, is_open_mpi: bool) -> list[str]:
-    """Returns what stands before a command to run it on several ranks.
-
-    OpenMPI binds ranks to cores and refuses more ranks than cores unless told otherwise; both
-    would be wrong on a laptop that runs TVB beside NEST.
-    """
-    extra = ["--oversubscribe", "--bind-to", "none"] if is_open_mpi else []
-    return [mpirun, "-n", str(ranks), *extra]
-
-
-def is_open_mpi(mpirun: str) -> bool:
-    """Asks mpirun whether it is OpenMPI's."""
-    try:
-        answer = subprocess.run(  # noqa: S603 - a fixed command line
-            [mpirun, "--version"], capture_output=True, timeout=20, check=False
-        )
-    except (OSError, subprocess.TimeoutExpired):
-        return False
-    return b"Open MPI" in answer.stdout or b"OpenRTE" in answer.stdout
-
-
 class Crew:
     """Child processes; each leads a process group of its own."""
 
@@ -104,6 +83,7 @@ class Crew:
         command: list[str],
         output: Path,
         environment: Mapping[str, str],
+        starter: Starter | None = None,
     ) -> None:
         """Starts a process.
 
@@ -112,6 +92,7 @@ class Crew:
             command: What to run; no shell is involved.
             output: File for its standard streams.
             environment: Its environment.
+            starter: What starts ranks within it; its output tells which of them died.
 
         Raises:
             OSError: If the file or the process cannot be made.
@@ -125,11 +106,17 @@ class Crew:
                 env=dict(environment),
                 start_new_session=True,
             )
-        self.adopt(names, process, output)
+        self.adopt(names, process, output, starter)
 
-    def adopt(self, names: tuple[str, ...], process: subprocess.Popen[bytes], output: Path) -> None:
+    def adopt(
+        self,
+        names: tuple[str, ...],
+        process: subprocess.Popen[bytes],
+        output: Path,
+        starter: Starter | None = None,
+    ) -> None:
         """Takes over a process that was started before and leads a process group."""
-        self._children.append(_Child(names, process, output))
+        self._children.append(_Child(names, process, output, starter))
 
     def pids(self) -> dict[str, int]:
         """Returns the process id by the name of its first participant."""
@@ -142,10 +129,7 @@ class Crew:
             code = child.process.poll()
             if code is not None and not child.reported:
                 child.reported = True
-                deserted = code == EXIT_DESERTED
-                last_words = _tail(child.output)
-                names = first_to_die(child.names, last_words)
-                exits.append(Exit(names, how_it_ended(code), deserted, last_words))
+                exits.append(exit_of(child.names, code, child.output, child.starter))
         return sorted(exits, key=lambda gone: gone.is_consequence)
 
     def stop(self, grace_s: float) -> None:
@@ -180,7 +164,7 @@ def start_workers(
     command: list[str],
     output: Path,
     environment: Mapping[str, str],
-    mpirun: str | None,
+    starter: Starter | None,
 ) -> None:
     """Starts the workers of a role: one process, or ranks under mpirun.
 
@@ -191,42 +175,46 @@ def start_workers(
         command: What one worker runs.
         output: File for standard streams.
         environment: Environment of this process; workers get it with what they need besides.
-        mpirun: Path of ``mpirun``, needed for more than one rank.
+        starter: What starts ranks; needed for more than one.
 
     Raises:
         OSError: If the file or the process cannot be made.
     """
     line = on_leash(command)
-    if ranks > 1 and mpirun is not None:
-        line = on_leash([*mpi_command(mpirun, ranks, is_open_mpi=is_open_mpi(mpirun)), *line])
-    names = tuple(peer_name(role, rank) for rank in range(ranks))
-    crew.start(names, line, output, worker_environment(environment, role))
+    if ranks > 1 and starter is not None:
+        line = on_leash([*starter.line(ranks), *line])
+    names = peer_names(role, ranks)
+    crew.start(names, line, output, worker_environment(environment, role), starter)
 
 
 def worker_environment(environment: Mapping[str, str], role: Role) -> dict[str, str]:
     """Returns the environment of a worker.
 
     OpenMPI's ranks poll while they wait for each other; with more ranks than cores that starves
-    the rank that is waited for, so they are told to yield.
+    the rank that is waited for, so they are told to yield. A rank that this process has itself, say
+    since a batch script runs as task 0, is none of the worker's.
     """
-    result = {**dict.fromkeys(_ONE_THREAD, "1"), **environment}
+    own = {name: value for name, value in environment.items() if name not in RANK_VARIABLES}
+    result = {**dict.fromkeys(_ONE_THREAD, "1"), **own}
     result["PYTHONUNBUFFERED"] = "1"
     if role == "nest":
         result.setdefault("OMPI_MCA_mpi_yield_when_idle", "1")
     return result
 
 
-def first_to_die(names: tuple[str, ...], last_words: str) -> tuple[str, ...]:
-    """Puts the rank first that mpirun names as the one that ended the others.
+def exit_of(names: tuple[str, ...], code: int, output: Path, starter: Starter | None) -> Exit:
+    """Describes the end of a process.
 
-    OpenMPI writes "process rank 1 with PID ..." of a signal and "Process name: [[5,1],1]" of an
-    exit code, MPICH "RANK 1 PID ...".
+    Args:
+        names: The participants that it was.
+        code: Its exit code; negative: the signal that killed it.
+        output: File of its standard streams.
+        starter: What started ranks within it, if anything did.
     """
-    found = _RANK.search(last_words)
-    rank = int(found[1] or found[2]) if found else 0
-    if rank >= len(names):
-        return names
-    return (names[rank], *names[:rank], *names[rank + 1 :])
+    last_words = _tail(output)
+    if starter is not None:
+        names = starter.first_to_die(names, last_words)
+    return Exit(names, how_it_ended(code), code == EXIT_DESERTED, last_words)
 
 
 def how_it_ended(code: int) -> str:

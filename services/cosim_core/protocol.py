@@ -176,3 +176,8 @@ MESSAGES: TypeAdapter[AnyMessage] = TypeAdapter(Annotated[AnyMessage, Field(disc
 def peer_name(role: str, rank: int) -> str:
     """Returns the name of a process in messages and logs, and its ZeroMQ routing identity."""
     return f"{role}-{rank}"
+
+
+def peer_names(role: str, ranks: int) -> tuple[str, ...]:
+    """Returns the names of all processes of a role."""
+    return tuple(peer_name(role, rank) for rank in range(ranks))

@@ -16,7 +16,6 @@ from __future__ import annotations
 import argparse
 import logging
 import os
-import shutil
 import signal
 import socket
 import sys
@@ -41,6 +40,7 @@ from cosim_core.errors import (
 from cosim_core.layout import RunLayout
 from cosim_core.link import Identity, Link
 from cosim_core.logs import log_to
+from cosim_core.mpi import find_starter, mpi_rank
 from cosim_core.participant import Simulator, run_windows
 from cosim_core.protocol import MODULES, Role
 from cosim_core.recorder import Recorder
@@ -62,18 +62,7 @@ DISTRIBUTIONS: dict[Role, tuple[str, ...]] = {
 }
 """Packages whose versions an agent announces."""
 
-RANK_VARIABLES = ("OMPI_COMM_WORLD_RANK", "PMIX_RANK", "PMI_RANK")
-"""Where OpenMPI, PMIx and MPICH tell a process its rank."""
-
 Work = Callable[[Link, EnsemblePlan, Recorder, str], None]
-
-
-def mpi_rank(environment: Mapping[str, str]) -> int:
-    """Returns the MPI rank that a process manager put into the environment, or 0."""
-    for name in RANK_VARIABLES:
-        if name in environment:
-            return int(environment[name])
-    return 0
 
 
 def main(
@@ -182,7 +171,7 @@ def _serve_as_agent(role: Role, orchestrator: str) -> int:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
     versions = {name: metadata.version(name) for name in DISTRIBUTIONS[role]}
-    about = About(role, versions, mpi=shutil.which("mpirun") is not None)
+    about = About(role, versions, mpi=find_starter() is not None)
     try:
         keys = keys_of(role, os.environ)
         alive = Path(file) if (file := os.environ.get("COSIM_ALIVE")) else None

@@ -10,7 +10,7 @@ from pathlib import Path
 from cosim_core.ensemble import EnsemblePlan
 from cosim_core.errors import ExperimentError, Fault
 from cosim_core.experiment import File, RunJournal
-from cosim_core.processes import is_open_mpi
+from cosim_core.mpi import find_starter
 from orchestrator.endpoints import socket_faults
 
 _ROOT_MAY = frozenset({"OMPI_ALLOW_RUN_AS_ROOT", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM"})
@@ -71,8 +71,8 @@ def _mpi_faults(
     ranks: int, which: Callable[[str], str | None], root_environment: Mapping[str, str] | None
 ) -> list[Fault]:
     path = "resources.nest.ranks"
-    mpirun = which("mpirun")
-    if mpirun is None:
+    starter = find_starter(which)
+    if starter is None:
         return [
             Fault(
                 path,
@@ -80,7 +80,11 @@ def _mpi_faults(
                 "openmpi-bin), or use threads instead of ranks",
             )
         ]
-    if root_environment is None or _ROOT_MAY.issubset(root_environment) or not is_open_mpi(mpirun):
+    if (
+        root_environment is None
+        or _ROOT_MAY.issubset(root_environment)
+        or starter.name != "openmpi"
+    ):
         return []
     return [
         Fault(

@@ -16,6 +16,7 @@ from typing import Protocol
 from cosim_core.ensemble import EnsemblePlan
 from cosim_core.errors import ExperimentError, ParticipantLost, SecurityError
 from cosim_core.layout import RunLayout
+from cosim_core.mpi import find_starter
 from cosim_core.processes import Exit
 from cosim_core.security import Keys, load_keys
 from cosim_core.service import advertised
@@ -88,8 +89,9 @@ def local_site(plan: EnsemblePlan) -> Site:
     """Opens a site on this machine: child processes, and sockets in a private folder."""
     folder = make_socket_folder()
     layout = RunLayout(Path(plan.run_dir))
+    starter = find_starter() if plan.participants.get("nest", 1) > 1 else None
     return Site(
-        LocalLauncher(layout, plan.participants, shutil.which("mpirun")),
+        LocalLauncher(layout, plan.participants, starter),
         ZmqTransport(),
         control_endpoint(folder),
         data_endpoint(folder),

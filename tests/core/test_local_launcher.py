@@ -16,10 +16,7 @@ from cosim_core.deadline import Deadline
 from cosim_core.errors import EXIT_DESERTED
 from cosim_core.layout import RunLayout
 from cosim_core.processes import (
-    first_to_die,
     how_it_ended,
-    is_open_mpi,
-    mpi_command,
     on_leash,
     worker_command,
     worker_environment,
@@ -68,23 +65,6 @@ def test_hostile_names_stay_single_arguments():
     ]
 
 
-@pytest.mark.parametrize("open_mpi", [True, False])
-def test_the_command_of_several_ranks(open_mpi):
-    command = mpi_command("/opt/mpi run", 4, is_open_mpi=open_mpi)
-    assert command[:3] == ["/opt/mpi run", "-n", "4"]
-    assert ("--oversubscribe" in command) is open_mpi
-
-
-@pytest.mark.parametrize(
-    ("says", "expected"), [("mpirun (Open MPI) 4.1.4", True), ("HYDRA build details:", False)]
-)
-def test_mpirun_tells_whose_it_is(tmp_path, says, expected):
-    fake = tmp_path / "mpirun"
-    fake.write_text(f"#!/bin/sh\necho '{says}'\n")
-    fake.chmod(0o755)
-    assert is_open_mpi(str(fake)) is expected
-
-
 @pytest.mark.parametrize(
     ("code", "says"),
     [
@@ -103,24 +83,6 @@ def test_exit_codes_in_words(code, says):
     assert how_it_ended(code).startswith(says)
 
 
-@pytest.mark.parametrize(
-    ("says", "first"),
-    [
-        ("mpirun noticed that process rank 1 with PID 0 on node x exited on signal 9", "nest-1"),
-        ("Process name: [[5361,1],2]\nExit code: 3", "nest-2"),
-        ("=   BAD TERMINATION\n=   RANK 1 PID 7 RUNNING AT x", "nest-1"),
-        ("Segmentation fault", "nest-0"),
-        ("process rank 9 with PID 0", "nest-0"),
-        ("", "nest-0"),
-    ],
-)
-def test_mpirun_names_the_rank_that_died_first(says, first):
-    names = ("nest-0", "nest-1", "nest-2")
-    got = first_to_die(names, says)
-    assert got[0] == first
-    assert sorted(got) == sorted(names)
-
-
 def test_workers_use_one_thread_per_library_unless_told_otherwise():
     environment = worker_environment({"PATH": "/bin", "OMP_NUM_THREADS": "3"}, "tvb")
     assert environment["PATH"] == "/bin"
@@ -133,6 +95,14 @@ def test_ranks_of_nest_yield_when_they_wait():
     assert worker_environment({}, "nest")["OMPI_MCA_mpi_yield_when_idle"] == "1"
     kept = worker_environment({"OMPI_MCA_mpi_yield_when_idle": "0"}, "nest")
     assert kept["OMPI_MCA_mpi_yield_when_idle"] == "0"
+
+
+def test_a_rank_of_this_process_is_none_of_the_workers():
+    environment = worker_environment(
+        {"PMIX_RANK": "1", "SLURM_PROCID": "1", "PATH": "/bin"}, "nest"
+    )
+    assert not {"PMIX_RANK", "SLURM_PROCID"} & environment.keys()
+    assert environment["PATH"] == "/bin"
 
 
 @pytest.fixture

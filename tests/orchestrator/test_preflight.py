@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from cosim_core.errors import ExperimentError, Fault
+from cosim_core.mpi import STARTERS
 from orchestrator import preflight as preflight_module
 from orchestrator.preflight import existing_ancestor, preflight
 from orchestrator_cases import ADEX, changed, plan_of
@@ -60,7 +61,7 @@ def test_disk_too_small(tmp_path: Path) -> None:
 
 
 def test_root_is_told_what_openmpi_wants(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(preflight_module, "is_open_mpi", lambda mpirun: True)
+    monkeypatch.setattr(preflight_module, "find_starter", lambda which: STARTERS["openmpi"])
     tree = changed(ADEX, resources__nest__ranks=2)
     found = faults(tmp_path / "run", tree, is_root=True, environment={})
     assert "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM" in found["resources.nest.ranks"].message

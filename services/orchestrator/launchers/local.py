@@ -6,6 +6,7 @@ import os
 from collections.abc import Mapping
 
 from cosim_core.layout import RunLayout
+from cosim_core.mpi import Starter
 from cosim_core.processes import Crew, Exit, start_workers, worker_command
 from cosim_core.protocol import LAUNCH_ORDER
 
@@ -16,15 +17,15 @@ class LocalLauncher:
     Args:
         layout: Paths of the run; output lands in its logs.
         participants: Processes by role.
-        mpirun: Path of ``mpirun``, needed for more than one rank.
+        starter: What starts ranks; needed for more than one.
     """
 
     def __init__(
-        self, layout: RunLayout, participants: Mapping[str, int], mpirun: str | None
+        self, layout: RunLayout, participants: Mapping[str, int], starter: Starter | None
     ) -> None:
         self._layout = layout
         self._participants = participants
-        self._mpirun = mpirun
+        self._starter = starter
         self._crew = Crew()
 
     def start(self, control: str, run: str, digest: str) -> None:
@@ -34,7 +35,7 @@ class LocalLauncher:
             if ranks:
                 command = worker_command(role, control, run, digest)
                 output = self._layout.logs / f"{role}.out"
-                start_workers(self._crew, role, ranks, command, output, os.environ, self._mpirun)
+                start_workers(self._crew, role, ranks, command, output, os.environ, self._starter)
 
     def pids(self) -> dict[str, int]:
         """Returns the process id by the name of its first participant."""

@@ -1,0 +1,116 @@
+"""How MPI ranks are started, told their number, and missed: one table.
+
+=========  ===========  ====================  ==================================================
+row        program      rank in               the rank that died first is in
+=========  ===========  ====================  ==================================================
+openmpi    ``mpirun``   OMPI_COMM_WORLD_RANK  ``process rank 1 with PID 7 on node x exited on
+                                              signal 9``, ``Process name: [[5,1],1]``
+mpich      ``mpiexec``  PMI_RANK              ``RANK 1 PID 7 RUNNING AT x``
+pmi2       ``srun``     PMI_RANK              ``srun: error: x: task 1: Killed``
+pmix       ``srun``     PMIX_RANK             the same
+=========  ===========  ====================  ==================================================
+
+What is no OpenMPI is started as MPICH is; Intel MPI and MVAPICH share its process manager.
+"""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Literal
+
+StarterName = Literal["openmpi", "mpich", "pmi2", "pmix"]
+
+_SRUN = ("--ntasks={ranks}", "--kill-on-bad-exit=1")
+_SRUN_LOSS = re.compile(r"srun: error: \S+: tasks? (\d+)")
+
+
+@dataclass(frozen=True)
+class Starter:
+    """One way to start ranks.
+
+    Attributes:
+        name: Row of the table.
+        program: What is called; a path once it has been found.
+        options: What stands between program and command; ``{ranks}`` is their number.
+        rank_variable: Environment variable that tells a process its rank.
+        loss: Finds in its output the rank that died first, as the one group that matches.
+    """
+
+    name: StarterName
+    program: str
+    options: tuple[str, ...]
+    rank_variable: str
+    loss: re.Pattern[str]
+
+    def line(self, ranks: int) -> list[str]:
+        """Returns what stands before a command to run it on several ranks."""
+        return [self.program, *(option.format(ranks=ranks) for option in self.options)]
+
+    def first_to_die(self, names: tuple[str, ...], last_words: str) -> tuple[str, ...]:
+        """Puts the rank first that is named as the one that ended the others."""
+        found = self.loss.search(last_words)
+        rank = int(next(group for group in found.groups() if group)) if found else 0
+        if rank >= len(names):
+            return names
+        return (names[rank], *names[:rank], *names[rank + 1 :])
+
+
+_ROWS = (
+    # OpenMPI binds ranks to cores and refuses more ranks than cores unless told otherwise; both
+    # would be wrong on a laptop that runs TVB beside NEST.
+    Starter(
+        "openmpi",
+        "mpirun",
+        ("-n", "{ranks}", "--oversubscribe", "--bind-to", "none"),
+        "OMPI_COMM_WORLD_RANK",
+        re.compile(r"\brank (\d+) with |process name: \[.*,(\d+)\]", re.IGNORECASE),
+    ),
+    Starter("mpich", "mpiexec", ("-n", "{ranks}"), "PMI_RANK", re.compile(r"\bRANK (\d+) PID ")),
+    Starter("pmi2", "srun", ("--mpi=pmi2", *_SRUN), "PMI_RANK", _SRUN_LOSS),
+    Starter("pmix", "srun", ("--mpi=pmix", *_SRUN), "PMIX_RANK", _SRUN_LOSS),
+)
+
+STARTERS: Mapping[StarterName, Starter] = {row.name: row for row in _ROWS}
+"""The table."""
+
+RANK_VARIABLES = (*dict.fromkeys(row.rank_variable for row in _ROWS), "SLURM_PROCID")
+"""Where a process may find its rank, the innermost process manager first: an ``mpirun`` may run
+within a task of Slurm, which always sets the last one."""
+
+
+def mpi_rank(environment: Mapping[str, str]) -> int:
+    """Returns the MPI rank that a process manager put into the environment, or 0."""
+    for name in RANK_VARIABLES:
+        if name in environment:
+            return int(environment[name])
+    return 0
+
+
+def find_starter(which: Callable[[str], str | None] = shutil.which) -> Starter | None:
+    """Finds what starts ranks on this machine.
+
+    Args:
+        which: Finds a program.
+
+    Returns:
+        A row of the table with the path of its program; None if there is no ``mpirun``.
+    """
+    program = which("mpirun") or which("mpiexec")
+    if program is None:
+        return None
+    return replace(STARTERS["openmpi" if _is_open_mpi(program) else "mpich"], program=program)
+
+
+def _is_open_mpi(program: str) -> bool:
+    """Asks mpirun whether it is OpenMPI's."""
+    try:
+        answer = subprocess.run(  # noqa: S603 - a fixed command line
+            [program, "--version"], capture_output=True, timeout=20, check=False
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return False
+    return b"Open MPI" in answer.stdout or b"OpenRTE" in answer.stdout
