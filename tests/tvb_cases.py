@@ -55,6 +55,8 @@ class Case:
     noise: dict[str, float] = field(default_factory=dict)
     base_dir: str = "."
     source: str = "connectivity_76"
+    tracts: str = "synapses"
+    """What becomes of the tracts among proxies; ``rates``: TVB carries them."""
 
     def experiment(self) -> Experiment:
         return parse(
@@ -64,7 +66,9 @@ class Case:
                 "seed": self.seed,
                 "connectome": {"source": self.source, "speed_mm_per_ms": SPEED_MM_PER_MS},
                 "tvb": self.tvb,
-                "spiking": [{"regions": ["rHC"]}] if self.proxies else [],
+                "spiking": [{"regions": ["rHC"], "tracts": {"mode": self.tracts}}]
+                if self.proxies
+                else [],
             }
         )
 
@@ -114,18 +118,28 @@ class Case:
     def limit(self) -> int:
         """Longest product of window and lookahead that is exact (design section 3)."""
         into, out = self.delays()
-        return min(1 + into - HOP_TICKS["poisson"], 1 + out)
+        limit = min(1 + into - HOP_TICKS["poisson"], 1 + out)
+        return min(limit, self.limit_among()) if self.tracts == "rates" else limit
+
+    def limit_among(self) -> int:
+        """The same for the tracts among proxies alone, which cross twice."""
+        idelays, edge, proxy = self._edges()
+        among = idelays[edge & proxy[:, None] & proxy[None, :]].min()
+        return (1 + int(among) - HOP_TICKS["poisson"]) // 2
 
     def delays(self) -> tuple[int, int]:
-        """Shortest delays of edges into and out of the proxies, in ticks."""
-        experiment = self.experiment()
-        connectome = connectome_of(experiment)
-        idelays = connectome.idelays(experiment.dt_ms)
-        proxy = np.isin(np.arange(len(connectome.labels)), self.proxies)
-        edge = connectome.weights > 0
+        """Shortest delays of edges between proxies and others, into and out, in ticks."""
+        idelays, edge, proxy = self._edges()
         into = idelays[edge & proxy[:, None] & ~proxy[None, :]].min()
         out = idelays[edge & ~proxy[:, None] & proxy[None, :]].min()
         return int(into), int(out)
+
+    def _edges(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Delays in ticks, which edges there are, and which regions are proxies."""
+        experiment = self.experiment()
+        connectome = connectome_of(experiment)
+        proxy = np.isin(np.arange(len(connectome.labels)), self.proxies)
+        return connectome.idelays(experiment.dt_ms), connectome.weights > 0, proxy
 
 
 RateSource = Callable[[str, int, int], np.ndarray]
@@ -209,7 +223,7 @@ def plain_tvb(case: Case, initial: np.ndarray, monitors: tuple[Any, ...], **part
     """Builds tvb-library's own simulator by hand, as a user of TVB would.
 
     Args:
-        case: Connectome, proxies (no edges among them) and step.
+        case: Connectome, proxies (no edges among them, unless they are carried) and step.
         initial: State of the constant history.
         monitors: TVB monitors.
         parts: Further parts of ``Simulator``.
@@ -220,7 +234,7 @@ def plain_tvb(case: Case, initial: np.ndarray, monitors: tuple[Any, ...], **part
     experiment = case.experiment()
     connectome = connectome_of(experiment)
     weights = connectome.weights.copy()
-    for target in case.proxies:
+    for target in case.proxies if case.tracts != "rates" else ():
         for source in case.proxies:
             weights[target, source] = 0.0
     connectivity = Connectivity(

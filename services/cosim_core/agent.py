@@ -210,11 +210,21 @@ class Agent:
     def _start(self, crew: Crew, message: Launch, logs: Path) -> None:
         role = self._about.role
         command = worker_command(role, message.control, message.run, message.digest)
-        starter = find_starter() if message.ranks > 1 else None
-        if message.ranks > 1 and starter is None:
-            raise OSError(f"{message.ranks} ranks need mpirun, which this agent does not have")
+        share = message.ranks // message.kernels
+        starter = find_starter() if share > 1 else None
+        if share > 1 and starter is None:
+            raise OSError(f"{share} ranks need mpirun, which this agent does not have")
         output = logs / f"{role}.out"
-        start_workers(crew, role, message.ranks, command, output, os.environ, starter)
+        start_workers(
+            crew,
+            role,
+            message.ranks,
+            command,
+            output,
+            os.environ,
+            starter,
+            message.kernels,
+        )
 
     def _report(self, channel: Channel) -> None:
         """Tells what the workers wrote and which of them ended."""

@@ -54,6 +54,8 @@ class Launch(Message):
     control: str
     """Endpoint of the orchestrator for this run's workers."""
     ranks: int = Field(ge=1)
+    kernels: int = Field(default=1, ge=1)
+    """Into how many programs the ranks are divided, each an MPI world of its own."""
     run_dir: str
     """Where logs and journals go; the same path for everybody."""
 

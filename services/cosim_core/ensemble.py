@@ -90,7 +90,10 @@ class EnsemblePlan(Part):
     experiment_digest: str
     """SHA-256 of the resolved experiment, compared at hello."""
     participants: dict[str, int]
-    """Processes by role: ``tvb``, ``nest`` (its ranks), ``translator``."""
+    """Processes by role: ``tvb``, ``nest`` (ranks of all kernels), ``translator``."""
+    nest_kernels: int = 1
+    """How many NESTs there are. With several each has one spiking region, in their order, and
+    equally many ranks, counted through."""
     edges: list[str]
     """Edges that exist in this ensemble."""
     total_ticks: int
@@ -112,6 +115,32 @@ class EnsemblePlan(Part):
     def grid(self) -> TimeGrid:
         """The run's division into windows."""
         return TimeGrid(self.experiment.dt_ms, self.total_ticks, self.window_ticks)
+
+    @property
+    def ranks_per_kernel(self) -> int:
+        """MPI ranks of one NEST."""
+        return self.participants.get("nest", 0) // self.nest_kernels
+
+    @property
+    def carried(self) -> frozenset[int]:
+        """Connectome indices of spiking regions that get the others' rates through TVB."""
+        groups = self.experiment.spiking
+        return frozenset(r.index for r in self.regions if groups[r.group].tracts.mode == "rates")
+
+    def kernel_of(self, rank: int) -> int:
+        """Returns the number of the NEST that a rank is part of."""
+        return rank // self.ranks_per_kernel
+
+    def regions_of(self, rank: int) -> list[RegionPlan]:
+        """Returns the spiking regions that a rank of NEST works on."""
+        return self.regions if self.nest_kernels == 1 else [self.regions[self.kernel_of(rank)]]
+
+    def ranks_of(self, region: str) -> range:
+        """Returns the ranks of NEST that work on a spiking region."""
+        if self.nest_kernels == 1:
+            return range(self.participants.get("nest", 0))
+        kernel = [planned.name for planned in self.regions].index(region)
+        return range(kernel * self.ranks_per_kernel, (kernel + 1) * self.ranks_per_kernel)
 
     def rows_of_rates(self, built: Populations) -> Populations:
         """Returns the populations that ``rates/REGION`` has as rows.

@@ -23,7 +23,9 @@ LEASH = Path(__file__).with_name("leash.py")
 """What ties a process to the life of its parent."""
 
 _TAIL_BYTES = 4000
-_KILL_GRACE_S = 1.0
+_TERM_GRACE_S = 1.0
+_KILL_GRACE_S = 10.0
+"""A killed process is gone as soon as a busy system comes to it."""
 
 # Bits must not depend on how many threads a BLAS thinks it may use, and two simulators that each
 # take every core only slow one another down. NEST's threads are set by the experiment.
@@ -141,11 +143,14 @@ class Crew:
         deadline = Deadline.after(grace_s)
         for child in self._children:
             _wait(child.process, deadline)
-        for signal_number in (signal.SIGTERM, signal.SIGKILL):
+        for signal_number, patience_s in (
+            (signal.SIGTERM, _TERM_GRACE_S),
+            (signal.SIGKILL, _KILL_GRACE_S),
+        ):
             alive = [c for c in self._children if c.process.poll() is None]
             for child in alive:
                 _signal_group(child.process, signal_number)
-            deadline = Deadline.after(_KILL_GRACE_S)
+            deadline = Deadline.after(patience_s)
             for child in alive:
                 _wait(child.process, deadline)
         for child in self._children:
@@ -165,26 +170,36 @@ def start_workers(
     output: Path,
     environment: Mapping[str, str],
     starter: Starter | None,
+    kernels: int = 1,
 ) -> None:
-    """Starts the workers of a role: one process, or ranks under mpirun.
+    """Starts the workers of a role: one process, or ranks under mpirun, or several such.
 
     Args:
-        crew: Gets the process.
+        crew: Gets the processes.
         role: The role.
-        ranks: Number of processes.
+        ranks: Number of workers.
         command: What one worker runs.
-        output: File for standard streams.
+        output: File for standard streams; of every further kernel one beside it.
         environment: Environment of this process; workers get it with what they need besides.
-        starter: What starts ranks; needed for more than one.
+        starter: What starts ranks; needed for more than one per kernel.
+        kernels: Into how many programs the workers are divided, each an MPI world of its own.
 
     Raises:
-        OSError: If the file or the process cannot be made.
+        OSError: If a file or a process cannot be made.
     """
-    line = on_leash(command)
-    if ranks > 1 and starter is not None:
-        line = on_leash([*starter.line(ranks), *line])
-    names = peer_names(role, ranks)
-    crew.start(names, line, output, worker_environment(environment, role), starter)
+    names, share = peer_names(role, ranks), ranks // kernels
+    for first in range(0, ranks, share):
+        line = on_leash([*command, "--first-rank", str(first)] if first else command)
+        if share > 1 and starter is not None:
+            line = on_leash([*starter.line(share), *line])
+        own = output.with_stem(f"{output.stem}-{first}") if first else output
+        crew.start(
+            names[first : first + share],
+            line,
+            own,
+            worker_environment(environment, role),
+            starter,
+        )
 
 
 def worker_environment(environment: Mapping[str, str], role: Role) -> dict[str, str]:

@@ -124,7 +124,8 @@ def _run_and_exit(role: Role, work: Work, import_ahead: Callable[[], None]) -> N
     order = _order(arguments, import_ahead)
     if order is None:
         os._exit(0)
-    identity = Identity(role, mpi_rank(os.environ), order.run, order.digest)
+    rank = order.first_rank + mpi_rank(os.environ)
+    identity = Identity(role, rank, order.run, order.digest)
     transport = ZmqTransport(keys_of(role, os.environ))
     code = _serve(transport, order.control, identity, work)
     transport.close()
@@ -140,7 +141,12 @@ def _run_and_exit(role: Role, work: Work, import_ahead: Callable[[], None]) -> N
 def _order(arguments: argparse.Namespace, import_ahead: Callable[[], None]) -> Order | None:
     """Takes the order from the command line, or waits for it; None if there will be none."""
     if arguments.command == "worker":
-        return Order(control=arguments.control, run=arguments.run, digest=arguments.digest)
+        return Order(
+            control=arguments.control,
+            run=arguments.run,
+            digest=arguments.digest,
+            first_rank=arguments.first_rank,
+        )
     import_ahead()
     order = await_order(sys.stdin)
     if order is not None and order.output is not None:
@@ -192,6 +198,9 @@ def _arguments(role: Role) -> argparse.Namespace:
     worker.add_argument("--run", required=True, help="identity of the run")
     worker.add_argument("--digest", required=True, help="digest of the experiment")
     commands.add_parser("standby", help="import, then wait for a run on standard input")
+    worker.add_argument(
+        "--first-rank", type=int, default=0, help="rank of the first process of its MPI world"
+    )
     agent = commands.add_parser("agent", help="start workers for an orchestrator, run after run")
     agent.add_argument("--orchestrator", required=True, help="endpoint, tcp://HOST:PORT")
     return parser.parse_args()

@@ -34,6 +34,7 @@ class Order(BaseModel):
         control: Endpoint of the orchestrator.
         run: Identity of the run.
         digest: Digest of the experiment.
+        first_rank: Rank of the first process of its MPI world.
         output: File for the standard streams; None: they are where they should be.
     """
 
@@ -42,6 +43,7 @@ class Order(BaseModel):
     control: str
     run: str
     digest: str
+    first_rank: int = 0
     output: Path | None = None
 
 

@@ -10,6 +10,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import numpy as np
+
 from cosim_core.ensemble import EnsemblePlan
 from cosim_core.errors import ExperimentError, Fault
 from cosim_core.experiment.tree import NestResources
@@ -78,8 +80,13 @@ def _quiet_import() -> Iterator[None]:
             os.environ[_QUIET] = quiet
 
 
-def prepare_kernel(nest: Nest, plan: EnsemblePlan) -> list[str]:
+def prepare_kernel(nest: Nest, plan: EnsemblePlan, kernel: int = 0) -> list[str]:
     """Empties NEST and sets resolution, seed and virtual processes.
+
+    Args:
+        nest: The module ``nest``.
+        plan: The plan.
+        kernel: Number of this NEST among those of the run; each has random numbers of its own.
 
     Returns:
         Warnings.
@@ -99,7 +106,7 @@ def prepare_kernel(nest: Nest, plan: EnsemblePlan) -> list[str]:
     nest.verbosity = nest.VerbosityLevel.ERROR
     nest.set(
         resolution=experiment.dt_ms,
-        rng_seed=experiment.seed,
+        rng_seed=kernel_seed(experiment.seed, kernel),
         total_num_virtual_procs=resources.total_virtual_processes,
         print_time=False,
     )
@@ -110,6 +117,14 @@ def prepare_kernel(nest: Nest, plan: EnsemblePlan) -> list[str]:
         f"NEST runs {threads} threads per process, as resources.nest.virtual_processes demands, "
         f"not the {resources.threads} of resources.nest.threads"
     ]
+
+
+def kernel_seed(seed: int, kernel: int) -> int:
+    """Returns the seed of one NEST; the first has the experiment's own."""
+    if kernel == 0:
+        return seed
+    # NEST takes 1 ... 2**32 - 1
+    return int(np.random.SeedSequence([seed, kernel]).generate_state(1)[0] % (2**32 - 1)) + 1
 
 
 def _resource_faults(nest: Nest, resources: NestResources) -> list[Fault]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import traceback
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -63,8 +63,10 @@ class Region:
         return sum(others, first)
 
 
-def build_regions(nest: Nest, plan: EnsemblePlan) -> tuple[list[Region], list[Fault]]:
-    """Builds every region in the order of the plan.
+def build_regions(
+    nest: Nest, plan: EnsemblePlan, planned: Sequence[RegionPlan]
+) -> tuple[list[Region], list[Fault]]:
+    """Builds regions in the order given.
 
     Regions of a group share their function, so after one has failed the others are not tried.
 
@@ -73,7 +75,7 @@ def build_regions(nest: Nest, plan: EnsemblePlan) -> tuple[list[Region], list[Fa
     """
     regions: list[Region] = []
     faults: dict[int, list[Fault]] = {}
-    for region in plan.regions:
+    for region in planned:
         if region.group in faults:
             continue
         try:

@@ -53,15 +53,16 @@ class NestSimulator:
         Raises:
             ExperimentError: With the faults of all regions.
         """
-        nest = load_nest(plan.participants.get("nest", 1))
-        warnings = prepare_kernel(nest, plan)
-        regions, faults = build_regions(nest, plan)
+        nest = load_nest(plan.ranks_per_kernel)
+        warnings = prepare_kernel(nest, plan, plan.kernel_of(rank))
+        regions, faults = build_regions(nest, plan, plan.regions_of(rank))
         faults += check_names(nest, regions, plan)
         if faults:
             raise ExperimentError(faults)
         self._built = _connect(nest, plan, regions, record)
+        is_first = rank % plan.ranks_per_kernel == 0
         return Built(
-            populations={region.name: region.sizes for region in regions} if rank == 0 else {},
+            populations={region.name: region.sizes for region in regions} if is_first else {},
             versions={"nest": str(nest.__version__)},
             warnings=warnings,
         )

@@ -12,7 +12,7 @@ yet everybody pauses, steps and stops at the same window.
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from pydantic import ValidationError
 
@@ -60,14 +60,22 @@ class Coordinator:
         data_endpoint: Where the translator shall bind.
         now_s: Present time on any steady clock.
         only_build: End with ``validated`` as soon as everybody stands before the first window.
+        look: Says why a process (host, pid) does not go on, if that can be seen.
     """
 
     def __init__(
-        self, plan: EnsemblePlan, data_endpoint: str, now_s: float, *, only_build: bool = False
+        self,
+        plan: EnsemblePlan,
+        data_endpoint: str,
+        now_s: float,
+        *,
+        only_build: bool = False,
+        look: Callable[[str, int], str] = lambda host, pid: "",
     ) -> None:
         self.plan = plan
         self._data_endpoint = data_endpoint
         self._only_build = only_build
+        self._look = look
         self._windows = plan.grid.window_count
         self._began_s = self._moved_s = self._ticked_s = now_s
         self._is_built = False
@@ -118,6 +126,7 @@ class Coordinator:
         match message:
             case Hello():
                 _logger.info("%s has come", name)
+                peer.host, peer.pid = message.host, message.pid
                 return self._configure(peer)
             case Ready():
                 return self._note_ready(peer, message, now_s)
@@ -373,5 +382,7 @@ class Coordinator:
             if peer.state in FINAL:
                 continue
             doing = f"waits for {peer.waiting_for}" if peer.waiting_for else "was last heard of"
-            texts.append(f"{peer.name} {doing} after {peer.windows} windows")
+            seen = "" if peer.waiting_for else self._look(peer.host, peer.pid)
+            and_seen = f" and {seen}" if seen else ""
+            texts.append(f"{peer.name} {doing} after {peer.windows} windows{and_seen}")
         return "; ".join(texts)

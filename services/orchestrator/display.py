@@ -225,6 +225,8 @@ def show_plan(console: Console, report: PlanReport) -> None:
     ):
         listed = ", ".join(f"{part.what} {_size(part.bytes)}" for part in parts)
         table.add_row(name, f"{_size(total)} ({listed})")
+    if report.nest_rank_bytes is not None and report.participants["nest"] > 1:
+        table.add_row("memory per rank", f"{_size(report.nest_rank_bytes)} of NEST")
     console.print(table, highlight=False)
     show_warnings(console, report.warnings)
 

@@ -116,6 +116,8 @@ class PlanReport(Part):
     """Synapses between them."""
     memory: list[Amount]
     """Estimated memory, by what needs it."""
+    nest_rank_bytes: int | None
+    """Estimated memory of the largest MPI rank of NEST; None: there is no NEST."""
     disk: list[Amount]
     """Estimated size of the run directory, by what needs it."""
     warnings: list[str]
@@ -148,8 +150,7 @@ def explain(plan: EnsemblePlan, connectome: Connectome) -> PlanReport:
         connectome: The connectome it was made for.
     """
     experiment, dt_ms = plan.experiment, plan.experiment.dt_ms
-    hops = {region.index: region.drive.hop_ticks for region in plan.regions}
-    limit = timing.limiting_edge(connectome, hops, dt_ms) if plan.has_proxies else None
+    limit = _limit(plan, connectome)
     return PlanReport(
         name=experiment.name,
         ensemble=experiment.ensemble,
@@ -165,7 +166,7 @@ def explain(plan: EnsemblePlan, connectome: Connectome) -> PlanReport:
         participants=plan.participants,
         edges=plan.edges,
         endpoints=endpoints.planned(has_data=bool(plan.edges)),
-        regions=[_region(plan, connectome, region, hops) for region in plan.regions],
+        regions=[_region(plan, connectome, region) for region in plan.regions],
         tracts=[
             TractReport(
                 source=tract.source,
@@ -177,17 +178,27 @@ def explain(plan: EnsemblePlan, connectome: Connectome) -> PlanReport:
             for tract in plan.tracts
         ],
         memory=_memory(plan, connectome),
+        nest_rank_bytes=_nest_rank_bytes(plan),
         disk=_disk(plan, connectome),
         warnings=[*plan.warnings, *_not_estimated(plan)],
     )
 
 
-def _region(
-    plan: EnsemblePlan, connectome: Connectome, region: RegionPlan, hops: dict[int, int]
-) -> RegionReport:
+def _hops(plan: EnsemblePlan) -> dict[int, int]:
+    return {region.index: region.drive.hop_ticks for region in plan.regions}
+
+
+def _limit(plan: EnsemblePlan, connectome: Connectome) -> timing.ProxyEdge | None:
+    if not plan.has_proxies:
+        return None
+    dt_ms = plan.experiment.dt_ms
+    return timing.limiting_edge(connectome, _hops(plan), plan.carried, dt_ms)
+
+
+def _region(plan: EnsemblePlan, connectome: Connectome, region: RegionPlan) -> RegionReport:
     dt_ms, limit_ms = plan.experiment.dt_ms, None
     if plan.has_proxies:
-        into, out = timing.proxy_edges(connectome, region.index, hops, dt_ms)
+        into, out = timing.proxy_edges(connectome, region.index, _hops(plan), plan.carried, dt_ms)
         limit_ms = ms_of(min(edge.limit_ticks for edge in (*into, *out)), dt_ms)
     return RegionReport(
         name=region.name,
@@ -226,19 +237,15 @@ def _memory(plan: EnsemblePlan, connectome: Connectome) -> list[Amount]:
         )
         for role, count in plan.participants.items()
     ]
-    adex = plan.experiment.adex
     for region in plan.regions if "nest" in plan.participants else ():
-        neurons = _neurons(plan, region)
-        if not (adex and neurons):
-            continue
-        per_neuron = round(adex.p_connect * neurons) + 1.0
-        per_neuron += sum(t.synapses_per_neuron for t in plan.tracts if t.target == region.name)
-        amounts.append(
-            Amount(
-                what=f"NEST: {neurons} neurons of {region.name}, {per_neuron:.0f} synapses each",
-                bytes=round(neurons * (NEURON_BYTES + per_neuron * SYNAPSE_BYTES)),
+        if neurons := _neurons(plan, region):
+            synapses = _synapses_per_neuron(plan, region)
+            amounts.append(
+                Amount(
+                    what=f"NEST: {neurons} neurons of {region.name}, {synapses:.0f} synapses each",
+                    bytes=_region_bytes(plan, region),
+                )
             )
-        )
     if "tvb" in plan.participants:
         ticks = int(connectome.idelays(plan.experiment.dt_ms).max()) + 1
         variables = len(COUPLING_VARIABLES.get(plan.experiment.tvb.model.name, ("",)))
@@ -246,6 +253,27 @@ def _memory(plan: EnsemblePlan, connectome: Connectome) -> list[Amount]:
         history = 2 * 4 * ticks * variables * len(connectome.labels)
         amounts.append(Amount(what=f"TVB: history of {ticks} ticks", bytes=history))
     return amounts
+
+
+def _synapses_per_neuron(plan: EnsemblePlan, region: RegionPlan) -> float:
+    adex = plan.experiment.adex
+    own = round(adex.p_connect * _neurons(plan, region)) + 1.0 if adex else 0.0
+    return own + sum(t.synapses_per_neuron for t in plan.tracts if t.target == region.name)
+
+
+def _region_bytes(plan: EnsemblePlan, region: RegionPlan) -> int:
+    """Estimates the memory of a region's neurons and synapses, over all ranks."""
+    synapses = _synapses_per_neuron(plan, region)
+    return round(_neurons(plan, region) * (NEURON_BYTES + synapses * SYNAPSE_BYTES))
+
+
+def _nest_rank_bytes(plan: EnsemblePlan) -> int | None:
+    """NEST deals neurons, and with them their synapses, evenly to the ranks of a kernel."""
+    if "nest" not in plan.participants:
+        return None
+    firsts = range(0, plan.participants["nest"], plan.ranks_per_kernel)
+    kernels = [sum(_region_bytes(plan, r) for r in plan.regions_of(first)) for first in firsts]
+    return PROCESS_BYTES["nest"] + round(max(kernels) / plan.ranks_per_kernel)
 
 
 def _disk(plan: EnsemblePlan, connectome: Connectome) -> list[Amount]:

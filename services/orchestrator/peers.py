@@ -35,6 +35,8 @@ class Peer:
     """What is known of one process."""
 
     name: str
+    host: str = ""
+    pid: int = 0
     state: State = State.LAUNCHED
     windows: int = 0
     waiting_for: str | None = None

@@ -69,6 +69,7 @@ def make_plan(
         base_dir=str(base_dir.absolute()),
         experiment=experiment,
         experiment_digest=experiment_digest(experiment),
+        nest_kernels=_nest_kernels(experiment),
         participants=_participants(experiment, sides),
         edges=_edges(sides),
         total_ticks=ticks_of(experiment.duration_ms, experiment.dt_ms),
@@ -207,15 +208,26 @@ def _ensemble_faults(experiment: Experiment, sides: Sides) -> list[Fault]:
 
 def _resource_faults(experiment: Experiment) -> list[Fault]:
     nest = experiment.resources.nest
-    if nest.total_virtual_processes % nest.ranks == 0:
-        return []
-    return [
-        Fault(
-            "resources.nest.virtual_processes",
-            f"{nest.virtual_processes} virtual processes cannot be shared evenly by {nest.ranks} "
-            "ranks; take a multiple of the ranks",
+    faults = []
+    if nest.total_virtual_processes % nest.ranks:
+        faults.append(
+            Fault(
+                "resources.nest.virtual_processes",
+                f"{nest.virtual_processes} virtual processes cannot be shared evenly by "
+                f"{nest.ranks} ranks; take a multiple of the ranks",
+            )
         )
-    ]
+    if nest.kernels == "per_region" and _nest_kernels(experiment) > 1:
+        faults += [
+            Fault(
+                f"spiking.{index}.tracts.mode",
+                "synapses cannot lead from one NEST to another (resources.nest.kernels is "
+                "per_region); take rates, or none, or shared kernels",
+            )
+            for index, group in enumerate(experiment.spiking)
+            if group.tracts.mode == "synapses"
+        ]
+    return faults
 
 
 def _check_grid(experiment: Experiment) -> None:
@@ -245,14 +257,25 @@ def _windows(
             place.index: HOP_TICKS[experiment.spiking[place.group].drive.kind] for place in places
         }
         paths = {place.index: place.path for place in places}
-        faults = timing.edge_faults(connectome, hops, paths, dt_ms)
+        carried = {
+            place.index
+            for place in places
+            if experiment.spiking[place.group].tracts.mode == "rates"
+        }
+        faults = timing.edge_faults(connectome, hops, carried, paths, dt_ms)
         if faults:
             raise ExperimentError(faults)
-        limit = timing.limiting_edge(connectome, hops, dt_ms)
+        limit = timing.limiting_edge(connectome, hops, carried, dt_ms)
     alone_ms = timing.UNLIMITED_MS["nest" if sides.nest else "tvb"]
     # a duration off the grid has been reported; the window is judged all the same
     total_ticks = max(1, round(experiment.duration_ms / dt_ms))
     return timing.choose_windows(experiment.window, limit, total_ticks, dt_ms, alone_ms)
+
+
+def _nest_kernels(experiment: Experiment) -> int:
+    if experiment.resources.nest.kernels == "shared":
+        return 1
+    return max(1, len(list(experiment.spiking_regions())))
 
 
 def _participants(experiment: Experiment, sides: Sides) -> dict[str, int]:
@@ -260,7 +283,7 @@ def _participants(experiment: Experiment, sides: Sides) -> dict[str, int]:
     if sides.tvb:
         participants["tvb"] = 1
     if sides.nest:
-        participants["nest"] = experiment.resources.nest.ranks
+        participants["nest"] = experiment.resources.nest.ranks * _nest_kernels(experiment)
     if sides.nest or sides.proxies:
         participants["translator"] = 1
     return participants

@@ -60,9 +60,9 @@ def preflight(
                 f"{_megabytes(free_bytes)} are free there; record less or choose another disk",
             )
         )
-    if is_here and plan.participants.get("nest", 1) > 1:
+    if is_here and plan.ranks_per_kernel > 1:
         root = os.geteuid() == 0 if is_root is None else is_root
-        faults += _mpi_faults(plan.participants["nest"], which, environment if root else None)
+        faults += _mpi_faults(plan.ranks_per_kernel, which, environment if root else None)
     if faults:
         raise ExperimentError(faults)
 

@@ -19,6 +19,7 @@ from cosim_core.transport import Channel
 from orchestrator.control import RunControl
 from orchestrator.coordinator import Coordinator
 from orchestrator.peers import Outcome, Send
+from orchestrator.sightings import sighting
 from orchestrator.sites import Site, reachable
 
 _logger = logging.getLogger(__name__)
@@ -104,7 +105,7 @@ class Session:
         self._observe = observe
         self.site = site
         self.coordinator = Coordinator(
-            plan, site.data_endpoint, time.monotonic(), only_build=only_build
+            plan, site.data_endpoint, time.monotonic(), only_build=only_build, look=sighting
         )
         self._started_s: float | None = None
 

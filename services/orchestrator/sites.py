@@ -89,9 +89,9 @@ def local_site(plan: EnsemblePlan) -> Site:
     """Opens a site on this machine: child processes, and sockets in a private folder."""
     folder = make_socket_folder()
     layout = RunLayout(Path(plan.run_dir))
-    starter = find_starter() if plan.participants.get("nest", 1) > 1 else None
+    starter = find_starter() if plan.ranks_per_kernel > 1 else None
     return Site(
-        LocalLauncher(layout, plan.participants, starter),
+        LocalLauncher(layout, plan.participants, starter, plan.nest_kernels),
         ZmqTransport(),
         control_endpoint(folder),
         data_endpoint(folder),
@@ -134,7 +134,7 @@ def attached_site(hub: AgentHub, keys: Keys | None, plan: EnsemblePlan) -> Site:
     """
     endpoint = EVERYWHERE if keys is not None else "tcp://127.0.0.1:*"
     return Site(
-        AttachLauncher(hub, plan.participants, plan.run_dir),
+        AttachLauncher(hub, plan.participants, plan.run_dir, plan.nest_kernels),
         ZmqTransport(keys),
         endpoint,
         endpoint,

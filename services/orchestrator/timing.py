@@ -8,12 +8,14 @@ other side did up to the end of window k - L (L is the lookahead). The last tick
 
 Input to a spiking region leaves its device ``hop`` ticks before it acts, so window k needs TVB's
 coupling up to tick (k + 1) W + hop, and for an edge that enters a proxy L W <= 1 + idelay - hop.
-Edges between two proxies are synapses in NEST and limit nothing.
+Edges between two proxies are synapses in NEST and limit nothing. Where TVB carries them as rates
+instead, they cross twice, from NEST to TVB and back, each time L windows late: 2 L W <= 1 + idelay
+- hop.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -38,7 +40,7 @@ _NAMED_AT_MOST = 5
 
 @dataclass(frozen=True)
 class ProxyEdge:
-    """A tract between a spiking region and a mean-field region.
+    """A tract from or into a spiking region on which both simulators work.
 
     Attributes:
         source: Name of the region it comes from.
@@ -46,6 +48,8 @@ class ProxyEdge:
         length_mm: Its length.
         idelay: Its delay in ticks, as TVB rounds it.
         hop: Ticks that a device of the target needs; 0 for an edge that leaves a proxy.
+        crossings: How often its data cross from one simulator to the other; 2 between two spiking
+            regions.
     """
 
     source: str
@@ -53,30 +57,37 @@ class ProxyEdge:
     length_mm: float
     idelay: int
     hop: int
+    crossings: int = 1
 
     @property
     def limit_ticks(self) -> int:
         """Longest product of window and lookahead that is exact for this edge, in ticks."""
-        return 1 + self.idelay - self.hop
+        return (1 + self.idelay - self.hop) // self.crossings
 
     def describe(self, dt_ms: float) -> str:
         """Names the edge, its length and its delay."""
         hop = f", of which the device takes {ms_of(self.hop, dt_ms):g} ms" if self.hop else ""
+        twice = ", to be crossed twice" if self.crossings > 1 else ""
         return (
             f"the tract from {self.source} to {self.target} of {self.length_mm:g} mm "
-            f"(delay {ms_of(self.idelay, dt_ms):g} ms{hop})"
+            f"(delay {ms_of(self.idelay, dt_ms):g} ms{hop}{twice})"
         )
 
 
 def proxy_edges(
-    connectome: Connectome, region: int, hops: Mapping[int, int], dt_ms: float
+    connectome: Connectome,
+    region: int,
+    hops: Mapping[int, int],
+    carried: Container[int],
+    dt_ms: float,
 ) -> tuple[list[ProxyEdge], list[ProxyEdge]]:
-    """Lists the edges of one spiking region from and to mean-field regions.
+    """Lists the edges of one spiking region on which both simulators work.
 
     Args:
         connectome: The connectome.
         region: Index of the spiking region.
         hops: Hop in ticks of every spiking region, by index.
+        carried: Spiking regions into which TVB carries the rates of other spiking regions.
         dt_ms: Length of a tick.
 
     Returns:
@@ -85,51 +96,65 @@ def proxy_edges(
     others = np.array([i for i in range(len(connectome.labels)) if i not in hops], dtype=np.int64)
     idelays = connectome.idelays(dt_ms)
 
-    def edge(target: int, source: int, hop: int) -> ProxyEdge:
+    def edge(target: int, source: int, hop: int, crossings: int = 1) -> ProxyEdge:
         return ProxyEdge(
             connectome.labels[source],
             connectome.labels[target],
             float(connectome.lengths_mm[target, source]),
             int(idelays[target, source]),
             hop,
+            crossings,
         )
 
     into = others[connectome.weights[region, others] > 0]
     out = others[connectome.weights[others, region] > 0]
+    sources = [j for j in hops if region in carried and connectome.weights[region, j] > 0]
+    targets = [i for i in hops if i in carried and connectome.weights[i, region] > 0]
     return (
-        [edge(region, int(j), hops[region]) for j in into],
-        [edge(int(i), region, 0) for i in out],
+        [
+            *(edge(region, int(j), hops[region]) for j in into),
+            *(edge(region, j, hops[region], crossings=2) for j in sources),
+        ],
+        [
+            *(edge(int(i), region, 0) for i in out),
+            *(edge(i, region, hops[i], crossings=2) for i in targets),
+        ],
     )
 
 
 def limiting_edge(
-    connectome: Connectome, hops: Mapping[int, int], dt_ms: float
+    connectome: Connectome, hops: Mapping[int, int], carried: Container[int], dt_ms: float
 ) -> ProxyEdge | None:
     """Returns the edge that sets the longest exact window; None without proxy edges."""
     edges = [
         edge
         for region in hops
-        for side in proxy_edges(connectome, region, hops, dt_ms)
+        for side in proxy_edges(connectome, region, hops, carried, dt_ms)
         for edge in side
     ]
     return min(edges, key=lambda edge: edge.limit_ticks, default=None)
 
 
 def edge_faults(
-    connectome: Connectome, hops: Mapping[int, int], paths: Mapping[int, str], dt_ms: float
+    connectome: Connectome,
+    hops: Mapping[int, int],
+    carried: Container[int],
+    paths: Mapping[int, str],
+    dt_ms: float,
 ) -> list[Fault]:
     """Finds spiking regions that cannot be coupled exactly, or at all.
 
     Args:
         connectome: The connectome.
         hops: Hop in ticks of every spiking region, by index.
+        carried: Spiking regions into which TVB carries the rates of other spiking regions.
         paths: Key path of every spiking region, by index.
         dt_ms: Length of a tick.
     """
     faults = []
     for region, path in paths.items():
         name = connectome.labels[region]
-        into, out = proxy_edges(connectome, region, hops, dt_ms)
+        into, out = proxy_edges(connectome, region, hops, carried, dt_ms)
         for edges, what in (
             (into, f"comes into {name} from"),
             (out, f"leaves {name} for"),

@@ -52,7 +52,7 @@ def plan_tracts(
     faults: dict[str, Fault] = {}
     for target, source in product(regions, regions):
         weight = float(connectome.weights[target.index, source.index])
-        if weight == 0 or experiment.spiking[target.group].tracts.mode == "none":
+        if weight == 0 or experiment.spiking[target.group].tracts.mode != "synapses":
             continue
         delay = 1 + int(idelays[target.index, source.index])
         try:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -59,6 +59,11 @@ class _Region:
     name: str
     rows: slice
     guarded: GuardedRate | None
+    nest_ranks: range
+
+    def of(self, ranks: Sequence[Arrays]) -> Iterator[tuple[int, Arrays]]:
+        """Yields the ranks of NEST that have the region, and what they sent."""
+        return ((rank, ranks[rank]) for rank in self.nest_ranks)
 
 
 class RateSide:
@@ -89,7 +94,12 @@ class RateSide:
         self._hz_per_count = 1000.0 / plan.experiment.dt_ms / neurons[:, np.newaxis]
         guards = _guards(plan, regions, populations, users)
         self._regions = [
-            _Region(region.name, slice(ends[i], ends[i + 1]), guards.get(region.name))
+            _Region(
+                region.name,
+                slice(ends[i], ends[i + 1]),
+                guards.get(region.name),
+                plan.ranks_of(region.name),
+            )
             for i, region in enumerate(regions)
         ]
         self._banks = []
@@ -128,15 +138,15 @@ class RateSide:
                 rates[region.rows] = region.guarded.translate(
                     window,
                     counts[region.rows].astype(np.uint32),
-                    _merged_spikes(window, ranks, region.name),
+                    _merged_spikes(window, region, ranks),
                 )
         return {f"rates/{region.name}": rates[region.rows] for region in self._regions}
 
     def _counts(self, window: Window, ranks: Sequence[Arrays]) -> Counts:
         """Sums the ranks' counts, int64 [population of all regions, tick]."""
         counts = np.zeros((self._hz_per_count.shape[0], window.ticks), dtype=np.int64)
-        for rank, arrays in enumerate(ranks):
-            for region in self._regions:
+        for region in self._regions:
+            for rank, arrays in region.of(ranks):
                 got = arrays.get(f"counts/{region.name}")
                 total = counts[region.rows]
                 if got is None or got.shape != total.shape:
@@ -177,17 +187,17 @@ def _guards(
     return guards
 
 
-def _merged_spikes(window: Window, ranks: Sequence[Arrays], region: str) -> Spikes:
+def _merged_spikes(window: Window, region: _Region, ranks: Sequence[Arrays]) -> Spikes:
     """Joins the ranks' spikes, ordered by tick and neuron so that no layout of ranks shows."""
     neurons, ticks = [], []
-    for rank, arrays in enumerate(ranks):
-        neuron = arrays.get(f"spikes/{region}/neuron")
-        tick = arrays.get(f"spikes/{region}/tick")
+    for rank, arrays in region.of(ranks):
+        neuron = arrays.get(f"spikes/{region.name}/neuron")
+        tick = arrays.get(f"spikes/{region.name}/tick")
         if neuron is None or tick is None or neuron.shape != tick.shape:
             raise ProtocolError(
                 f"edge {NEST_TO_TRANSLATOR}, window {window.index}, rank {rank}: the single spikes "
-                f"of region '{region}' are missing or of different lengths; its translator needs "
-                "them"
+                f"of region '{region.name}' are missing or of different lengths; its translator "
+                "needs them"
             )
         neurons.append(neuron.astype(np.uint32))
         ticks.append(tick.astype(np.uint16))

@@ -79,7 +79,7 @@ def _compose(plan: EnsemblePlan, connectome: Connectome) -> Assembly:
     model = build_model(plan, count, faults)
     coupling = build_coupling(plan, faults)
     places = [region.index for region in plan.regions] if plan.has_proxies else []
-    connectivity = build_connectivity(connectome, places, plan.experiment.dt_ms)
+    connectivity = build_connectivity(connectome, places, plan.carried, plan.experiment.dt_ms)
     stimulus = build_stimulus(plan, connectome, connectivity, faults)
     if model is None:
         raise ExperimentError(faults)

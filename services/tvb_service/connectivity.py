@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import numpy as np
 from tvb.datatypes.connectivity import Connectivity
@@ -12,23 +12,25 @@ from cosim_core.errors import SimulationError
 
 
 def build_connectivity(
-    connectome: Connectome, proxies: Sequence[int], dt_ms: float
+    connectome: Connectome, proxies: Sequence[int], carried: Collection[int], dt_ms: float
 ) -> Connectivity:
-    """Makes TVB's connectivity, without the tracts among proxies.
+    """Makes TVB's connectivity, without the tracts among proxies that are not TVB's.
 
-    A tract between two spiking regions is made of NEST's synapses, or left out; TVB must not
-    count it a second time.
+    Unless TVB carries it, a tract between two spiking regions is made of NEST's synapses, or left
+    out; TVB must not count it a second time.
 
     Args:
         connectome: The connectome.
         proxies: Indices of the proxies.
+        carried: Indices of those into which TVB carries the tracts from other proxies.
         dt_ms: Step in ms, for the delays.
 
     Raises:
         SimulationError: If TVB's delays are not those that the plan was made with.
     """
     weights = connectome.weights.copy()
-    weights[np.ix_(proxies, proxies)] = 0.0
+    not_carried = [index for index in proxies if index not in carried]
+    weights[np.ix_(not_carried, proxies)] = 0.0
     count = len(connectome.labels)
     cortical = connectome.cortical
     connectivity = Connectivity(

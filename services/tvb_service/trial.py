@@ -72,12 +72,7 @@ def _coupling_faults(
                 f"{type(simulator.coupling).__name__} delivers {len(incoming)} coupling variables"
             )
             faults.append(Fault(f"spiking.{proxy.plan.group}.drive.coupling_variable", text))
-    buffer = simulator.history.buffer
-    kept = buffer[:, :, indices].copy()
-    buffer[:, :, indices] += 1.0
-    changed = simulator.coupling(1, simulator.history)[:, indices]
-    buffer[:, :, indices] = kept
-    if not np.array_equal(changed, incoming[:, indices]):
+    if any(_feels_itself(simulator, index, incoming) for index in indices):
         text = (
             f"{type(simulator.coupling).__name__} makes the input to a region depend on the "
             "region's own state without delay, so the drive of a spiking region cannot be known "
@@ -85,6 +80,16 @@ def _coupling_faults(
         )
         faults.append(Fault("tvb.coupling.name", text))
     return list(dict.fromkeys(faults))
+
+
+def _feels_itself(simulator: Any, region: int, incoming: Any) -> bool:
+    """Tells whether the input to a region depends on the region's own state."""
+    buffer = simulator.history.buffer
+    kept = buffer[:, :, region].copy()
+    buffer[:, :, region] += 1.0
+    changed = simulator.coupling(1, simulator.history)[:, region]
+    buffer[:, :, region] = kept
+    return not np.array_equal(changed, incoming[:, region])
 
 
 def _isolation_faults(simulator: Any, indices: Indices, incoming: Any) -> list[Fault]:

@@ -5,7 +5,13 @@ from __future__ import annotations
 import pytest
 
 from cosim_core.ensemble import EnsemblePlan
-from orchestrator.explain import NEURON_BYTES, SYNAPSE_BYTES, PlanReport, explain
+from orchestrator.explain import (
+    NEURON_BYTES,
+    PROCESS_BYTES,
+    SYNAPSE_BYTES,
+    PlanReport,
+    explain,
+)
 from orchestrator_cases import ADEX, EXPLICIT, changed, connectome, plan_of
 
 
@@ -35,6 +41,23 @@ def test_nothing_limits_a_simulator_alone() -> None:
     report = report_of(plan_of(changed(ADEX, ensemble="nest", stand_in={"kind": "constant"})))
     assert (report.limit_ticks, report.limit_ms, report.limit_edge) == (None, None, None)
     assert report.regions[0].limit_ms is None
+
+
+def test_memory_of_a_rank_is_its_share() -> None:
+    def rank_bytes(**nest: object) -> int:
+        report = report_of(plan_of(changed(ADEX, resources={"nest": nest})))
+        assert report.nest_rank_bytes is not None
+        return report.nest_rank_bytes - PROCESS_BYTES["nest"]
+
+    whole = rank_bytes()
+    assert rank_bytes(ranks=4) == whole / 4
+    two_kernels = changed(
+        ADEX, resources={"nest": {"kernels": "per_region"}}, spiking__0__tracts={"mode": "none"}
+    )
+    report = report_of(plan_of(two_kernels))
+    # without the 25 synapses from the other region
+    own = 100 * (NEURON_BYTES + (20 + 1) * SYNAPSE_BYTES)
+    assert report.nest_rank_bytes == PROCESS_BYTES["nest"] + own
 
 
 def test_memory_counts_neurons_and_synapses() -> None:

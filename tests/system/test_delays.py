@@ -110,6 +110,21 @@ def test_an_event_arrives_when_tvb_alone_would_have_it(
     assert first_ticks(ran.root) == alone
 
 
+def test_an_event_between_spiking_regions_arrives_when_tvb_alone_would_have_it(
+    connectome: Path, finished: Callable[..., Any]
+) -> None:
+    """From one NEST to another by way of TVB, which carries the tract between them."""
+    tree = experiment_of(connectome)
+    alone = first_ticks(finished({**tree, "ensemble": "tvb"}).root)
+    middle = {**spiking("poisson"), "tracts": {"mode": "rates"}}
+    # the middle fires so much that one afferent is enough
+    sink = {**middle, "regions": ["sink"], "drive": {**middle["drive"], "synapses": 1.0}}
+    tree["resources"] = {"nest": {"kernels": "per_region"}}
+    ran = finished({**tree, "spiking": [middle, sink]}, base=USER_CODE)
+    assert ran.prepared.plan.nest_kernels == 2
+    assert first_ticks(ran.root) == alone
+
+
 def test_every_spike_is_counted_once_to_the_last_tick(
     connectome: Path, finished: Callable[..., Any]
 ) -> None:

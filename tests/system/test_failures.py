@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import random
+import re
 import signal
 import subprocess
 import time
@@ -213,9 +214,26 @@ def test_a_stall_names_who_waits_for_what(run: Callable[..., Any], long: Tree) -
     assert cause.startswith("no progress for 3 s: ")
     assert "translator-0 waits for window " in cause
     assert " of nest>translator from nest" in cause
-    assert "nest-0 was last heard of after " in cause
+    assert re.search(r"nest-0 was last heard of after \d+ windows and is stopped", cause)
     assert "raise timeouts.stall_s" in cause
     assert processes_of(ran.root) == {}
+
+
+@pytest.mark.mpi
+@pytest.mark.usefixtures("mpi")
+def test_of_several_ranks_that_say_nothing_the_stopped_one_is_named(
+    run: Callable[..., Any], long: Tree
+) -> None:
+    """The other waits for it within MPI and looks as busy as ever."""
+    long["timeouts"] = {"stall_s": 3.0}
+    long["resources"] = {"nest": {"ranks": 2}}
+
+    def freeze(coordinator: Coordinator) -> None:
+        os.kill(coordinator.peers["nest-1"].pid, signal.SIGSTOP)
+
+    cause = run(long, observe=once(lambda c: c.windows >= 3, freeze)).outcome.cause
+    assert re.search(r"nest-1 was last heard of after \d+ windows and is stopped", cause)
+    assert not re.search(r"nest-0 was last heard of after \d+ windows and", cause)
 
 
 def test_a_run_survives_that_its_orchestrator_is_stopped_for_a_while(

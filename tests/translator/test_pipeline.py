@@ -54,7 +54,11 @@ def counts(plan: EnsemblePlan, window: Window, rank: int = 0) -> dict[str, Array
 @settings(max_examples=10, deadline=None)
 def test_nothing_depends_on_windows(windows: list[Window]) -> None:
     plan = make_plan(
-        drives=KINDS, rates=RATES, ticks=TICKS, noise=DriveNoise(weight_hz=1.0, nsig=0.1)
+        drives=KINDS,
+        rates=RATES,
+        ticks=TICKS,
+        noise=DriveNoise(weight_hz=1.0, nsig=0.1),
+        nest_ranks=2,
     )
     outputs = []
     for division in ([Window(0, 0, TICKS)], windows):
@@ -104,7 +108,7 @@ def test_noise_is_added_before_rectification() -> None:
 
 
 def test_rates_count_spikes_of_all_ranks_per_neuron() -> None:
-    plan = make_plan(rates=[{"width_ms": 0.1}])
+    plan = make_plan(rates=[{"width_ms": 0.1}], nest_ranks=3)
     pipeline, _ = started(plan)
     window = plan.grid.window(0)
     ranks = [counts(plan, window, rank) for rank in range(3)]
@@ -113,6 +117,21 @@ def test_rates_count_spikes_of_all_ranks_per_neuron() -> None:
     sizes = np.array(list(SIZES.values()))[:, np.newaxis]
     assert rates.dtype == np.float64
     assert np.allclose(rates, total / (sizes * 1e-4), rtol=1e-14)
+
+
+def test_with_several_nests_each_region_is_counted_where_it_lives() -> None:
+    plan = make_plan(
+        drives=["poisson"] * 2, rates=[{"width_ms": 0.1}] * 2, nest_ranks=4, nest_kernels=2
+    )
+    pipeline, _ = started(plan)
+    window = plan.grid.window(0)
+    whole = [counts(plan, window, rank) for rank in range(4)]
+    own = [{f"counts/r{rank // 2}": whole[rank][f"counts/r{rank // 2}"]} for rank in range(4)]
+    rates = pipeline.rates(window, own)
+    sizes = np.array(list(SIZES.values()))[:, np.newaxis]
+    for region, ranks in (("r0", (0, 1)), ("r1", (2, 3))):
+        total = sum(whole[rank][f"counts/{region}"].astype(np.int64) for rank in ranks)
+        assert np.allclose(rates[f"rates/{region}"], total / (sizes * 1e-4), rtol=1e-14)
 
 
 @pytest.mark.parametrize("order", ["drive first", "rates first"])
@@ -160,7 +179,7 @@ def test_coupling_missing_or_of_the_wrong_length_is_named(arrays: dict[str, Arra
 
 @pytest.mark.parametrize("arrays", [{}, {"counts/r0": np.zeros((3, 20), np.uint32)}])
 def test_counts_missing_or_of_the_wrong_shape_are_named(arrays: dict[str, Array]) -> None:
-    plan = make_plan()
+    plan = make_plan(nest_ranks=2)
     pipeline, _ = started(plan)
     window = plan.grid.window(0)
     with pytest.raises(ProtocolError, match=r"rank 1: counts/r0 .* expected shape \(2, 20\)"):

@@ -47,9 +47,9 @@ def drive_class(folder: Path, body: str) -> str:
     return f"{module(folder, text)}:Own"
 
 
-def rate_plan(folder: Path, name: str, **parameters: Any) -> EnsemblePlan:
+def rate_plan(folder: Path, name: str, ranks: int = 1, **parameters: Any) -> EnsemblePlan:
     rate = {"translator": name, "translator_parameters": parameters}
-    return make_plan(rates=[rate], base_dir=folder)
+    return make_plan(rates=[rate], base_dir=folder, nest_ranks=ranks)
 
 
 def started(plan: EnsemblePlan) -> Pipeline:
@@ -90,11 +90,13 @@ def test_rate_class_gets_counts_spikes_and_parameters(tmp_path: Path) -> None:
         assert self.context.populations == {"excitatory": 80, "inhibitory": 20}
         return self.parameters["scale"] * counts.astype(float)
     """
-    pipeline = started(rate_plan(tmp_path, rate_class(tmp_path, body), scale=2.5))
+    name = rate_class(tmp_path, body)
+    pipeline = started(rate_plan(tmp_path, name, scale=2.5))
     window = Window(0, 0, 20)
     one = pipeline.rates(window, spikes_of())["rates/r0"]
     assert np.array_equal(one, 2.5 * spikes_of()[0]["counts/r0"])
-    assert np.array_equal(pipeline.rates(window, spikes_of(3))["rates/r0"], one)
+    dealt = started(rate_plan(tmp_path, name, ranks=3, scale=2.5))
+    assert np.array_equal(dealt.rates(window, spikes_of(3))["rates/r0"], one)
 
 
 @pytest.mark.parametrize("ranks", [1, 2, 3])
@@ -105,7 +107,7 @@ def test_spikes_of_a_tick_come_by_neuron_whatever_rank_they_are_from(
         assert spikes.tick.tolist() == sorted(spikes.tick.tolist())
         return np.tile(spikes.neuron.astype(float), (2, 1))
     """
-    pipeline = started(rate_plan(tmp_path, rate_class(tmp_path, body)))
+    pipeline = started(rate_plan(tmp_path, rate_class(tmp_path, body), ranks))
     neuron = np.arange(20, dtype=np.uint32)[::-1].copy()
     tick = np.repeat(np.array([7, 3], dtype=np.uint16), 10)
     parts = [

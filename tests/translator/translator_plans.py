@@ -38,6 +38,8 @@ def make_plan(
     noise: DriveNoise | None = None,
     correlation: float = 0.2,
     seed: int = 7,
+    nest_ranks: int = 1,
+    nest_kernels: int = 1,
     base_dir: Path = Path("/nonexistent"),
     run_dir: Path = Path("/nonexistent/run"),
 ) -> EnsemblePlan:
@@ -63,13 +65,17 @@ def make_plan(
         "nest": [TRANSLATOR_TO_NEST, NEST_TO_TRANSLATOR],
         "tvb": [TVB_TO_TRANSLATOR, "translator>tvb"],
     }[ensemble]
+    participants = {"translator": 1, **{sender_of(edge): 1 for edge in edges}}
+    if "nest" in participants:
+        participants["nest"] = nest_ranks
     return EnsemblePlan(
         run="test",
         run_dir=str(run_dir),
         base_dir=str(base_dir),
         experiment=parse(tree),
         experiment_digest="0" * 64,
-        participants={"translator": 1, **{sender_of(edge): 1 for edge in edges}},
+        participants=participants,
+        nest_kernels=nest_kernels,
         edges=edges,
         total_ticks=ticks,
         window_ticks=window_ticks,

@@ -13,6 +13,8 @@ from tvb.simulator import coupling, integrators, models, monitors, noise
 from tvb_cases import Case, Result, connectome_of, plain_tvb, run_case
 
 PROXIES = (20, 4)
+NEIGHBOURS = (4, 42)
+"""Two regions with a tract between them that is shorter than those to any other."""
 RAW: list[dict[str, Any]] = [{"name": "Raw"}]
 SEED = 7
 
@@ -59,14 +61,16 @@ SCHEMES = ("HeunDeterministic", "HeunStochastic")
 NSIG = 1e-6
 
 
-def case_of(model: str, scheme: str) -> Case:
+def case_of(
+    model: str, scheme: str, tracts: str = "synapses", proxies: tuple[int, int] = PROXIES
+) -> Case:
     case = CASES[model]
     integrator: dict[str, Any] = {"name": scheme}
     if scheme == "HeunStochastic":
         integrator["noise"] = {"nsig": NSIG}
     tvb = {**case.tvb, "monitors": RAW, "integrator": integrator}
     tvb["model"] = {**tvb["model"], "variables_of_interest": list(variables(model))}
-    return replace(case, tvb=tvb, proxies=PROXIES)
+    return replace(case, tvb=tvb, proxies=proxies, tracts=tracts)
 
 
 def variables(model: str) -> tuple[str, ...]:
@@ -74,9 +78,11 @@ def variables(model: str) -> tuple[str, ...]:
 
 
 @cache
-def reference(model: str, scheme: str) -> tuple[np.ndarray, np.ndarray]:
+def reference(
+    model: str, scheme: str, tracts: str = "synapses", proxies: tuple[int, int] = PROXIES
+) -> tuple[np.ndarray, np.ndarray]:
     """States and coupling of plain TVB at ticks 1 ... T (coupling up to T + 1)."""
-    case = case_of(model, scheme)
+    case = case_of(model, scheme, tracts, proxies)
     initial = fed_with_zeros(case).initial
     tvb = case.tvb
     kinds = {"Linear": coupling.Linear, "SigmoidalJansenRit": coupling.SigmoidalJansenRit}
@@ -112,7 +118,7 @@ def fed_with_reference(
     model: str, scheme: str, window: int, lookahead: int, **changes: Any
 ) -> Result:
     case = replace(case_of(model, scheme), window=window, lookahead=lookahead, **changes)
-    states, _ = reference(model, scheme)
+    states, _ = reference(model, scheme, case.tracts, case.proxies)
     rows = [variables(model).index(name) for name in case.feeds]
     labels = list(connectome_of(case.experiment()).labels)
 
@@ -122,8 +128,8 @@ def fed_with_reference(
     return run_case(case, rates)
 
 
-def assert_same_as_plain(model: str, scheme: str, result: Result) -> None:
-    states, afferent = reference(model, scheme)
+def assert_same_as_plain(model: str, scheme: str, result: Result, tracts: str = "synapses") -> None:
+    states, afferent = reference(model, scheme, tracts)
     case = case_of(model, scheme)
     others = np.setdiff1d(np.arange(states.shape[2]), PROXIES)
     got = result.data["Raw"]
@@ -156,6 +162,36 @@ def test_shorter_windows_change_no_bit(
 ) -> None:
     window = 1 if part is None else case_of(model, scheme).limit() // part
     assert_same_as_plain(model, scheme, fed_with_reference(model, scheme, window, lookahead))
+
+
+@pytest.mark.parametrize("lookahead", [1, 2])
+@pytest.mark.parametrize("model", ["ReducedWongWang", "ZerlautAdaptationFirstOrder"])
+def test_tracts_among_spiking_regions_that_tvb_carries_change_no_bit(
+    model: str, lookahead: int
+) -> None:
+    scheme, tracts = "HeunStochastic", "rates"
+    case = case_of(model, scheme, tracts)
+    window = case.limit() // lookahead
+    result = fed_with_reference(model, scheme, window, lookahead, tracts=tracts)
+    assert_same_as_plain(model, scheme, result, tracts)
+    # they do matter
+    with pytest.raises(AssertionError):
+        assert_same_as_plain(model, scheme, result)
+
+
+@pytest.mark.parametrize("lookahead", [1, 2])
+def test_carried_tracts_are_wrong_beyond_their_own_limit(lookahead: int) -> None:
+    model, scheme = "ReducedWongWang", "HeunDeterministic"
+    neighbours: dict[str, Any] = {"tracts": "rates", "proxies": NEIGHBOURS}
+    case = case_of(model, scheme, **neighbours)
+    window = case.limit() // lookahead
+    assert window == case.limit_among() // lookahead
+    exact = fed_with_reference(model, scheme, window, lookahead, **neighbours)
+    beyond = fed_with_reference(model, scheme, window + 1, lookahead, **neighbours)
+    _, afferent = reference(model, scheme, **neighbours)
+    expected = afferent[1 : case.ticks + 1, 0, NEIGHBOURS, 0].astype(np.float64).T
+    assert np.array_equal(list(exact.coupling.values()), expected)
+    assert not np.array_equal(list(beyond.coupling.values()), expected)
 
 
 @pytest.mark.parametrize("lookahead", [1, 2])

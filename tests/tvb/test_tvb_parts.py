@@ -33,7 +33,7 @@ def test_the_connectome_is_what_tvb_reads_from_the_same_file(source: str) -> Non
     theirs.speed = np.array([SPEED_MM_PER_MS])
     theirs.configure()
     theirs.set_idelays(0.1)
-    ours = build_connectivity(connectome, [], 0.1)
+    ours = build_connectivity(connectome, [], (), 0.1)
     assert np.array_equal(ours.idelays, theirs.idelays)
     np.fill_diagonal(theirs.weights, 0.0)
     assert np.array_equal(ours.weights, theirs.weights / theirs.weights.max())
@@ -49,8 +49,8 @@ def test_the_connectome_is_what_tvb_reads_from_the_same_file(source: str) -> Non
 
 def test_tracts_among_proxies_are_nests() -> None:
     connectome = connectome_of(Case(tvb={}).experiment())
-    plain = build_connectivity(connectome, [], 0.1).weights
-    taken = build_connectivity(connectome, [20, 4], 0.1).weights
+    plain = build_connectivity(connectome, [], (), 0.1).weights
+    taken = build_connectivity(connectome, [20, 4], (), 0.1).weights
     assert plain[20, 4] > 0
     changed = np.argwhere(plain != taken)
     assert sorted(map(tuple, changed)) == [(4, 20), (20, 4)]
@@ -63,7 +63,7 @@ def test_other_delays_than_the_plans_are_an_error(monkeypatch: pytest.MonkeyPatc
     idelays[3, 5] += 1
     monkeypatch.setattr(Connectome, "idelays", lambda self, dt_ms: idelays)
     with pytest.raises(SimulationError, match="from rCCR to rCCA"):
-        build_connectivity(connectome, [], 0.1)
+        build_connectivity(connectome, [], (), 0.1)
 
 
 def initial(seed: int = 7, **declared: Any) -> np.ndarray:

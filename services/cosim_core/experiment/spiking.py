@@ -106,8 +106,11 @@ class Tracts(Part):
     synapses from the source population.
     """
 
-    mode: Literal["synapses", "none"] = "synapses"
-    """``none`` leaves spiking regions without direct tracts."""
+    mode: Literal["synapses", "rates", "none"] = "synapses"
+    """``rates``: no synapses; TVB carries the other spiking regions' rates with its own coupling
+    and delay, like those of any region, and they become part of the drive. The longest exact
+    window is then at most half of these tracts' delays. ``none`` leaves spiking regions without
+    tracts among them."""
     source: PlainName = "excitatory"
     """Population that projects."""
     targets: list[PlainName] | None = None

@@ -26,13 +26,17 @@ class WindowChoice(Part):
 class NestResources(Part):
     """Processes and threads of NEST."""
 
+    kernels: Literal["shared", "per_region"] = "shared"
+    """``shared``: one NEST simulates all spiking regions. ``per_region``: every region has a NEST
+    of its own, with as many ranks and threads as said here (a job step of its own on a cluster);
+    they run side by side and meet at the ends of windows only."""
     ranks: Count = 1
     """MPI processes; more than one needs a NEST built with MPI."""
     threads: Count = 1
     """Threads per process."""
     virtual_processes: Count | None = None
-    """Total of virtual processes; results depend on it, and on nothing else here. Default: ranks
-    times threads. Must be a multiple of ranks."""
+    """Total of virtual processes; results depend on it and on ``kernels``, and on nothing else
+    here. Default: ranks times threads. Must be a multiple of ranks."""
 
     @property
     def total_virtual_processes(self) -> int:

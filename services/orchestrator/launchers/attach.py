@@ -25,12 +25,16 @@ class AttachLauncher:
         hub: Knows the agents.
         participants: Processes by role.
         run_dir: Run directory, the same path for everybody.
+        nest_kernels: How many NESTs share the ranks of that role.
     """
 
-    def __init__(self, hub: AgentHub, participants: Mapping[str, int], run_dir: str) -> None:
+    def __init__(
+        self, hub: AgentHub, participants: Mapping[str, int], run_dir: str, nest_kernels: int = 1
+    ) -> None:
         self._hub = hub
         self._participants = participants
         self._run_dir = run_dir
+        self._kernels = {"nest": nest_kernels}
         self._run = ""
         self._work: list[Work] = []
 
@@ -46,7 +50,12 @@ class AttachLauncher:
             ranks = self._participants[role]
             names = peer_names(role, ranks)
             message = Launch(
-                run=run, digest=digest, control=control, ranks=ranks, run_dir=self._run_dir
+                run=run,
+                digest=digest,
+                control=control,
+                ranks=ranks,
+                kernels=self._kernels.get(role, 1),
+                run_dir=self._run_dir,
             )
             self._work.append(self._hub.launch(agent, names, message))
 

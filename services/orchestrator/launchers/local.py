@@ -18,14 +18,20 @@ class LocalLauncher:
         layout: Paths of the run; output lands in its logs.
         participants: Processes by role.
         starter: What starts ranks; needed for more than one.
+        nest_kernels: How many NESTs share the ranks of that role.
     """
 
     def __init__(
-        self, layout: RunLayout, participants: Mapping[str, int], starter: Starter | None
+        self,
+        layout: RunLayout,
+        participants: Mapping[str, int],
+        starter: Starter | None,
+        nest_kernels: int = 1,
     ) -> None:
         self._layout = layout
         self._participants = participants
         self._starter = starter
+        self._kernels = {"nest": nest_kernels}
         self._crew = Crew()
 
     def start(self, control: str, run: str, digest: str) -> None:
@@ -35,7 +41,16 @@ class LocalLauncher:
             if ranks:
                 command = worker_command(role, control, run, digest)
                 output = self._layout.logs / f"{role}.out"
-                start_workers(self._crew, role, ranks, command, output, os.environ, self._starter)
+                start_workers(
+                    self._crew,
+                    role,
+                    ranks,
+                    command,
+                    output,
+                    os.environ,
+                    self._starter,
+                    self._kernels.get(role, 1),
+                )
 
     def pids(self) -> dict[str, int]:
         """Returns the process id by the name of its first participant."""
