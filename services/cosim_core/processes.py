@@ -134,6 +134,12 @@ class Crew:
                 exits.append(exit_of(child.names, code, child.output, child.starter))
         return sorted(exits, key=lambda gone: gone.is_consequence)
 
+    def signal(self, number: int) -> None:
+        """Sends a signal to every process that has not ended."""
+        for child in self._children:
+            if child.process.poll() is None:
+                _signal_group(child.process, number)
+
     def stop(self, grace_s: float) -> None:
         """Waits for the processes to leave, then makes them.
 

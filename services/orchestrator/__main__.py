@@ -38,6 +38,8 @@ from orchestrator.remote import remote_app
 from orchestrator.replay import compare, replay_experiment
 from orchestrator.serving import serve
 from orchestrator.sites import HERE, Place
+from orchestrator.sweep.command import sweep
+from orchestrator.sweep.tree import sweep_schema
 
 app = typer.Typer(
     name="cosim",
@@ -51,6 +53,7 @@ app.add_typer(data_app, name="data")
 app.add_typer(keys_app, name="keys")
 app.add_typer(remote_app, name="remote")
 app.command()(serve)
+app.command()(sweep)
 
 ExperimentFile = Annotated[Path, typer.Argument(help="Experiment, a YAML file.")]
 Overrides = Annotated[
@@ -68,7 +71,12 @@ def _default_out(experiment: Experiment) -> Path:
 
 
 def _carry_out(
-    experiment: Experiment, base_dir: Path, out: Path | None, place: Place = HERE
+    experiment: Experiment,
+    base_dir: Path,
+    out: Path | None,
+    place: Place = HERE,
+    *,
+    draw: bool = True,
 ) -> runner.Finished:
     """Plans, checks and runs an experiment with a live display."""
     console = Console()
@@ -83,6 +91,7 @@ def _carry_out(
             tell=live.tell,
             may_rename=out is None,
             place=place,
+            draw=draw,
         )
     with open_run(finished.root) as run:
         show_warnings(console, run.provenance["warnings"])
@@ -98,6 +107,9 @@ def run(
     launcher: Launcher = "local",
     orchestrator: Endpoint = None,
     keys: KeyFolder = None,
+    draw: Annotated[
+        bool, typer.Option("--report/--no-report", help="Draw the figures and the report.")
+    ] = True,
 ) -> None:
     """Run an experiment and write its results and report.
 
@@ -105,7 +117,7 @@ def run(
     """
     loaded = load_experiment(experiment, overrides or ())
     with place_of(Choice(launcher, orchestrator, keys)) as place:
-        finished = _carry_out(loaded, experiment.parent, out, place)
+        finished = _carry_out(loaded, experiment.parent, out, place, draw=draw)
     raise typer.Exit(finished.exit_code)
 
 
@@ -179,9 +191,13 @@ def digest_command(run_directory: RunDirectory) -> None:
 
 
 @app.command()
-def schema() -> None:
+def schema(
+    sweep: Annotated[
+        bool, typer.Option("--sweep", help="That of sweeps in place of experiments.")
+    ] = False,
+) -> None:
     """Print the JSON schema of experiments."""
-    typer.echo(json.dumps(experiment_schema(), indent=2))
+    typer.echo(json.dumps(sweep_schema() if sweep else experiment_schema(), indent=2))
 
 
 @data_app.command(name="list")

@@ -127,11 +127,11 @@ def _share_text(peer: Peer) -> str:
     return f"computes {compute:.0f} %, waits {100 - compute:.0f} %"
 
 
-def show_faults(console: Console, faults: Iterable[Fault]) -> None:
-    """Lists what is wrong with an experiment."""
+def show_faults(console: Console, faults: Iterable[Fault], what: str = "experiment") -> None:
+    """Lists what is wrong with an experiment, or with whatever cannot run."""
     listed = list(faults)
     count = f"{len(listed)} faults" if len(listed) > 1 else "1 fault"
-    console.print(f"[bold red]The experiment cannot run[/]: {count}")
+    console.print(f"[bold red]The {what} cannot run[/]: {count}")
     for fault in listed:
         where = f"[bold]{escape(fault.path)}[/]: " if fault.path else ""
         console.print(f"  • {where}{escape(fault.message)}", highlight=False, soft_wrap=True)

@@ -53,7 +53,7 @@ def remote_run(
         text = experiment.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise CosimError(f"cannot read the experiment {experiment}: {error}") from error
-    with _client(url, token) as client:
+    with open_client(url, token) as client:
         run = client.create(text, overrides or (), label)["id"]
         typer.echo(run)
         if watch:
@@ -63,7 +63,7 @@ def remote_run(
 @remote_app.command(name="watch")
 def remote_watch(run: RunName, url: Address = None, token: Token = None) -> None:
     """Watch a run until it has ended; the exit code says how."""
-    with _client(url, token) as client:
+    with open_client(url, token) as client:
         _watch(client, run)
 
 
@@ -73,17 +73,22 @@ def remote_fetch(
 ) -> None:
     """Download the files and figures of a run."""
     folder = out or Path("runs") / run
-    with _client(url, token) as client:
+    with open_client(url, token) as client:
         for path in client.fetch(run, folder):
             typer.echo(str(path))
 
 
-def _client(url: str | None, token: str | None) -> Client:
+def open_client(url: str | None, token: str | None) -> Client:
+    """Opens a client.
+
+    Raises:
+        CosimError: If it is not installed, or if there is no token.
+    """
     try:
         from cosim_core.client import Client
     except ImportError as error:
         raise CosimError(
-            f"'cosim remote' needs the package {error.name}: pip install 'tvb-nest-cosim[client]'"
+            f"a server needs the package {error.name}: pip install 'tvb-nest-cosim[client]'"
         ) from error
     return Client(url, token)
 

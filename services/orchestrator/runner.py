@@ -89,8 +89,12 @@ class Finished:
 
 def run_name(experiment: Experiment, now: datetime) -> str:
     """Returns a name for a run directory: the experiment's name and the time."""
-    safe = "".join(c if c.isalnum() or c in "-_" else "-" for c in experiment.name)
-    return f"{safe[:60]}-{now:%Y%m%d-%H%M%S}"
+    return f"{plain_folder(experiment.name)}-{now:%Y%m%d-%H%M%S}"
+
+
+def plain_folder(name: str) -> str:
+    """Makes a name that a folder may have."""
+    return "".join(c if c.isalnum() or c in "-_" else "-" for c in name)[:60]
 
 
 def prepare(experiment: Experiment, base_dir: Path, out: Path) -> Prepared:
@@ -206,6 +210,7 @@ def run(
     place: Place = HERE,
     tell: Callable[[str], None] = lambda text: None,
     may_rename: bool = False,
+    draw: bool = True,
 ) -> Finished:
     """Carries out a plan and leaves a complete run directory.
 
@@ -218,6 +223,7 @@ def run(
         tell: Told what is being done before and after.
         may_rename: Give the run directory another name if a run that was started at the same
             moment has taken it.
+        draw: Draw figures and report.
 
     Raises:
         ExperimentError: If the run directory cannot be made, or if the participants refuse the
@@ -245,7 +251,7 @@ def run(
             with interrupts() as seen:
                 tell("Writing the results")
                 finished = _keep(session.coordinator, outcome, timing, started, command)
-            if seen.count:
+            if seen.count or not draw:
                 return finished  # whoever wants to end now need not wait for figures
             tell("Drawing the report")
             return replace(finished, report=make_report(layout.root))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import yaml
 from pydantic import BaseModel, ValidationError
@@ -13,6 +13,8 @@ from pydantic_core import ErrorDetails
 
 from cosim_core.errors import ExperimentError, Fault
 from cosim_core.experiment.tree import Experiment
+
+AnyModel = TypeVar("AnyModel", bound=BaseModel)
 
 MAX_FILE_BYTES = 4 * 1024 * 1024
 """Largest experiment file that is read; real ones have a few kB."""
@@ -32,22 +34,34 @@ def load_experiment(path: Path, overrides: Iterable[str] = ()) -> Experiment:
     Raises:
         ExperimentError: If the file cannot be read or is no valid experiment.
     """
+    return load_tree(read_yaml(path, "experiment"), str(path), overrides)
+
+
+def read_yaml(path: Path, what: str) -> dict[str, Any]:
+    """Reads a YAML file of keys and values.
+
+    Args:
+        path: The file.
+        what: What it is, for messages.
+
+    Raises:
+        ExperimentError: If it cannot be read, is not YAML, or holds anything else.
+    """
     try:
         size = path.stat().st_size
         if size > MAX_FILE_BYTES:
             raise ExperimentError.single(
                 "",
-                f"{path} has {size} bytes; an experiment file has a few kB "
-                f"(limit {MAX_FILE_BYTES})",
+                f"{path} has {size} bytes; {what} files have a few kB (limit {MAX_FILE_BYTES})",
             )
         text = path.read_text(encoding="utf-8")
     except OSError as error:
         raise ExperimentError.single(
-            "", f"cannot read the experiment {path}: {error.strerror or error}"
+            "", f"cannot read the {what} {path}: {error.strerror or error}"
         ) from error
     except UnicodeDecodeError as error:
         raise ExperimentError.single("", f"{path} is not a text file in UTF-8: {error}") from error
-    return load_text(text, str(path), overrides)
+    return _yaml(text, str(path))
 
 
 def load_text(text: str, origin: str, overrides: Iterable[str] = ()) -> Experiment:
@@ -190,19 +204,30 @@ def parse(tree: Mapping[str, Any]) -> Experiment:
     Raises:
         ExperimentError: With one fault per wrong or unknown key.
     """
+    return parse_as(Experiment, tree)
+
+
+def parse_as(model: type[AnyModel], tree: Mapping[str, Any]) -> AnyModel:
+    """Checks a tree of plain values that is to be something else than an experiment.
+
+    Raises:
+        ExperimentError: With one fault per wrong or unknown key.
+    """
     try:
-        return Experiment.model_validate(tree)
+        return model.model_validate(tree)
     except ValidationError as error:
-        raise ExperimentError(_faults(error.errors(include_url=False), tree)) from error
+        raise ExperimentError(_faults(error.errors(include_url=False), tree, model)) from error
 
 
-def _faults(errors: list[ErrorDetails], tree: Mapping[str, Any]) -> list[Fault]:
+def _faults(
+    errors: list[ErrorDetails], tree: Mapping[str, Any], model: type[BaseModel]
+) -> list[Fault]:
     """Makes one fault per key path; a value that may be of several forms fails once for each."""
     messages: dict[tuple[str, str], list[str]] = {}
     for error in errors:
         path = _key_path(error, tree)
         if error["type"] == "extra_forbidden":
-            messages[path, ""] = [f"unknown key{_did_you_mean(error['loc'])}"]
+            messages[path, ""] = [f"unknown key{_did_you_mean(error['loc'], model)}"]
         else:
             got = repr(error["input"])
             got = got if len(got) <= 80 else f"{got[:77]}..."
@@ -230,17 +255,17 @@ def _key_path(error: ErrorDetails, tree: Mapping[str, Any]) -> str:
     return ".".join(path)
 
 
-def _did_you_mean(loc: tuple[int | str, ...]) -> str:
-    known = _known_keys(loc[:-1])
+def _did_you_mean(loc: tuple[int | str, ...], model: type[BaseModel]) -> str:
+    known = _known_keys(loc[:-1], model)
     near = difflib.get_close_matches(str(loc[-1]), known, n=3, cutoff=0.5)
     if near:
         return f"; did you mean {' or '.join(near)}?"
     return f"; known keys here: {', '.join(known)}" if known else ""
 
 
-def _known_keys(loc: tuple[int | str, ...]) -> list[str]:
+def _known_keys(loc: tuple[int | str, ...], model: type[BaseModel]) -> list[str]:
     """Finds the keys of the part at ``loc`` by walking the JSON schema."""
-    schema = Experiment.model_json_schema()
+    schema = model.model_json_schema()
     definitions = schema.get("$defs", {})
     nodes = [schema]
     for part in loc:
@@ -250,6 +275,8 @@ def _known_keys(loc: tuple[int | str, ...]) -> list[str]:
                 step.append(node.get("items", {}))
             elif part in node.get("properties", {}):
                 step.append(node["properties"][part])
+            elif isinstance(node.get("additionalProperties"), dict):
+                step.append(node["additionalProperties"])
         nodes = step or nodes
     return sorted(
         {key for node in _variants(nodes, definitions) for key in node.get("properties", {})}
@@ -270,9 +297,14 @@ def _variants(nodes: list[dict[str, Any]], definitions: dict[str, Any]) -> list[
 
 def experiment_schema() -> dict[str, Any]:
     """Returns the JSON schema of an experiment (draft 2020-12)."""
+    return json_schema(Experiment)
+
+
+def json_schema(model: type[BaseModel]) -> dict[str, Any]:
+    """Returns the JSON schema of what a file may hold (draft 2020-12)."""
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
-        **Experiment.model_json_schema(),
+        **model.model_json_schema(),
     }
 
 

@@ -1,0 +1,1 @@
+"""Parameter explorations: one experiment, many points, one table."""

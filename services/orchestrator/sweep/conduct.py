@@ -1,0 +1,170 @@
+"""The loop of a sweep: starts points where there is room, and notes what became of them."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from cosim_core.errors import ExperimentError, Fault
+from orchestrator.preflight import existing_ancestor
+from orchestrator.session import Interrupts
+from orchestrator.sweep.executor import Ended, Executor, Needs
+from orchestrator.sweep.layout import SweepLayout
+from orchestrator.sweep.points import Point, label, merged
+from orchestrator.sweep.record import Record, recall, remember, remember_failed
+from orchestrator.sweep.statistics import measure_faults
+from orchestrator.sweep.tree import Measures
+
+POLL_S = 0.05
+"""Time between two looks at the points that are being carried out."""
+
+
+class Observer(Protocol):
+    """Is told how a sweep goes on."""
+
+    def began(self, points: Sequence[Point]) -> None:
+        """Points have been started."""
+        ...
+
+    def ended(self, point: Point, record: Record) -> None:
+        """A point has ended."""
+        ...
+
+    def tick(self) -> None:
+        """Called some twenty times a second."""
+        ...
+
+
+@dataclass
+class Progress:
+    """Where a sweep stands.
+
+    Attributes:
+        records: What is known, by identity of the point.
+        due: Points to carry out, each experiment once.
+    """
+
+    records: dict[str, Record] = field(default_factory=dict)
+    due: list[Point] = field(default_factory=list)
+
+
+def survey(
+    layout: SweepLayout, points: Sequence[Point], measures: Measures, *, retry_failed: bool
+) -> Progress:
+    """Finds out what has been done already.
+
+    Args:
+        layout: Paths of the sweep.
+        points: The points.
+        measures: How their rows are computed.
+        retry_failed: Carry out again what failed.
+    """
+    progress = Progress()
+    for point in {point.id: point for point in reversed(points)}.values():
+        record = recall(layout, point, measures)
+        if record is None or (retry_failed and record.outcome == "failed"):
+            progress.due.append(point)
+        else:
+            progress.records[point.id] = record
+    progress.due.sort(key=lambda point: point.index)
+    return progress
+
+
+def examine(
+    executor: Executor, layout: SweepLayout, due: Sequence[Point], measures: Measures
+) -> dict[str, Needs]:
+    """Checks every point before any is started.
+
+    Args:
+        executor: What will carry them out.
+        layout: Paths of the sweep.
+        due: The points to be carried out.
+        measures: How their rows will be computed.
+
+    Returns:
+        What each takes, by identity.
+
+    Raises:
+        ExperimentError: With every fault of every point.
+    """
+    needs: dict[str, Needs] = {}
+    faulty: list[tuple[int, ExperimentError]] = []
+    for point in due:
+        faults = list(measure_faults(point.experiment, measures))
+        try:
+            needs[point.id] = executor.examine(point, layout.run(point.id))
+        except ExperimentError as error:
+            faults.extend(error.faults)
+        if faults:
+            faulty.append((point.index, ExperimentError(faults)))
+    if faulty:
+        labels = {point.index: label(point.index, point.parameters) for point in due}
+        raise ExperimentError(merged(faulty, labels))
+    _check_disk(layout, needs)
+    return needs
+
+
+def _check_disk(layout: SweepLayout, needs: Mapping[str, Needs]) -> None:
+    needed = sum(need.disk_bytes for need in needs.values())
+    free = shutil.disk_usage(existing_ancestor(layout.root)).free
+    if needed > free:
+        raise ExperimentError(
+            [
+                Fault(
+                    "--out",
+                    f"the points need about {needed / 1e6:,.0f} MB, but only {free / 1e6:,.0f} MB "
+                    f"are free at {layout.root}; record less or choose another disk",
+                )
+            ]
+        )
+
+
+def conduct(
+    executor: Executor,
+    layout: SweepLayout,
+    progress: Progress,
+    needs: Mapping[str, Needs],
+    measures: Measures,
+    observe: Observer,
+    interrupts: Interrupts,
+) -> bool:
+    """Carries out the points that are due and notes what became of each.
+
+    Returns:
+        Whether it came to its end, not to one that the user asked for.
+    """
+    waiting = list(progress.due)
+    began_s: dict[str, float] = {}
+    running: dict[str, Point] = {}
+    obeyed = 0
+    while running or (waiting and not obeyed):
+        if interrupts.count > obeyed:
+            obeyed = interrupts.count
+            executor.stop()
+        if not obeyed:
+            taken = executor.take([(point, needs[point.id]) for point in waiting])
+            observe.began(taken)
+            for point in taken:
+                waiting.remove(point)
+                running[point.id] = point
+                began_s[point.id] = time.monotonic()
+        # The next points run already while those that ended are measured.
+        for ended in executor.ended():
+            del running[ended.point.id]
+            if ended.cause and obeyed:
+                continue  # ended by the user, not by a fault of its own
+            record = _noted(layout, ended, measures, began_s[ended.point.id])
+            progress.records[ended.point.id] = record
+            observe.ended(ended.point, record)
+        observe.tick()
+        time.sleep(POLL_S)
+    return not waiting and not obeyed
+
+
+def _noted(layout: SweepLayout, ended: Ended, measures: Measures, began_s: float) -> Record:
+    if ended.cause:
+        return remember_failed(layout, ended.point, ended.cause)
+    return remember(layout, ended.point, measures, lambda: round(time.monotonic() - began_s, 3))

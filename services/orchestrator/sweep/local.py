@@ -1,0 +1,135 @@
+"""A pool of processes on this machine, each of them a ``cosim run``."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from cosim_core.ensemble import EnsemblePlan
+from cosim_core.processes import Crew, Exit, on_leash
+from orchestrator import runner
+from orchestrator.plan import explain, preflight
+from orchestrator.sweep.executor import Ended, Needs
+from orchestrator.sweep.layout import SweepLayout
+from orchestrator.sweep.points import Point
+from orchestrator.sweep.record import read_provenance
+
+LAST_WORDS_LINES = 12
+"""Lines of a point's output that are told if it left nothing else."""
+
+
+def cores_here() -> int:
+    """Returns how many cores this process may use."""
+    return len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
+
+
+def cores_of(plan: EnsemblePlan) -> int:
+    """Returns how many cores a run keeps busy; its translator and orchestrator mostly wait."""
+    nest = plan.experiment.resources.nest
+    participants = plan.participants
+    return participants.get("tvb", 0) + participants.get("nest", 0) * nest.threads
+
+
+@dataclass
+class _Running:
+    point: Point
+    needs: Needs
+    crew: Crew
+
+
+class LocalPool:
+    """Runs points side by side, as many as the cores allow.
+
+    Whatever ends this process, even SIGKILL, ends its points as well.
+
+    Args:
+        layout: Paths of the sweep.
+        base: File of the experiment that the points change.
+        at_once: Most points at the same time; None: as many as there are cores for.
+        cores: Cores to use.
+    """
+
+    def __init__(self, layout: SweepLayout, base: Path, at_once: int | None, cores: int) -> None:
+        self._layout = layout
+        self._base = base
+        self._at_once = at_once
+        self._cores = cores
+        self._running: list[_Running] = []
+        self._is_stopping = False
+
+    def examine(self, point: Point, out: Path) -> Needs:
+        """See :meth:`Executor.examine`."""
+        prepared = runner.prepare(point.experiment, self._base.parent, out)
+        report = explain(prepared.plan, prepared.connectome)
+        # What is in the way is an unfinished run of this point, which will be removed.
+        unused = out.with_name(f"{out.name}.new")
+        preflight(prepared.plan, unused, needed_bytes=0, free_bytes=0)
+        return Needs(cores_of(prepared.plan), report.memory_bytes, report.disk_bytes)
+
+    def take(self, waiting: Sequence[tuple[Point, Needs]]) -> list[Point]:
+        """See :meth:`Executor.take`."""
+        taken = []
+        for point, needs in waiting:
+            if self._is_stopping or not self._has_room(needs):
+                break
+            self._start(point, needs)
+            taken.append(point)
+        return taken
+
+    def _has_room(self, needs: Needs) -> bool:
+        if not self._running:
+            return True
+        busy = sum(running.needs.cores for running in self._running)
+        below = self._at_once is None or len(self._running) < self._at_once
+        return below and busy + needs.cores <= self._cores
+
+    def _start(self, point: Point, needs: Needs) -> None:
+        root = self._layout.run(point.id)
+        if root.exists():
+            shutil.rmtree(root)
+        changes = [part for text in point.overrides for part in ("--set", text)]
+        command = [
+            sys.executable, "-m", "orchestrator", "run", str(self._base), *changes,
+            "--out", str(root), "--no-report",
+        ]  # fmt: skip
+        crew = Crew()
+        crew.start((point.id,), on_leash(command), self._layout.output(point.id), os.environ)
+        self._running.append(_Running(point, needs, crew))
+
+    def ended(self) -> list[Ended]:
+        """See :meth:`Executor.ended`."""
+        ended = []
+        for running in list(self._running):
+            for gone in running.crew.poll():
+                running.crew.stop(0.0)
+                self._running.remove(running)
+                ended.append(Ended(running.point, self._cause(running.point, gone)))
+        return ended
+
+    def _cause(self, point: Point, gone: Exit) -> str:
+        provenance = read_provenance(self._layout.run(point.id))
+        if provenance.get("outcome") == "finished":
+            return ""
+        if provenance.get("cause"):
+            return str(provenance["cause"])
+        lines = gone.last_words.splitlines()[-LAST_WORDS_LINES:]
+        told = " ".join(line.strip() for line in lines)
+        return f"its process {gone.how}: {told}" if told else f"its process {gone.how}"
+
+    def stop(self) -> None:
+        """See :meth:`Executor.stop`."""
+        number = signal.SIGKILL if self._is_stopping else signal.SIGINT
+        self._is_stopping = True
+        for running in self._running:
+            running.crew.signal(number)
+
+    def close(self) -> None:
+        """See :meth:`Executor.close`."""
+        for running in self._running:
+            running.crew.stop(0.0)
+        self._running.clear()
