@@ -46,8 +46,9 @@ format: install-dev ## Format the code
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-schema: install ## Write the JSON schema of experiments
+schema: install ## Write the JSON schemas of experiments and sweeps
 	$(BIN)/cosim schema > docs/experiment.schema.json
+	$(BIN)/cosim schema --sweep > docs/sweep.schema.json
 
 images: ## Build the container images (NEST with MPI compiles once, 40 minutes; see docs/containers.md)
 	@mkdir -p wheels

@@ -14,7 +14,11 @@ from orchestrator.explain import explain
 from orchestrator.plan import make_plan
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
-FILES = sorted(path.relative_to(EXAMPLES).as_posix() for path in EXAMPLES.rglob("*.yaml"))
+FILES = sorted(
+    path.relative_to(EXAMPLES).as_posix()
+    for path in EXAMPLES.rglob("*.yaml")
+    if not path.name.startswith("sweep_")
+)
 
 
 def test_examples_are_found() -> None:

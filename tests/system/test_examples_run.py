@@ -14,7 +14,11 @@ from cosim_core.layout import RunLayout
 from orchestrator import data
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
-FILES = sorted(path.relative_to(EXAMPLES).as_posix() for path in EXAMPLES.rglob("*.yaml"))
+FILES = sorted(
+    path.relative_to(EXAMPLES).as_posix()
+    for path in EXAMPLES.rglob("*.yaml")
+    if not path.name.startswith("sweep_")
+)
 SMALLER = {
     "custom_network/experiment.yaml": ["spiking.0.network.parameters.neurons=50"],
     "brunel_region.yaml": ["spiking.0.network.parameters.neurons=100"],

@@ -46,7 +46,8 @@ def page(runs: dict[str, FakeRun], query: dict[str, str]) -> dict[str, Any]:
 @cache
 def examples(folder: Path) -> dict[str, Any]:
     """Returns the shipped experiments."""
-    trees = {path.stem: yaml.safe_load(path.read_text()) for path in sorted(folder.glob("*.yaml"))}
+    files = [path for path in sorted(folder.glob("*.yaml")) if not path.name.startswith("sweep_")]
+    trees = {path.stem: yaml.safe_load(path.read_text()) for path in files}
     return {"items": [{"name": k, "description": t["description"]} for k, t in trees.items()]}
 
 

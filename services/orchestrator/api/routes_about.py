@@ -23,6 +23,9 @@ from orchestrator.api.schemas import (
 )
 from orchestrator.api.service import Served, Service
 
+SWEEPS = "sweep_"
+"""How the names of shipped sweeps begin; a sweep is no experiment."""
+
 router = APIRouter()
 
 ExampleName = Annotated[str, InPath(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,99}$")]
@@ -95,4 +98,4 @@ def get_experiment(name: ExampleName, service: Served) -> PlainTextResponse:
 def _examples(service: Service) -> dict[str, Path]:
     folder = service.settings.examples
     found = sorted(folder.glob("*.yaml")) if folder is not None else []
-    return {path.stem: path for path in found}
+    return {path.stem: path for path in found if not path.name.startswith(SWEEPS)}

@@ -31,10 +31,10 @@ KINDS = {
     "synchrony": "Synchrony (variance / mean of spike counts)",
     "peak_hz": "Frequency of greatest power (Hz)",
     "correlation": "Correlation between spiking regions",
-    "tvb_mean_hz": "TVB, mean over regions (Hz)",
-    "tvb_mean": "TVB, mean over regions",
-    "tvb_correlation": "TVB, mean correlation between regions",
-    "tvb_median_peak_hz": "TVB, frequency of greatest power, median over regions (Hz)",
+    "tvb_mean_hz": "TVB: mean rate (Hz)",
+    "tvb_mean": "TVB: mean",
+    "tvb_correlation": "TVB: mean correlation",
+    "tvb_median_peak_hz": "TVB: power peak (Hz)",
 }
 """Titles by kind of statistic. Those of TVB share a figure, as each is one number."""
 
@@ -94,7 +94,7 @@ def _pair(frame: pd.DataFrame, x: str, y: str) -> Iterator[Drawn]:
 
 def _title(column: str) -> str:
     kind, _, of = column.partition(".")
-    return of.replace(".", ", ") if of else KINDS[kind].replace(", frequency", ",\nfrequency")
+    return of.replace(".", ", ") if of else KINDS[kind]
 
 
 def _panel(axes: Axes, means: pd.Series[float], x: str, y: str) -> None:
@@ -110,6 +110,7 @@ def _panel(axes: Axes, means: pd.Series[float], x: str, y: str) -> None:
     axes.set_xlabel(x)
     axes.set_ylabel(y)
     bar = axes.figure.colorbar(image, ax=axes, pad=0.03, aspect=18)
+    bar.formatter.set_useOffset(False)
     bar.outline.set_visible(False)
     bar.ax.tick_params(labelsize=7)
 

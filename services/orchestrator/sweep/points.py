@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import yaml
@@ -106,12 +106,13 @@ def resolve(sweep: Sweep, base: Mapping[str, Any], origin: str) -> list[Point]:
     """
     points: list[Point] = []
     faulty: list[tuple[int, ExperimentError]] = []
-    drafts = expand(sweep)
+    drafts, names = expand(sweep), names_of(sweep.design)
     for draft in drafts:
         try:
             experiment = load_tree(base, origin, draft.overrides)
+            complete = _completed(draft, names, experiment)
             for repeat in range(sweep.repeats):
-                points.append(_point(len(points), draft, experiment, repeat, base, origin))
+                points.append(_point(len(points), complete, experiment, repeat, base, origin))
         except ExperimentError as error:
             faulty.append((draft.index, error))
     if faulty:
@@ -133,6 +134,28 @@ def _point(
         overrides = (*overrides, *_overrides({"seed": experiment.seed + repeat}))
         experiment = load_tree(base, origin, overrides)
     return Point(index, draft.parameters, overrides, experiment, experiment_digest(experiment))
+
+
+def _completed(draft: Draft, names: Iterable[str], experiment: Experiment) -> Draft:
+    """Adds what a listed point leaves out, as the experiment has it."""
+    missing = [name for name in names if name not in draft.parameters]
+    if not missing:
+        return draft
+    tree = experiment.model_dump(mode="json")
+    own = {name: _look_up(tree, name) for name in missing} | dict(draft.parameters)
+    return replace(draft, parameters={name: own[name] for name in names})
+
+
+def _look_up(tree: Any, path: str) -> Any:
+    """Returns what stands at a key path; None if nothing does."""
+    for key in path.split("."):
+        if isinstance(tree, dict) and key in tree:
+            tree = tree[key]
+        elif isinstance(tree, list) and key.isdecimal() and int(key) < len(tree):
+            tree = tree[int(key)]
+        else:
+            return None
+    return tree
 
 
 def label(index: int, parameters: Mapping[str, Any]) -> str:
@@ -284,5 +307,7 @@ def _overrides(values: Values) -> tuple[str, ...]:
 
 def _as_yaml(value: Any) -> str:
     """Writes a value on one line, so that reading it gives the same value."""
-    text = yaml.safe_dump(value, default_flow_style=True, width=math.inf, allow_unicode=True)
+    text = yaml.safe_dump(
+        value, default_flow_style=True, width=math.inf, allow_unicode=True, sort_keys=False
+    )
     return text.removesuffix("\n").removesuffix("\n...")

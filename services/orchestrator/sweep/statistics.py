@@ -38,6 +38,7 @@ from cosim_core.errors import Fault
 from cosim_core.experiment import Experiment
 from cosim_core.results import Run, first_series, open_run, plain_name
 from cosim_core.timegrid import InexactTimeError, ticks_of
+from orchestrator.sweep.foreign import elephant
 from orchestrator.sweep.tree import Measures
 
 Reals = npt.NDArray[np.float64]
@@ -124,7 +125,8 @@ def _brain(run: Run, measures: Measures) -> dict[str, float]:
 
 def _binned(counts: Integers, ticks: int) -> Reals:
     bins = len(counts) // ticks
-    return counts[: bins * ticks].reshape(bins, ticks, -1).sum(axis=1).astype(np.float64)
+    binned: Reals = counts[: bins * ticks].reshape(bins, ticks, -1).sum(axis=1).astype(np.float64)
+    return binned
 
 
 def mean_cv(times_ms: Reals, neurons: npt.NDArray[np.uint64], measures: Measures) -> float:
@@ -135,13 +137,12 @@ def mean_cv(times_ms: Reals, neurons: npt.NDArray[np.uint64], measures: Measures
         neurons: Who fired; shape (spike,).
         measures: Says what to discard.
     """
-    from elephant.statistics import cv, isi
-
+    statistics = elephant("statistics")
     kept = times_ms > measures.discard_ms
     order = np.argsort(neurons[kept], kind="stable")
     starts = np.flatnonzero(np.diff(neurons[kept][order])) + 1
     trains = np.split(times_ms[kept][order], starts)
-    cvs = [cv(isi(train)) for train in trains if len(train) >= 3]
+    cvs = [statistics.cv(statistics.isi(train)) for train in trains if len(train) >= 3]
     return float(np.mean(cvs)) if cvs else math.nan
 
 
@@ -173,15 +174,13 @@ def peaks_hz(series: Reals, step_ms: float, measures: Measures) -> Reals:
     Returns:
         Shape (series,); NaN where a series is too short, constant or not finite.
     """
-    from elephant.spectral import welch_psd
-
     rate_hz = 1000.0 / step_ms
     peaks = np.full(series.shape[1], math.nan)
     segment = int(rate_hz / measures.frequency_resolution_hz)
     varying = np.isfinite(series).all(axis=0)
     varying &= np.ptp(np.nan_to_num(series), axis=0) > 0
     if 2 <= segment <= len(series) and varying.any():
-        frequencies, power = welch_psd(
+        frequencies, power = elephant("spectral").welch_psd(
             series[:, varying].T,
             fs=rate_hz,
             frequency_resolution=measures.frequency_resolution_hz,
