@@ -191,7 +191,10 @@ class Puppets:
         write_atomically(layout.plan, plan_file(self.plan, self.coordinator.built()))
         collect(layout.root)
         found = digest(layout.root)
-        provenance = {"wall_s": 0.5, "windows_done": self.windows, "warnings": []}
+        provenance = {
+            "outcome": outcome.kind, "experiment_digest": self.plan.experiment_digest,
+            "build_s": 0.1, "wall_s": 0.5, "windows_done": self.windows, "warnings": [],
+        }  # fmt: skip
         write_atomically(layout.provenance, json.dumps(provenance).encode())
         write_atomically(layout.report, b"<!doctype html><title>report</title>")
         write_atomically(layout.figures / "rates.svg", b"<svg xmlns='http://www.w3.org/2000/svg'/>")

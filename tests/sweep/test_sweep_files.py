@@ -126,7 +126,7 @@ def test_only_numbers_can_be_scaled() -> None:
 
 
 def test_a_missing_experiment_is_told(tmp_path: Path) -> None:
-    with pytest.raises(ExperimentError, match="cannot read the sweep .*: No such file"):
+    with pytest.raises(ExperimentError, match=r"cannot read the sweep .*: No such file"):
         load_sweep(tmp_path / "none.yaml")
 
 

@@ -138,27 +138,24 @@ def conduct(
     """
     waiting = list(progress.due)
     began_s: dict[str, float] = {}
-    running: dict[str, Point] = {}
     obeyed = 0
-    while running or (waiting and not obeyed):
+    while began_s or (waiting and not obeyed):
         if interrupts.count > obeyed:
             obeyed = interrupts.count
             executor.stop()
-        if not obeyed:
-            taken = executor.take([(point, needs[point.id]) for point in waiting])
-            observe.began(taken)
-            for point in taken:
-                waiting.remove(point)
-                running[point.id] = point
-                began_s[point.id] = time.monotonic()
-        # The next points run already while those that ended are measured.
-        for ended in executor.ended():
-            del running[ended.point.id]
-            if ended.cause and obeyed:
+        ended = executor.ended()
+        # Those that ended are measured while the next ones run already.
+        taken = [] if obeyed else executor.take([(point, needs[point.id]) for point in waiting])
+        began_s |= {point.id: time.monotonic() for point in taken}
+        waiting = [point for point in waiting if point.id not in began_s]
+        observe.began(taken)
+        for gone in ended:
+            start_s = began_s.pop(gone.point.id)
+            if gone.cause and obeyed:
                 continue  # ended by the user, not by a fault of its own
-            record = _noted(layout, ended, measures, began_s[ended.point.id])
-            progress.records[ended.point.id] = record
-            observe.ended(ended.point, record)
+            record = _noted(layout, gone, measures, start_s)
+            progress.records[gone.point.id] = record
+            observe.ended(gone.point, record)
         observe.tick()
         time.sleep(POLL_S)
     return not waiting and not obeyed

@@ -110,7 +110,7 @@ def _panel(axes: Axes, means: pd.Series[float], x: str, y: str) -> None:
     axes.set_xlabel(x)
     axes.set_ylabel(y)
     bar = axes.figure.colorbar(image, ax=axes, pad=0.03, aspect=18)
-    bar.formatter.set_useOffset(False)
+    bar.ax.ticklabel_format(useOffset=False)
     bar.outline.set_visible(False)
     bar.ax.tick_params(labelsize=7)
 
