@@ -27,6 +27,13 @@ GRACE_S = 2.0
 SHARED_DATA = Path(__file__).parents[2] / "shared" / "data"
 """Data beside the repository that a developer may or may not have."""
 
+EXAMPLES = Path(__file__).parents[1] / "examples"
+
+EXPERIMENTS = sorted(
+    path for path in EXAMPLES.rglob("*.yaml") if not path.name.startswith("sweep_")
+)
+"""Every shipped experiment; a sweep is none."""
+
 _contexts: weakref.WeakSet[zmq.Context[zmq.Socket[bytes]]] = weakref.WeakSet()
 
 

@@ -9,6 +9,7 @@ import pytest
 import yaml
 from pydantic import ValidationError
 
+from conftest import EXPERIMENTS
 from cosim_core.errors import ExperimentError
 from cosim_core.experiment import (
     Experiment,
@@ -276,7 +277,7 @@ def test_every_field_is_described():
     assert not bare
 
 
-@pytest.mark.parametrize("path", sorted((REPOSITORY / "examples").rglob("*.yaml")), ids=str)
+@pytest.mark.parametrize("path", EXPERIMENTS, ids=str)
 def test_examples_are_valid(path):
     tree = yaml.safe_load(path.read_text(encoding="utf-8"))
     assert parse(tree).name == tree["name"]

@@ -6,19 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from conftest import SHARED_DATA
+from conftest import EXAMPLES, EXPERIMENTS, SHARED_DATA
 from cosim_core.connectome import load_connectome
 from cosim_core.experiment import load_experiment
 from orchestrator import data
 from orchestrator.explain import explain
 from orchestrator.plan import make_plan
 
-EXAMPLES = Path(__file__).parents[2] / "examples"
-FILES = sorted(
-    path.relative_to(EXAMPLES).as_posix()
-    for path in EXAMPLES.rglob("*.yaml")
-    if not path.name.startswith("sweep_")
-)
+FILES = [path.relative_to(EXAMPLES).as_posix() for path in EXPERIMENTS]
 
 
 def test_examples_are_found() -> None:

@@ -14,7 +14,8 @@ from cosim_core.errors import ExperimentError
 from cosim_core.results import collect
 from orchestrator.session import Interrupts
 from orchestrator.sweep import record as remembering
-from orchestrator.sweep.conduct import Progress, conduct, examine, survey
+from orchestrator.sweep.conduct import Progress, conduct, examine, survey, warnings_of
+from orchestrator.sweep.executor import Needs
 from orchestrator.sweep.layout import SweepLayout, held
 from orchestrator.sweep.points import Point
 from orchestrator.sweep.record import Record
@@ -228,6 +229,14 @@ def test_a_point_that_ran_another_experiment_fails(layout: SweepLayout, finished
 
     progress, _ = go(Changed(layout, finished), POINTS[:1])
     assert "was its file changed" in progress.records[POINTS[0].id].cause
+
+
+def test_warnings_are_told_once_with_the_points_that_they_are_about() -> None:
+    needs = {p.id: Needs(1, 0, 0, ("all", "last") if p.index > 3 else ("all",)) for p in POINTS}
+    assert warnings_of(POINTS, needs) == [
+        "all",
+        "point 4 (adex.external_hz = 3, adex.excitatory.b_pA = 0) and 1 more: last",
+    ]
 
 
 def test_one_sweep_at_a_time_works_in_a_folder(layout: SweepLayout) -> None:

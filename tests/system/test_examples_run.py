@@ -8,17 +8,12 @@ from typing import Any
 
 import pytest
 
-from conftest import SHARED_DATA
+from conftest import EXAMPLES, EXPERIMENTS, SHARED_DATA
 from cosim_core.experiment import Experiment, load_experiment
 from cosim_core.layout import RunLayout
 from orchestrator import data
 
-EXAMPLES = Path(__file__).parents[2] / "examples"
-FILES = sorted(
-    path.relative_to(EXAMPLES).as_posix()
-    for path in EXAMPLES.rglob("*.yaml")
-    if not path.name.startswith("sweep_")
-)
+FILES = [path.relative_to(EXAMPLES).as_posix() for path in EXPERIMENTS]
 SMALLER = {
     "custom_network/experiment.yaml": ["spiking.0.network.parameters.neurons=50"],
     "brunel_region.yaml": ["spiking.0.network.parameters.neurons=100"],

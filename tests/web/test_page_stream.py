@@ -8,8 +8,8 @@ import math
 import pytest
 import yaml
 
+from conftest import EXPERIMENTS
 from web.conftest import Visitor, until
-from web.fake_server import EXAMPLES
 
 
 def test_a_lost_stream_is_taken_up_where_it_ended(visitor: Visitor):
@@ -119,8 +119,7 @@ def test_events_are_found_wherever_the_network_cuts_them(visitor: Visitor):
 def test_the_reader_of_yaml_agrees_with_a_real_one(visitor: Visitor, kind: str):
     """Of every shipped experiment, in both styles: all scalars at their key paths."""
     page = visitor.sign_in("#/runs")
-    files = [p for p in sorted(EXAMPLES.glob("*.yaml")) if not p.name.startswith("sweep_")]
-    for path in files:
+    for path in EXPERIMENTS:
         tree = yaml.safe_load(path.read_text())
         tree["description"] = "one line"
         text = path.read_text() if kind == "as shipped" else yaml.safe_dump(tree, sort_keys=False)

@@ -12,9 +12,10 @@ from rich.console import Console
 from cosim_core.errors import EXIT_FAILED, EXIT_INTERRUPTED, ExperimentError
 from cosim_core.experiment.load import dump_yaml, read_yaml
 from cosim_core.layout import write_atomically
+from orchestrator.display import show_warnings
 from orchestrator.runner import plain_folder
 from orchestrator.session import interrupts
-from orchestrator.sweep.conduct import Progress, conduct, examine, survey
+from orchestrator.sweep.conduct import Progress, conduct, examine, survey, warnings_of
 from orchestrator.sweep.display import SweepDisplay, show_table
 from orchestrator.sweep.executor import Executor
 from orchestrator.sweep.layout import SweepLayout, held
@@ -70,7 +71,9 @@ class Campaign:
             ExperimentError: With every fault, before anything was started.
         """
         with closing(make(self.layout, self.base)) as executor:
-            needs = examine(executor, self.layout, self._survey(retry_failed).due, self._measures)
+            due = self._survey(retry_failed).due
+            needs = examine(executor, self.layout, due, self._measures)
+            show_warnings(console, warnings_of(due, needs))
             self.layout.make()
             with held(self.layout.lock()):
                 write_atomically(self.layout.sweep, dump_yaml(self.sweep).encode())

@@ -13,7 +13,7 @@ from orchestrator.preflight import existing_ancestor
 from orchestrator.session import Interrupts
 from orchestrator.sweep.executor import Ended, Executor, Needs
 from orchestrator.sweep.layout import SweepLayout
-from orchestrator.sweep.points import Point, label, merged
+from orchestrator.sweep.points import Point, by_content, label, merged, whose
 from orchestrator.sweep.record import Record, recall, remember, remember_failed
 from orchestrator.sweep.statistics import measure_faults
 from orchestrator.sweep.tree import Measures
@@ -105,6 +105,13 @@ def examine(
         raise ExperimentError(merged(faulty, labels))
     _check_disk(layout, needs)
     return needs
+
+
+def warnings_of(due: Sequence[Point], needs: Mapping[str, Needs]) -> list[str]:
+    """Returns the warnings of all points, each once and with the points that it is about."""
+    labels = {point.index: label(point.index, point.parameters) for point in due}
+    found = by_content((point.index, needs[point.id].warnings) for point in due)
+    return [f"{whose(indices, labels)}{warning}" for warning, indices in found.items()]
 
 
 def _check_disk(layout: SweepLayout, needs: Mapping[str, Needs]) -> None:

@@ -18,11 +18,13 @@ class Needs:
         cores: Processes and threads that compute at once.
         memory_bytes: Estimate of its memory.
         disk_bytes: Estimate of its results.
+        warnings: What the user should know before.
     """
 
     cores: int
     memory_bytes: float
     disk_bytes: float
+    warnings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

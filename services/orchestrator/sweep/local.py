@@ -69,7 +69,12 @@ class LocalPool:
         # What is in the way is an unfinished run of this point, which will be removed.
         unused = out.with_name(f"{out.name}.new")
         preflight(prepared.plan, unused, needed_bytes=0, free_bytes=0)
-        return Needs(cores_of(prepared.plan), report.memory_bytes, report.disk_bytes)
+        return Needs(
+            cores_of(prepared.plan),
+            report.memory_bytes,
+            report.disk_bytes,
+            tuple(prepared.plan.warnings),
+        )
 
     def take(self, waiting: Sequence[tuple[Point, Needs]]) -> list[Point]:
         """See :meth:`Executor.take`."""

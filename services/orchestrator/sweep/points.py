@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, TypeVar
 
 import yaml
 
@@ -36,6 +36,7 @@ _DIGITS = 12
 """Significant digits of computed values: 0.3, not 0.30000000000000004."""
 
 Values = dict[str, Any]
+Told = TypeVar("Told", bound=Hashable)
 
 
 @dataclass(frozen=True)
@@ -170,17 +171,29 @@ def merged(faulty: Iterable[tuple[int, ExperimentError]], labels: Mapping[int, s
         faulty: Errors by index of their point.
         labels: What to call each point, for all points of the sweep.
     """
-    found: dict[Fault, list[int]] = {}
-    for index, error in faulty:
-        for fault in error.faults:
-            found.setdefault(fault, []).append(index)
+    found = by_content((index, error.faults) for index, error in faulty)
     return [
-        Fault(fault.path, f"{_whose(indices, labels)}{fault.message}", fault.detail)
+        Fault(fault.path, f"{whose(indices, labels)}{fault.message}", fault.detail)
         for fault, indices in found.items()
     ]
 
 
-def _whose(indices: list[int], labels: Mapping[int, str]) -> str:
+def by_content(told: Iterable[tuple[int, Iterable[Told]]]) -> dict[Told, list[int]]:
+    """Sorts what is told of points by content: which points is it told of?"""
+    found: dict[Told, list[int]] = {}
+    for index, things in told:
+        for thing in things:
+            found.setdefault(thing, []).append(index)
+    return found
+
+
+def whose(indices: Sequence[int], labels: Mapping[int, str]) -> str:
+    """Begins a sentence with the points that it is about; empty if it is about all.
+
+    Args:
+        indices: The points that it is about.
+        labels: What to call each point, for all points of the sweep.
+    """
     if len(indices) == len(labels):
         return ""
     more = f" and {len(indices) - 1} more" if len(indices) > 1 else ""

@@ -73,7 +73,12 @@ class RemotePool:
                 for fault in verdict["faults"]
             )
         plan = verdict["plan"]
-        return Needs(plan["processes"], plan["memory_bytes"], plan["disk_bytes"])
+        return Needs(
+            plan["processes"],
+            plan["memory_bytes"],
+            plan["disk_bytes"],
+            tuple(verdict["warnings"]),
+        )
 
     def take(self, waiting: Sequence[tuple[Point, Needs]]) -> list[Point]:
         """See :meth:`Executor.take`."""
