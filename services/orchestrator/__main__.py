@@ -95,7 +95,7 @@ def _carry_out(
         )
     with open_run(finished.root) as run:
         show_warnings(console, run.provenance["warnings"])
-        show_finished(console, finished, run)
+        show_finished(console, finished, run, with_summary=draw)
     return finished
 
 
@@ -108,7 +108,7 @@ def run(
     orchestrator: Endpoint = None,
     keys: KeyFolder = None,
     draw: Annotated[
-        bool, typer.Option("--report/--no-report", help="Draw the figures and the report.")
+        bool, typer.Option("--report/--no-report", help="Draw figures and report, print a summary.")
     ] = True,
 ) -> None:
     """Run an experiment and write its results and report.

@@ -153,8 +153,13 @@ def show_difference(console: Console, participant: str, lines: Iterable[str]) ->
         console.print(f"  {line}", highlight=False, markup=False, soft_wrap=True)
 
 
-def show_finished(console: Console, finished: Finished, run: Run) -> None:
-    """Shows how a run ended and what came out of it."""
+def show_finished(
+    console: Console, finished: Finished, run: Run, *, with_summary: bool = True
+) -> None:
+    """Shows how a run ended and what came out of it.
+
+    The summary loads pandas and xarray, for which the points of a sweep need not wait.
+    """
     outcome = finished.outcome
     colour = {"finished": "green", "interrupted": "yellow"}.get(outcome.kind, "red")
     cause = outcome.cause.removeprefix(f"{outcome.kind} ")
@@ -164,7 +169,8 @@ def show_finished(console: Console, finished: Finished, run: Run) -> None:
         console.print(
             _indent(outcome.detail), style="dim", markup=False, highlight=False, soft_wrap=True
         )
-    console.print(_summary_table(summary(run), run))
+    if with_summary:
+        console.print(_summary_table(summary(run), run))
     for line in (
         f"digest  {finished.digest}",
         f"results {finished.root}",

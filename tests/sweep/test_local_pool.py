@@ -122,6 +122,13 @@ def test_ctrl_c_ends_points_at_a_window_and_tasks_of_an_array_do_the_rest(tmp_pa
     assert json.loads(RunLayout(root).provenance.read_text())["outcome"] == "interrupted"
     task = cosim(tmp_path, "sweep.yaml", "--out", "out", "--only", "1")
     assert task.returncode == 0, task.stdout + task.stderr
+    done = next(
+        root
+        for root in journals.iterdir()
+        if (root / "experiment.yaml").is_file()
+        and "interrupted" not in RunLayout(root).provenance.read_text()
+    )
+    assert not RunLayout(done).report.exists()  # figures cost more than such a point
     assert cosim(tmp_path, "sweep.yaml", "--out", "out", "--collect").returncode == 0
     assert table(layout)["outcome"].tolist() == ["not run", "finished"]
     wrong = cosim(tmp_path, "sweep.yaml", "--out", "out", "--only", "2")

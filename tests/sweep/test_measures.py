@@ -29,7 +29,7 @@ pytestmark = pytest.mark.filterwarnings("ignore:The 'copy' argument in Quantity 
 def test_cv_is_the_mean_over_neurons_that_have_two_intervals() -> None:
     # Neuron 0 fires regularly (CV 0), neuron 2 at intervals 1 and 3 (mean 2, deviation 1: 0.5),
     # neuron 1 has one interval only, and what neuron 3 has lies in the transient.
-    trains = {0: [10, 20, 30, 40], 1: [11, 13], 2: [10, 11, 14], 3: [1, 2, 9]}
+    trains = {0: [10, 20, 30, 40], 1: [11, 13], 2: [10, 11, 14], 3: [9, 10, 17]}
     spikes = sorted((time, neuron) for neuron, times in trains.items() for time in times)
     times_ms = np.array([time for time, _ in spikes], np.float64)
     neurons = np.array([neuron for _, neuron in spikes], np.uint64)
