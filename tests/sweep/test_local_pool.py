@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -61,11 +62,6 @@ def test_a_sweep_that_was_killed_half_way_goes_on(tmp_path: Path) -> None:
     killed, straight = SweepLayout(tmp_path / "killed"), SweepLayout(tmp_path / "straight")
     with running("sweep", "sweep.yaml", "--out", "killed", cwd=tmp_path) as process:
         eventually(lambda: len(records(killed)) >= 5 or process.poll() is not None, "five points")
-        children = psutil.Process(process.pid).children(recursive=True)
-        process.kill()
-        process.wait()
-    assert children
-    eventually(lambda: not any(c.is_running() for c in children), "the end of every process")
     before = provenances(killed)
     assert 5 <= len(before) < 12
     assert not killed.csv.exists()
@@ -83,6 +79,27 @@ def test_a_sweep_that_was_killed_half_way_goes_on(tmp_path: Path) -> None:
     written = cosim(tmp_path, "sweep.yaml", "--out", "killed", "--collect")
     assert written.returncode == 0
     assert provenances(killed) == after
+
+
+SLOW = {**TINY, "duration_ms": 600_000.0}
+"""Takes hours."""
+
+
+@pytest.mark.timeout(600)
+def test_a_killed_sweep_leaves_no_process_behind(tmp_path: Path) -> None:
+    write_sweep(tmp_path, grid(adex__external_hz=[1, 2]), SLOW)
+    points = SweepLayout(tmp_path / "out").run("x").parent
+    command = ("sweep", "sweep.yaml", "--out", "out", "--cores", "2")
+    with running(*command, cwd=tmp_path) as process:
+        eventually(lambda: len([*points.glob("*/journal/tvb-0.journal")]) == 2, "both points")
+        children = psutil.Process(process.pid).children(recursive=True)
+    try:
+        assert len(children) == 4  # two points, each with its TVB
+        eventually(lambda: not any(c.is_running() for c in children), "the end of every process")
+    finally:
+        for child in children:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                child.kill()
 
 
 @pytest.mark.timeout(600)
@@ -108,8 +125,7 @@ def test_failed_points_are_told_and_cost_no_other(tmp_path: Path) -> None:
 
 @pytest.mark.timeout(600)
 def test_ctrl_c_ends_points_at_a_window_and_tasks_of_an_array_do_the_rest(tmp_path: Path) -> None:
-    slow = {**TINY, "duration_ms": 60_000.0}
-    write_sweep(tmp_path, grid(duration_ms=[60_000.0, 20.0]), slow)
+    write_sweep(tmp_path, grid(duration_ms=[600_000.0, 20.0]), SLOW)
     layout = SweepLayout(tmp_path / "out")
     with running("sweep", "sweep.yaml", "--out", "out", "--at-once", "1", cwd=tmp_path) as process:
         journals = layout.run("x").parent
