@@ -281,3 +281,13 @@ def test_every_field_is_described():
 def test_examples_are_valid(path):
     tree = yaml.safe_load(path.read_text(encoding="utf-8"))
     assert parse(tree).name == tree["name"]
+
+
+def test_one_key_of_a_cell_changes_one_value() -> None:
+    """The defaults of inhibitory cells are their own, not those of excitatory ones."""
+    plain = parse({"adex": {}}).adex
+    changed = parse({"adex": {"inhibitory": {"E_L_mV": -70.0}}}).adex
+    assert plain is not None
+    assert changed is not None
+    assert changed.inhibitory == plain.inhibitory.model_copy(update={"E_L_mV": -70.0})
+    assert plain.inhibitory.Delta_T_mV != plain.excitatory.Delta_T_mV

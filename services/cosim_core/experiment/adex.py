@@ -51,6 +51,15 @@ class AdexCell(Part):
     """Time constant of adaptation."""
 
 
+class InhibitoryCell(AdexCell):
+    """An inhibitory AdEx cell; keys that are not given keep the defaults of this kind."""
+
+    Delta_T_mV: NonNegative = 0.5
+    """Slope of the exponential (NEST only; part of the fit in TVB)."""
+    tau_w_ms: Positive = 1.0
+    """Time constant of adaptation."""
+
+
 class TransferFunction(Part):
     """Threshold polynomials of the mean field's transfer function (TVB only).
 
@@ -91,7 +100,7 @@ class AdexRegion(Part):
     """Connection probability inside the region; in-degrees are round(p_connect * cells)."""
     excitatory: AdexCell = AdexCell()
     """Excitatory cells."""
-    inhibitory: AdexCell = AdexCell(Delta_T_mV=0.5, tau_w_ms=1.0)
+    inhibitory: InhibitoryCell = InhibitoryCell()
     """Inhibitory cells."""
     Q_e_nS: Positive = 1.5
     """Quantal conductance of excitatory synapses, inside the region and from outside."""
