@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from benchmarks import first_window, listeners, page_hour, page_load
+from benchmarks import first_window, listeners, page_hour, page_load, ranks
 from benchmarks.framework import Benchmark
 
 PARTS: dict[str, Benchmark] = {
@@ -12,5 +12,6 @@ PARTS: dict[str, Benchmark] = {
         listeners.BENCHMARK,
         page_load.BENCHMARK,
         page_hour.BENCHMARK,
+        ranks.BENCHMARK,
     )
 }

@@ -35,6 +35,7 @@ from cosim_core.protocol import (
     Done,
     Failed,
     FaultReport,
+    Frames,
     Hello,
     Horizon,
     Progress,
@@ -221,11 +222,19 @@ class Link:
         )
         return self.inbox.take(edge, window)
 
-    def send(self, block: Block, peer: str = "") -> None:
-        """Sends a block; ``peer`` only from the translator."""
+    def send(self, block: Block) -> None:
+        """Sends a block to the translator."""
+        self.send_frames(self.frames_of(block))
+
+    def frames_of(self, block: Block) -> Frames:
+        """Turns a block into what is sent, once for however many receivers."""
+        return encode_block(block, self.identity.run)
+
+    def send_frames(self, frames: Frames, peer: str = "") -> None:
+        """Sends the frames of a block; ``peer`` only from the translator."""
         if self._data is None:
             raise ProtocolError(f"{self.identity.name} has no data plane in this ensemble")
-        self._data.send(encode_block(block, self.identity.run), peer)
+        self._data.send(frames, peer)
 
     def completed(self, windows: int) -> None:
         """Notes that so many windows are complete, and tells the orchestrator now and then."""

@@ -128,11 +128,11 @@ class _Relay:
         return self.plan.grid.window_count if self.link.end is None else self.link.end
 
     def send(self, edge: str, window: Window, arrays: Arrays) -> None:
-        block = Block(edge, window.index, 0, arrays)
+        frames = self.link.frames_of(Block(edge, window.index, 0, arrays))
         role = receiver_of(edge)
         for rank in range(self.plan.participants[role]):
             try:
-                self.link.send(block, peer_name(role, rank))
+                self.link.send_frames(frames, peer_name(role, rank))
             except ParticipantLost:
                 # After a stop, who needs nothing more may have left before this window was due.
                 if not self.link.ends_before(window.index):
