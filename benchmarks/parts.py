@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from benchmarks import first_window, listeners, page_hour, page_load, ranks
+from benchmarks import first_window, listeners, page_hour, page_load, ranks, ranks_run
 from benchmarks.framework import Benchmark
 
 PARTS: dict[str, Benchmark] = {
@@ -13,5 +13,6 @@ PARTS: dict[str, Benchmark] = {
         page_load.BENCHMARK,
         page_hour.BENCHMARK,
         ranks.BENCHMARK,
+        ranks_run.BENCHMARK,
     )
 }

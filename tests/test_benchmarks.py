@@ -15,6 +15,7 @@ from benchmarks.__main__ import main
 from benchmarks.framework import Benchmark, Once, Quantity, Result, Setting, carry_out
 from benchmarks.machine import machine
 from benchmarks.parts import PARTS
+from system.conftest import mpi_is_missing
 
 
 def invented(*values: dict[str, float]) -> Benchmark:
@@ -65,10 +66,16 @@ def test_every_benchmark_runs(part: str, tmp_path: Path) -> None:
         browser = pytest.importorskip("benchmarks.browser", reason="playwright is not installed")
         if not browser.CHROMIUM.exists():
             pytest.skip(f"there is no Chromium at {browser.CHROMIUM}")
+    if part == "ranks-run" and (reason := mpi_is_missing()):
+        pytest.skip(reason)
     main([part, "--tiny", "--repeats", "1", "--out", str(tmp_path)])
     (found,) = json.loads((tmp_path / "results.json").read_text())["benchmarks"]
     assert found["name"] == part
-    assert [q["key"] for q in found["quantities"]] == [q.key for q in PARTS[part].quantities]
+    measured = [q["key"] for q in found["quantities"]]
+    declared = [q.key for q in PARTS[part].quantities]
+    # of a long series, a tiny measurement takes the beginning
+    assert measured == [key for key in declared if key in measured]
+    assert len(measured) == len(declared) or part.startswith("ranks")
     assert (tmp_path / "page-hour.svg").is_file() == (part == "page-hour")
 
 
