@@ -10,6 +10,9 @@ pmi2       ``srun``     PMI_RANK              ``srun: error: x: task 1: Killed``
 pmix       ``srun``     PMIX_RANK             the same
 =========  ===========  ====================  ==================================================
 
+``mpirun`` ends with the exit code of that rank, ``srun`` with the highest of all, which may be that
+of a rank it ended itself; so the code is read from what it wrote.
+
 What is no OpenMPI is started as MPICH is; Intel MPI and MVAPICH share its process manager.
 """
 
@@ -17,6 +20,7 @@ from __future__ import annotations
 
 import re
 import shutil
+import signal
 import subprocess
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
@@ -25,7 +29,14 @@ from typing import Literal
 StarterName = Literal["openmpi", "mpich", "pmi2", "pmix"]
 
 _SRUN = ("--ntasks={ranks}", "--kill-on-bad-exit=1")
-_SRUN_LOSS = re.compile(r"srun: error: \S+: tasks? (\d+)")
+_SRUN_LOSS = re.compile(
+    r"srun: error: \S+: tasks? (\d+)\S*: "
+    r"(?:Exited with exit code (?P<code>\d+)|(?P<signal>[\w ]*\w))"
+)
+_SIGNALS = {
+    **{signal.strsignal(number): number for number in signal.valid_signals()},
+    "Out Of Memory": signal.SIGKILL,
+}
 
 
 @dataclass(frozen=True)
@@ -37,7 +48,8 @@ class Starter:
         program: What is called; a path once it has been found.
         options: What stands between program and command; ``{ranks}`` is their number.
         rank_variable: Environment variable that tells a process its rank.
-        loss: Finds in its output the rank that died first, as the one group that matches.
+        loss: Finds in its output the rank that died first, as the first group that matches, and
+            perhaps its exit code or signal, as the groups of these names.
     """
 
     name: StarterName
@@ -57,6 +69,20 @@ class Starter:
         if rank >= len(names):
             return names
         return (names[rank], *names[:rank], *names[rank + 1 :])
+
+    def code_of_first(self, code: int, last_words: str) -> int:
+        """Returns the exit code of the rank that died first; negative: its signal.
+
+        Args:
+            code: Exit code of the program.
+            last_words: What the program wrote.
+        """
+        found = self.loss.search(last_words)
+        told = found.groupdict() if found else {}
+        if told.get("code"):
+            return int(told["code"])
+        number = _SIGNALS.get(told.get("signal"))
+        return code if number is None else -number
 
 
 _ROWS = (

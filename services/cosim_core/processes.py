@@ -235,6 +235,7 @@ def exit_of(names: tuple[str, ...], code: int, output: Path, starter: Starter | 
     last_words = _tail(output)
     if starter is not None:
         names = starter.first_to_die(names, last_words)
+        code = starter.code_of_first(code, last_words)
     return Exit(names, how_it_ended(code), code == EXIT_DESERTED, last_words)
 
 

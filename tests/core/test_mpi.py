@@ -68,6 +68,24 @@ def test_the_rank_that_died_first_is_named(name: StarterName, says: str, first: 
 
 
 @pytest.mark.parametrize(
+    ("name", "says", "code"),
+    [
+        ("pmi2", "srun: error: x: task 1: Killed\nsrun: error: x: task 0: Terminated", -9),
+        ("pmix", "srun: error: x: task 1: Segmentation fault (core dumped)", -11),
+        ("pmix", "srun: error: x: tasks 0-3: Exited with exit code 3", 3),
+        ("pmix", "srun: error: x: task 1: Out Of Memory", -9),
+        ("openmpi", "process rank 1 with PID 7 on node x exited on signal 9 (Killed).", 143),
+        ("mpich", "", 143),
+    ],
+)
+def test_the_code_is_that_of_the_rank_that_died_first(
+    name: StarterName, says: str, code: int
+) -> None:
+    """What Slurm itself ends with is the highest code, here of a rank that it terminated."""
+    assert STARTERS[name].code_of_first(143, says) == code
+
+
+@pytest.mark.parametrize(
     ("says", "expected"),
     [
         ("mpirun (Open MPI) 4.1.4", "openmpi"),
