@@ -84,6 +84,11 @@ class RunLayout:
         """Folder of journals."""
         return self.root / "journal"
 
+    @property
+    def keys(self) -> Path:
+        """Folder of the keys of a run that spans machines, removed at its end."""
+        return self.root / ".keys"
+
     def journal(self, role: str, rank: int) -> Path:
         """Journal of one process: what it received or recorded, per window."""
         return self.journals / f"{role}-{rank}.journal"

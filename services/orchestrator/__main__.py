@@ -32,12 +32,26 @@ from orchestrator.display import (
     show_warnings,
 )
 from orchestrator.keys import keys_app
-from orchestrator.places import Choice, Endpoint, KeyFolder, Launcher, place_of
+from orchestrator.places import Choice, Endpoint, KeyFolder, Launcher, RunLauncher, place_of
 from orchestrator.plan import explain
 from orchestrator.remote import remote_app
 from orchestrator.replay import compare, replay_experiment
 from orchestrator.serving import serve
 from orchestrator.sites import HERE, Place
+from orchestrator.slurm.options import (
+    Account,
+    Constraint,
+    DryRun,
+    Follow,
+    Images,
+    Interface,
+    JobChoice,
+    Mpi,
+    Partition,
+    SbatchArgs,
+    TimeLimit,
+)
+from orchestrator.slurm.submit import Submission, submit
 from orchestrator.sweep.command import sweep
 from orchestrator.sweep.tree import sweep_schema
 
@@ -104,19 +118,38 @@ def run(
     experiment: ExperimentFile,
     overrides: Overrides = None,
     out: Out = None,
-    launcher: Launcher = "local",
+    launcher: RunLauncher = "local",
     orchestrator: Endpoint = None,
     keys: KeyFolder = None,
     draw: Annotated[
         bool, typer.Option("--report/--no-report", help="Draw figures and report, print a summary.")
     ] = True,
+    partition: Partition = None,
+    account: Account = None,
+    time: TimeLimit = None,
+    constraint: Constraint = None,
+    sbatch_arg: SbatchArgs = None,
+    interface: Interface = None,
+    mpi: Mpi = "pmix",
+    images: Images = None,
+    dry_run: DryRun = False,
+    follow: Follow = False,
 ) -> None:
     """Run an experiment and write its results and report.
 
     Ctrl-C ends it at a window boundary and keeps what was computed; twice, at once.
     """
     loaded = load_experiment(experiment, overrides or ())
-    with place_of(Choice(launcher, orchestrator, keys)) as place:
+    further = tuple(sbatch_arg or ())
+    job = JobChoice(
+        partition, account, time, constraint, further, interface, mpi, images, dry_run, follow
+    )
+    if launcher == "slurm":
+        folder = (out or _default_out(loaded)).absolute()
+        prepared = runner.prepare(loaded, experiment.parent, folder)
+        what = Submission(experiment.absolute(), tuple(overrides or ()), folder, prepared)
+        raise typer.Exit(submit(what, job, Console()))
+    with place_of(Choice(launcher, orchestrator, keys, job)) as place:
         finished = _carry_out(loaded, experiment.parent, out, place, draw=draw)
     raise typer.Exit(finished.exit_code)
 

@@ -169,11 +169,18 @@ class Coordinator:
             return self._when_all_have_answered(now_s)
         first = unfinished[0]
         cause = f"{first.name} {how}{self._when(first)}"
+        outcome = self._outcome_of_loss(cause, detail)
         if not is_consequence:
-            return self.fail(cause, detail)
+            return self._end(outcome)
         if self._consequence is None:
-            self._consequence = (now_s, Outcome("failed", cause, detail))
+            self._consequence = (now_s, outcome)
         return []
+
+    def _outcome_of_loss(self, cause: str, detail: str) -> Outcome:
+        """Calls it no failure if the run was to end anyway: ``scancel`` ends all at once."""
+        if self._stop_cause is None:
+            return Outcome("failed", cause, detail)
+        return Outcome("interrupted", f"{self._stop_cause}; {cause}", detail)
 
     def tick(self, now_s: float) -> list[Send]:
         """Takes the passing of time: gives up what takes too long."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -12,12 +12,20 @@ import typer
 
 from cosim_core.errors import ExperimentError, Fault
 from orchestrator.sites import HERE, Place, listen_to_agents
+from orchestrator.slurm.options import JobChoice, place_in_job
 
 Launcher = Annotated[
     Literal["local", "attach"],
     typer.Option(
         help="local: processes of this machine. attach: agents start them, which connect to "
         "--orchestrator."
+    ),
+]
+RunLauncher = Annotated[
+    Literal["local", "attach", "slurm", "job"],
+    typer.Option(
+        help="local: processes of this machine. attach: agents start them, which connect to "
+        "--orchestrator. slurm: submit a batch job. job: what that job says on its node."
     ),
 ]
 Endpoint = Annotated[
@@ -44,11 +52,13 @@ class Choice:
         launcher: ``local`` or ``attach``.
         endpoint: Where agents connect.
         key_folder: Folder of keys.
+        job: What was said about batch jobs.
     """
 
     launcher: str
     endpoint: str | None
     key_folder: Path | None
+    job: JobChoice = field(default_factory=JobChoice)
 
 
 @contextmanager
@@ -59,6 +69,11 @@ def place_of(choice: Choice) -> Iterator[Place]:
         ExperimentError: If the choice makes no sense or cannot be had.
         SecurityError: If the keys cannot be used.
     """
+    if choice.launcher == "job":
+        yield place_in_job(choice.job)
+        return
+    if faults := choice.job.faults():
+        raise ExperimentError(faults)
     if choice.launcher == "local":
         if choice.endpoint is not None:
             raise _fault("is for agents; add --launcher attach, or leave it out")

@@ -35,7 +35,12 @@ LEAVE_AFTER_FAILURE_S = 0.5
 
 _LEAVING = (State.DONE, State.GONE)
 
-_ENDING = (signal.SIGINT, signal.SIGTERM)
+_ENDING = {
+    signal.SIGINT: "interrupted by the user",
+    signal.SIGTERM: "interrupted by the user",
+    signal.SIGUSR1: "interrupted, since the time limit of the job is near",
+}
+"""Signals that end a run in good order, and why."""
 
 Observer = Callable[[Coordinator], None]
 """Called about twenty times a second with the state of the run."""
@@ -56,14 +61,15 @@ class Timing:
 
 @dataclass
 class Interrupts:
-    """How often the user asked to end the run."""
+    """How often the run was asked to end, and why at last."""
 
     count: int = 0
+    cause: str = ""
 
 
 @contextmanager
 def interrupts() -> Iterator[Interrupts]:
-    """Counts Ctrl-C and SIGTERM instead of letting them break off the orchestrator."""
+    """Counts Ctrl-C, SIGTERM and SIGUSR1 instead of letting them break off the orchestrator."""
     seen = Interrupts()
     if threading.current_thread() is not threading.main_thread():
         yield seen
@@ -71,6 +77,7 @@ def interrupts() -> Iterator[Interrupts]:
 
     def note(number: int, frame: FrameType | None) -> None:
         seen.count += 1
+        seen.cause = _ENDING[signal.Signals(number)]
 
     before = {number: signal.signal(number, note) for number in _ENDING}
     try:
@@ -138,21 +145,20 @@ class Session:
         while self.coordinator.outcome is None:
             self.site.transport.wait([control], POLL_S)
             self._listen(control)
+            if seen.count > obeyed:
+                obeyed = seen.count
+                self._interrupt(control, obeyed, seen.cause)
             self._mourn(control)
             for command in self._commands.taken():
                 self._send(control, command(self.coordinator, time.monotonic()))
             self._send(control, self.coordinator.tick(time.monotonic()))
-            if seen.count > obeyed:
-                obeyed = seen.count
-                self._interrupt(control, obeyed)
             if self._started_s is None and self.coordinator.is_running:
                 self._started_s = time.monotonic()
             self._observe(self.coordinator)
         return self.coordinator.outcome
 
-    def _interrupt(self, control: Channel, times: int) -> None:
+    def _interrupt(self, control: Channel, times: int, cause: str) -> None:
         """Once: end in good order. Again: end now."""
-        cause = "interrupted by the user"
         decide = self.coordinator.stop if times == 1 else self.coordinator.abort
         self._send(control, decide(cause))
 

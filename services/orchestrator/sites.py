@@ -16,15 +16,16 @@ from typing import Protocol
 from cosim_core.ensemble import EnsemblePlan
 from cosim_core.errors import ExperimentError, ParticipantLost, SecurityError
 from cosim_core.layout import RunLayout
-from cosim_core.mpi import find_starter
+from cosim_core.mpi import Starter, find_starter
 from cosim_core.processes import Exit
-from cosim_core.security import Keys, load_keys
+from cosim_core.security import Keys, load_keys, new_keys
 from cosim_core.service import advertised
 from cosim_core.transport import Transport
 from cosim_core.transport_zmq import ZmqTransport
 from orchestrator.agents import AgentHub
 from orchestrator.endpoints import control_endpoint, data_endpoint, make_socket_folder
 from orchestrator.launchers.attach import AttachLauncher
+from orchestrator.launchers.job import JobLauncher
 from orchestrator.launchers.local import LocalLauncher
 
 EVERYWHERE = "tcp://0.0.0.0:*"
@@ -101,6 +102,41 @@ def local_site(plan: EnsemblePlan) -> Site:
 
 HERE = Place(is_here=True, open_site=local_site)
 """This machine."""
+
+
+def _nowhere(plan: EnsemblePlan) -> Site:
+    raise AssertionError("a run that is submitted does not take place here")
+
+
+ELSEWHERE = Place(is_here=False, open_site=_nowhere)
+"""Nodes that are not known yet."""
+
+
+def job_place(folder: Path, interface: str | None, starter: Starter) -> Place:
+    """Makes the place of a run within a batch job; the job's script starts the processes.
+
+    Args:
+        folder: Where the script and this process meet.
+        interface: Network interface of the sockets; None: every interface, and the name of the
+            host.
+        starter: What starts NEST's ranks.
+    """
+    (folder / "orchestrator.pid").write_text(f"{os.getpid()}\n")
+    endpoint = f"tcp://{interface}:*" if interface is not None else EVERYWHERE
+    return Place(is_here=False, open_site=partial(_job_site, folder, endpoint, starter))
+
+
+def _job_site(folder: Path, endpoint: str, starter: Starter, plan: EnsemblePlan) -> Site:
+    """Opens a site with keys of its own, which lie in the run directory as long as it is open."""
+    layout = RunLayout(Path(plan.run_dir))
+    new_keys(layout.keys)
+    return Site(
+        JobLauncher(folder, layout, plan.participants, starter),
+        ZmqTransport(load_keys(layout.keys, "orchestrator")),
+        endpoint,
+        endpoint,
+        lambda: shutil.rmtree(layout.keys),
+    )
 
 
 def listen_to_agents(endpoint: str, key_folder: Path | None) -> tuple[AgentHub, Place]:

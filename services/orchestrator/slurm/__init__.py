@@ -1,0 +1,1 @@
+"""Runs as batch jobs of Slurm: the script, the queue, and what ``--launcher slurm`` does."""

@@ -1,0 +1,104 @@
+"""What a user says about batch jobs, and the place of a run within one."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from cosim_core.errors import ExperimentError, Fault
+from cosim_core.mpi import STARTERS, StarterName
+from orchestrator.sites import Place, job_place
+
+Partition = Annotated[str | None, typer.Option(help="slurm: partition.")]
+Account = Annotated[str | None, typer.Option(help="slurm: account.")]
+TimeLimit = Annotated[
+    str | None,
+    typer.Option("--time", help="slurm: time limit, e.g. 30 (minutes), 1:30:00 or 2-00 (days)."),
+]
+Constraint = Annotated[str | None, typer.Option(help="slurm: features of nodes.")]
+SbatchArgs = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--sbatch-arg",
+        metavar="OPTION",
+        help="slurm: further option of sbatch, e.g. --sbatch-arg=--mem=4G; may be repeated.",
+    ),
+]
+Interface = Annotated[
+    str | None,
+    typer.Option(
+        help="slurm, job: network interface of the sockets, e.g. ib0. Default: every one, and the "
+        "name of the host."
+    ),
+]
+Mpi = Annotated[
+    StarterName,
+    typer.Option(
+        help="slurm, job: what starts several ranks of NEST. pmix, pmi2: srun, on any number of "
+        "nodes. openmpi, mpich: mpirun (of the image, if there is one), on one node."
+    ),
+]
+Images = Annotated[
+    Path | None,
+    typer.Option(
+        help="slurm: folder of orchestrator.sif, nest.sif, tvb.sif and translator.sif; the job "
+        "then needs nothing but Apptainer."
+    ),
+]
+DryRun = Annotated[
+    bool, typer.Option("--dry-run", help="slurm: print the batch script, submit nothing.")
+]
+Follow = Annotated[bool, typer.Option("--follow", help="slurm: show the job until it has ended.")]
+
+
+@dataclass(frozen=True)
+class JobChoice:
+    """What was said; the fields are those of the options."""
+
+    partition: str | None = None
+    account: str | None = None
+    time: str | None = None
+    constraint: str | None = None
+    sbatch_arg: tuple[str, ...] = ()
+    interface: str | None = None
+    mpi: StarterName = "pmix"
+    images: Path | None = None
+    dry_run: bool = False
+    follow: bool = False
+
+    def faults(self) -> list[Fault]:
+        """Returns a fault for whatever was said, for runs that are no jobs."""
+        return [
+            Fault(f"--{field.name.replace('_', '-')}", "is for batch jobs; add --launcher slurm")
+            for field in fields(self)
+            if getattr(self, field.name) != field.default
+        ]
+
+
+def place_in_job(choice: JobChoice) -> Place:
+    """Makes the place of a run whose participants the batch script starts.
+
+    Raises:
+        ExperimentError: If there is no such script, or the node lacks the network interface.
+    """
+    folder = os.environ.get("COSIM_JOB")
+    if folder is None:
+        raise ExperimentError.single(
+            "--launcher",
+            "job is for the batch scripts that --launcher slurm writes; COSIM_JOB is not set",
+        )
+    # Sent before the time limit; a run that is over by then has nothing to hurry for.
+    signal.signal(signal.SIGUSR1, signal.SIG_IGN)
+    there = [name for _, name in socket.if_nameindex()]
+    if choice.interface is not None and choice.interface not in there:
+        raise ExperimentError.single(
+            "--interface",
+            f"{socket.gethostname()} has no '{choice.interface}'; it has {', '.join(there)}",
+        )
+    return job_place(Path(folder), choice.interface, STARTERS[choice.mpi])

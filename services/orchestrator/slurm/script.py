@@ -1,0 +1,198 @@
+"""Batch scripts: pure functions of typed values.
+
+The script of an ensemble starts the orchestrator beside itself, waits until it listens, and then
+starts the participants: TVB and the translator on the same node, NEST's ranks in the other group.
+Simulators are started by the script and not by the orchestrator, so that this works from within
+images as well, where neither ``srun`` nor Apptainer is. What the two tell each other lies in the
+folder ``$COSIM_JOB``; ``orchestrator.launchers.job`` is the other side of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from cosim_core.layout import RunLayout
+from cosim_core.mpi import STARTERS, StarterName
+from cosim_core.processes import worker_environment
+from cosim_core.protocol import LAUNCH_ORDER, MODULES, Role
+from orchestrator.slurm.request import Group, Request, command_line, directives, quoted
+
+_NEST_GROUP = ("--het-group=1", "--export=ALL", "--input=none")
+
+_TAKE_PART = """\
+# Runs a participant; its process group and its exit code are for the orchestrator.
+take_part() {
+    echo "$BASHPID" >"$COSIM_JOB/$1.group"
+    "${@:2}" >"$logs/$1.out" 2>&1 </dev/null 3>&-
+    echo "$?" >"$COSIM_JOB/$1.part" && mv "$COSIM_JOB/$1.part" "$COSIM_JOB/$1.code"
+}
+
+# Hands a signal on to the orchestrator, which ends the run at a window boundary and keeps it.
+hand_on() {
+    handed_on=yes
+    kill -s "$1" "$(cat "$COSIM_JOB/orchestrator.pid")" || exit 1
+}
+trap 'hand_on USR1' USR1
+trap 'hand_on TERM' TERM
+"""
+
+_LISTEN = """\
+# It says where it listens, or ends without a word.
+control=
+until read -r -t 1 control digest <&3; do
+    [ -n "$(jobs -rp)" ] || break
+done
+"""
+
+_LEAVE = """\
+while handed_on=; wait "$orchestrator"; code=$?; [ -n "$handed_on" ]; do :; done
+exit "$code"
+"""
+
+_ENGINE = """\
+engine=$(command -v apptainer || command -v singularity) || {
+    echo "neither apptainer nor singularity is in PATH on $(hostname)" >&2
+    exit 1
+}
+unset PYTHONPATH PYTHONHOME
+"""
+
+
+@dataclass(frozen=True)
+class EnsembleJob:
+    """An ensemble as a job.
+
+    Attributes:
+        out: Run directory, absolute.
+        command: What ``cosim`` is told on the node.
+        participants: Processes by role.
+        threads: Threads of a rank of NEST.
+        mpi: What starts ranks.
+        python: Interpreter that has everything, where there are no images.
+        images: Folder of ``orchestrator.sif``, ``nest.sif``, ``tvb.sif`` and ``translator.sif``.
+        binds: Folders that images must see besides home and temporary files.
+    """
+
+    out: Path
+    command: tuple[str, ...]
+    participants: Mapping[str, int]
+    threads: int
+    mpi: StarterName
+    python: str
+    images: Path | None = None
+    binds: tuple[Path, ...] = ()
+
+    @property
+    def ranks(self) -> int:
+        """Ranks of NEST; 0 if it takes no part."""
+        return self.participants.get("nest", 0)
+
+    @property
+    def is_one_node(self) -> bool:
+        """Whether ranks are started by a program that Slurm knows nothing of."""
+        return STARTERS[self.mpi].program != "srun"
+
+    def groups(self) -> tuple[Group, ...]:
+        """Returns what to ask for: the orchestrator's node, and NEST's."""
+        here = Group(tasks=1, cpus=2, one_node=True)
+        if not self.ranks:
+            return (here,)
+        if self.is_one_node:
+            return (here, Group(tasks=1, cpus=self.ranks * self.threads, one_node=True))
+        return (here, Group(tasks=self.ranks, cpus=self.threads, one_node=False))
+
+
+def command_script(request: Request, words: Sequence[str]) -> str:
+    """Returns a script that becomes one command, on one node."""
+    return _script(request, [f"exec {command_line(words)}"])
+
+
+def ensemble_script(request: Request, job: EnsembleJob) -> str:
+    """Returns the script of a whole ensemble."""
+    layout = RunLayout(job.out)
+    starts = [
+        f"    take_part {role} {_participant(job, role)} &"
+        for role in LAUNCH_ORDER
+        if job.participants.get(role)
+    ]
+    return _script(
+        request,
+        [
+            "# Every participant leads a process group of its own.",
+            "set -m",
+            "COSIM_JOB=$(mktemp --directory --tmpdir cosim-XXXXXXXX) || exit 1",
+            f"export COSIM_JOB COSIM_KEYS={quoted(str(layout.keys))}",
+            f"logs={quoted(str(layout.logs))}",
+            'trap \'rm -rf "$COSIM_JOB" "$COSIM_KEYS"\' EXIT',
+            'mkfifo "$COSIM_JOB/call" && exec 3<>"$COSIM_JOB/call" || exit 1',
+            *_variables(),
+            "",
+            *_TAKE_PART.splitlines(),
+            "",
+            *(_ENGINE.splitlines() if job.images else ()),
+            f"{_orchestrator(job)} 3>&- &",
+            "orchestrator=$!",
+            *_LISTEN.splitlines(),
+            'if [ -n "$control" ]; then',
+            *starts,
+            "fi",
+            *_LEAVE.splitlines(),
+        ],
+    )
+
+
+def _script(request: Request, body: Sequence[str]) -> str:
+    head = ["#!/bin/bash", "# Made by cosim; 'sbatch' and the name of this file submit it."]
+    return "\n".join([*head, *directives(request), "", *body, ""])
+
+
+def _variables() -> list[str]:
+    """Returns what workers need in their environment, unless the user has said otherwise."""
+    needed = worker_environment({}, "nest")
+    return [f"export {name}=${{{name}:-{quoted(value)}}}" for name, value in needed.items()]
+
+
+def _orchestrator(job: EnsembleJob) -> str:
+    words = ["cosim"] if job.images else [job.python, "-m", "orchestrator"]
+    return f"{_within(job, 'orchestrator')}{command_line([*words, *job.command])}"
+
+
+def _participant(job: EnsembleJob, role: Role) -> str:
+    """Returns how a role is started: by Slurm and MPI if need be, in its image if there are any."""
+    python = "python" if job.images else job.python
+    worker = (
+        f"{command_line([python, '-m', MODULES[role], 'worker'])} "
+        f'--control "$control" --run {quoted(job.out.name)} --digest "$digest"'
+    )
+    if role != "nest":
+        return f"{_within(job, role)}{worker}"
+    starter = STARTERS[job.mpi]
+    if job.ranks == 1:
+        alone = ["srun", *_NEST_GROUP, "--ntasks=1", f"--cpus-per-task={job.threads}", "--mpi=none"]
+        return f"{command_line(alone)} {_within(job, role)}{worker}"
+    if job.is_one_node:
+        cores = f"--cpus-per-task={job.ranks * job.threads}"
+        one_task = ["srun", *_NEST_GROUP, "--nodes=1", "--ntasks=1", cores, "--mpi=none"]
+        ranks = command_line(starter.line(job.ranks))
+        return f"{command_line(one_task)} {_within(job, role)}{ranks} {worker}"
+    program, *options = starter.line(job.ranks)
+    tasks = [program, *_NEST_GROUP, f"--cpus-per-task={job.threads}", *options]
+    return f"{command_line(tasks)} {_within(job, role)}{worker}"
+
+
+def _within(job: EnsembleJob, name: str) -> str:
+    """Returns what stands before a command to run it in an image; nothing if there are none."""
+    if job.images is None:
+        return ""
+    mounts = [word for path in job.binds for word in ("--mount", _mount(path))]
+    image = str(job.images / f"{name}.sif")
+    folder = '--bind "$COSIM_JOB" ' if name == "orchestrator" else ""
+    return f'"$engine" --silent exec {folder}{command_line([*mounts, image])} '
+
+
+def _mount(path: Path) -> str:
+    """Returns a mount as Apptainer reads it: comma-separated fields, quoted if need be."""
+    text = str(path).replace('"', '""')
+    return f'type=bind,"source={text}","destination={text}"'

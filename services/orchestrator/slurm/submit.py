@@ -1,0 +1,182 @@
+"""``cosim run --launcher slurm``: from an experiment to a job, and what the login node shows."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import typer
+from rich.console import Console
+
+from cosim_core.deadline import Deadline
+from cosim_core.errors import EXIT_FAILED, ExperimentError, Fault, RunDirectoryError
+from cosim_core.layout import RunLayout, write_atomically
+from orchestrator import runner
+from orchestrator.sites import ELSEWHERE
+from orchestrator.slurm import queue
+from orchestrator.slurm.options import JobChoice
+from orchestrator.slurm.request import Request, request_faults
+from orchestrator.slurm.script import EnsembleJob, ensemble_script
+
+WARN_S = 120
+"""How long before its time limit a run begins to end; Slurm may say so up to a minute earlier."""
+
+ASK_EVERY_S = 2.0
+"""How often Slurm is asked for the state of a followed job."""
+
+PATIENCE_S = 120.0
+"""How long it may give no answer before the job is no longer followed."""
+
+
+@dataclass(frozen=True)
+class Submission:
+    """A run to be submitted.
+
+    Attributes:
+        experiment: Experiment file, absolute.
+        overrides: Changes of its values.
+        out: Run directory that the job makes, absolute.
+        prepared: Its plan.
+    """
+
+    experiment: Path
+    overrides: tuple[str, ...]
+    out: Path
+    prepared: runner.Prepared
+
+    @property
+    def script(self) -> Path:
+        """The batch script, beside the run directory."""
+        return self.out.with_name(f"{self.out.name}.sbatch")
+
+    @property
+    def log(self) -> Path:
+        """What the script and the orchestrator write, beside the run directory."""
+        return self.out.with_name(f"{self.out.name}.log")
+
+
+def submit(what: Submission, choice: JobChoice, console: Console) -> int:
+    """Submits a run, or prints its script; returns the exit code.
+
+    Raises:
+        ExperimentError: With every fault found.
+        SchedulerError: If Slurm does not take the job.
+    """
+    request, job = _typed(what, choice)
+    faults = [*request_faults(request), *_image_faults(job)]
+    if faults:
+        raise ExperimentError(faults)
+    runner.check(what.prepared, what.out, ELSEWHERE)
+    script = ensemble_script(request, job)
+    if choice.dry_run:
+        typer.echo(script, nl=False)
+        return 0
+    try:
+        what.out.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise RunDirectoryError(f"cannot make {what.out.parent}: {error.strerror}") from error
+    write_atomically(what.script, script.encode())
+    number = queue.submit(what.script)
+    _say(console, f"job     {number}, 'scancel {number}' ends it")
+    _say(console, f"results {what.out}")
+    _say(console, f"log     {what.log}")
+    return _follow(number, what, console) if choice.follow else 0
+
+
+def _typed(what: Submission, choice: JobChoice) -> tuple[Request, EnsembleJob]:
+    plan = what.prepared.plan
+    job = EnsembleJob(
+        out=what.out,
+        command=tuple(_command(what, choice)),
+        participants=plan.participants,
+        threads=plan.experiment.resources.nest.threads,
+        mpi=choice.mpi,
+        python=sys.executable,
+        images=choice.images.absolute() if choice.images else None,
+        binds=tuple(dict.fromkeys([what.out.parent, what.experiment.parent])),
+    )
+    request = Request(
+        name=plan.experiment.name,
+        output=what.log,
+        groups=job.groups(),
+        partition=choice.partition,
+        account=choice.account,
+        time=choice.time,
+        constraint=choice.constraint,
+        warn_s=WARN_S,
+        further=choice.sbatch_arg,
+    )
+    return request, job
+
+
+def _command(what: Submission, choice: JobChoice) -> Iterator[str]:
+    """Yields what the orchestrator is told on the node."""
+    yield from ("run", str(what.experiment), "--out", str(what.out))
+    for override in what.overrides:
+        yield from ("--set", override)
+    yield from ("--launcher", "job", "--mpi", choice.mpi)
+    if choice.interface is not None:
+        yield from ("--interface", choice.interface)
+
+
+def _image_faults(job: EnsembleJob) -> list[Fault]:
+    if job.images is None:
+        return []
+    names = ["orchestrator", *(role for role, count in job.participants.items() if count)]
+    missing = [name for name in names if not (job.images / f"{name}.sif").is_file()]
+    return [
+        Fault("--images", f"there is no {job.images / name}.sif; 'make sif' builds it")
+        for name in missing
+    ]
+
+
+def _follow(job: str, what: Submission, console: Console) -> int:
+    """Shows the state of a job and what it writes until it has ended; returns its exit code."""
+    read = 0
+    shown = state = queue.JobState("")
+    patience = Deadline.after(PATIENCE_S)
+    while True:
+        try:
+            state = queue.state(job)
+            patience = Deadline.after(PATIENCE_S)
+        except queue.SchedulerError:
+            # A busy controller does not always answer.
+            if patience.passed():
+                raise
+        if state != shown:
+            shown = state
+            waits = f", {state.reason}" if state.name in queue.WAITING else ""
+            _say(console, f"job {job} {state.name}{waits}")
+        read = _show_log(what.log, read, console)
+        if state.is_over and state.name:
+            return _exit_code(what.out, state)
+        time.sleep(ASK_EVERY_S)
+
+
+def _show_log(path: Path, start: int, console: Console) -> int:
+    """Shows the whole lines that were appended since ``start``; returns where the next begins."""
+    try:
+        with path.open("rb") as file:
+            file.seek(start)
+            whole, newline, _ = file.read().rpartition(b"\n")
+    except FileNotFoundError:
+        return start
+    if newline:
+        _say(console, whole.decode(errors="replace"))
+    return start + len(whole) + len(newline)
+
+
+def _exit_code(out: Path, state: queue.JobState) -> int:
+    """Returns how the run ended; a failure if it never got as far as to say so."""
+    try:
+        return int(json.loads(RunLayout(out).provenance.read_text())["exit_code"])
+    except FileNotFoundError:
+        return 0 if state.name == "COMPLETED" else EXIT_FAILED
+
+
+def _say(console: Console, text: str) -> None:
+    console.print(text, highlight=False, markup=False, soft_wrap=True)
