@@ -38,7 +38,7 @@ _LEAVING = (State.DONE, State.GONE)
 _ENDING = {
     signal.SIGINT: "interrupted by the user",
     signal.SIGTERM: "interrupted by the user",
-    signal.SIGUSR1: "interrupted, since the time limit of the job is near",
+    signal.SIGUSR1: "interrupted by the time limit of the job",
 }
 """Signals that end a run in good order, and why."""
 

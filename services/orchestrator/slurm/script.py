@@ -1,7 +1,8 @@
 """Batch scripts: pure functions of typed values.
 
 The script of an ensemble starts the orchestrator beside itself, waits until it listens, and then
-starts the participants: TVB and the translator on the same node, NEST's ranks in the other group.
+starts the participants: TVB and the translator on the same node, NEST's ranks by ``srun`` on nodes
+of their own. With an ``mpirun`` of which Slurm knows nothing, all share one node.
 Simulators are started by the script and not by the orchestrator, so that this works from within
 images as well, where neither ``srun`` nor Apptainer is. What the two tell each other lies in the
 folder ``$COSIM_JOB``; ``orchestrator.launchers.job`` is the other side of it.
@@ -21,15 +22,32 @@ from orchestrator.slurm.request import Group, Request, command_line, directives,
 
 _NEST_GROUP = ("--het-group=1", "--export=ALL", "--input=none")
 
+_HIDE_SLURM = (
+    "env",
+    *(
+        f"--unset={name}"
+        for name in (
+            *("SLURM_JOBID", "SLURM_JOB_ID", "SLURM_NODELIST", "SLURM_JOB_NODELIST"),
+            *("SLURM_STEPID", "SLURM_STEP_ID"),
+        )
+    ),
+)
+"""An MPI that sees Slurm calls srun, which no image has, or asks a lone process for its rank."""
+
+_OTHERS_CPUS = 2
+"""TVB keeps a core busy; the orchestrator and the translator need little."""
+
 _TAKE_PART = """\
 # Runs a participant; its process group and its exit code are for the orchestrator.
 take_part() {
+    trap '' TERM
     echo "$BASHPID" >"$COSIM_JOB/$1.group"
     "${@:2}" >"$logs/$1.out" 2>&1 </dev/null 3>&-
     echo "$?" >"$COSIM_JOB/$1.part" && mv "$COSIM_JOB/$1.part" "$COSIM_JOB/$1.code"
 }
 
-# Hands a signal on to the orchestrator, which ends the run at a window boundary and keeps it.
+# Hands a signal on to the orchestrator, which ends the run and keeps what was computed. scancel
+# sends SIGTERM to everybody; all but the orchestrator are deaf to it, not least what mounts images.
 hand_on() {
     handed_on=yes
     kill -s "$1" "$(cat "$COSIM_JOB/orchestrator.pid")" || exit 1
@@ -96,11 +114,11 @@ class EnsembleJob:
 
     def groups(self) -> tuple[Group, ...]:
         """Returns what to ask for: the orchestrator's node, and NEST's."""
-        here = Group(tasks=1, cpus=2, one_node=True)
+        if self.is_one_node:
+            return (Group(tasks=1, cpus=_OTHERS_CPUS + self.ranks * self.threads, one_node=True),)
+        here = Group(tasks=1, cpus=_OTHERS_CPUS, one_node=True)
         if not self.ranks:
             return (here,)
-        if self.is_one_node:
-            return (here, Group(tasks=1, cpus=self.ranks * self.threads, one_node=True))
         return (here, Group(tasks=self.ranks, cpus=self.threads, one_node=False))
 
 
@@ -132,7 +150,7 @@ def ensemble_script(request: Request, job: EnsembleJob) -> str:
             *_TAKE_PART.splitlines(),
             "",
             *(_ENGINE.splitlines() if job.images else ()),
-            f"{_orchestrator(job)} 3>&- &",
+            f"(trap '' TERM && exec {_orchestrator(job)}) 3>&- &",
             "orchestrator=$!",
             *_LISTEN.splitlines(),
             'if [ -n "$control" ]; then',
@@ -168,18 +186,16 @@ def _participant(job: EnsembleJob, role: Role) -> str:
     )
     if role != "nest":
         return f"{_within(job, role)}{worker}"
-    starter = STARTERS[job.mpi]
-    if job.ranks == 1:
-        alone = ["srun", *_NEST_GROUP, "--ntasks=1", f"--cpus-per-task={job.threads}", "--mpi=none"]
-        return f"{command_line(alone)} {_within(job, role)}{worker}"
+    line = STARTERS[job.mpi].line(job.ranks)
     if job.is_one_node:
-        cores = f"--cpus-per-task={job.ranks * job.threads}"
-        one_task = ["srun", *_NEST_GROUP, "--nodes=1", "--ntasks=1", cores, "--mpi=none"]
-        ranks = command_line(starter.line(job.ranks))
-        return f"{command_line(one_task)} {_within(job, role)}{ranks} {worker}"
-    program, *options = starter.line(job.ranks)
-    tasks = [program, *_NEST_GROUP, f"--cpus-per-task={job.threads}", *options]
-    return f"{command_line(tasks)} {_within(job, role)}{worker}"
+        # The mpirun of the image fits the MPI that its NEST was built with.
+        ranks = line if job.ranks > 1 else []
+        return f"{_within(job, role)}{command_line([*_HIDE_SLURM, *ranks])} {worker}"
+    alone = job.ranks == 1
+    tasks = ["srun", "--mpi=none", "--ntasks=1"] if alone else line
+    group = command_line([*tasks, *_NEST_GROUP, f"--cpus-per-task={job.threads}"])
+    hide = f"{command_line(_HIDE_SLURM)} " if alone else ""
+    return f"{group} {_within(job, role)}{hide}{worker}"
 
 
 def _within(job: EnsembleJob, name: str) -> str:
