@@ -1,0 +1,109 @@
+# What a user does on a cluster that has Slurm and Apptainer and nothing of ours but images. Runs as
+# an ordinary user in its home; every fact that the tests look at is a line NAME=VALUE in `facts`.
+set -u
+cd
+export PATH=$PATH:/usr/sbin
+fact() { printf '%s=%s\n' "$1" "$2" >>facts; }
+rm -rf facts runs data slurm sif; mkdir -p runs data slurm/state slurm/spool.n1 slurm/spool.n2 sif
+
+# Definition files, from archives of the Docker images. Another compression would take minutes.
+for service in orchestrator nest tvb translator; do
+    if apptainer build --mksquashfs-args "-comp lz4" --build-arg bootstrap=docker-archive \
+        --build-arg "from=$service.tar" "sif/$service.sif" "singularity/$service.def" \
+        >"build-$service.log" 2>&1
+    then fact "built_$service" yes; else fact "built_$service" "no: $(tail -n 3 "build-$service.log")"; fi
+    rm -f "$service.tar"
+done
+fact built_after_s $SECONDS
+cosim="apptainer --silent exec sif/orchestrator.sif cosim"
+small="--set adex.neurons=100 --set duration_ms=50"
+two="--set resources.nest.ranks=2 --mpi openmpi"
+long="--set adex.neurons=100 --set duration_ms=60000 $two"
+
+left() { pgrep -u "$(id -u)" -af 'orchestrator|_service|translator|squashfuse' || true; }
+keep() { # NAME: notes what became of a run
+    fact "$1_outcome" "$(python3 -c "import json, sys; told = json.load(open(sys.argv[1])); print(
+        told['outcome'], told['windows_done'], told['digest'], told['cause'], sep='|')" \
+        "runs/$1/provenance.json" 2>&1 | tail -n 1)"
+    fact "$1_files" "$(ls -A "runs/$1" 2>/dev/null | tr '\n' ' ')"
+}
+
+# Instances of one node, each an agent or the server.
+apptainer instance start --bind data:/data sif/orchestrator.sif orchestrator \
+    --agents tcp://127.0.0.1:5560 >instances.log 2>&1
+for service in nest tvb translator; do
+    apptainer instance start --bind data:/data "sif/$service.sif" "$service" \
+        --orchestrator tcp://127.0.0.1:5560 >>instances.log 2>&1
+done
+for _ in $(seq 150); do curl --silent --fail http://127.0.0.1:8642/healthz >/dev/null && break; sleep 0.2; done
+said=$(COSIM_TOKEN=$(cat data/token) timeout 120 apptainer --silent exec instance://orchestrator \
+    cosim remote run /opt/examples/quickstart.yaml $small 2>&1)
+fact instances_digest "$(sed -n 's/^digest //p' <<<"$said")"
+fact instances_said "$(tail -n 2 <<<"$said" | tr '\n' ' ')"
+apptainer instance stop --all >>instances.log 2>&1
+fact instances_left "$(left)"
+fact instances_after_s $SECONDS
+
+# Slurm with two nodes.
+sed "s|{home}|$HOME|g; s|{user}|$(id -un)|g" cluster/slurm.conf >slurm/slurm.conf
+cp /etc/slurm/cgroup.conf slurm/
+export SLURM_CONF=$HOME/slurm/slurm.conf
+slurmctld -i && slurmd -N n1 && slurmd -N n2
+for _ in $(seq 100); do sinfo --noheader --partition main | grep -q ' 2 *idle' && break; sleep 0.2; done
+
+state() { squeue --noheader --states=all --jobs="$1" --format='%T' | head -n 1; }
+finish() { # JOB: waits until it has ended
+    for _ in $(seq 400); do
+        case $(state "$1") in PENDING | CONFIGURING | RUNNING | COMPLETING) sleep 0.3 ;; *) break ;; esac
+    done
+}
+script() { # NAME OPTION...: writes the script of a run
+    local name=$1; shift
+    $cosim run "examples/quickstart.yaml" --launcher slurm --images sif --out "runs/$name" "$@" \
+        --dry-run >"$name.sbatch" 2>"$name.err" || fact "${name}_script" "$(cat "$name.err")"
+}
+await_windows() { # NAME: waits until a run is under way
+    for _ in $(seq 600); do grep -qs windows, "runs/$1.log" && return; sleep 0.2; done
+}
+
+script limit $long --time 2
+sed -i 's/USR1@120/USR1@60/' limit.sbatch
+limit=$(sbatch --parsable limit.sbatch)
+
+script ranks $small $two --time 5 --interface lo --partition main
+script nodes $small --time 5
+mkdir "runs/it's \"one\" # \$HOME, 100%"
+odd="it's \"one\" # \$HOME, 100%/a run"
+$cosim run examples/quickstart.yaml --launcher slurm --images sif --mpi openmpi --time 5 $small \
+    --set 'name=`touch pwned`; $(touch pwned) # x' --out "runs/$odd" --dry-run >odd.sbatch
+for name in ranks nodes odd; do
+    job=$(sbatch --parsable "$name.sbatch")
+    finish "$job"
+    fact "${name}_state" "$(state "$job")"
+    [ "$name" = odd ] && { fact odd_name "$(squeue -h -t all -j "$job" -o %j)"; mv "runs/$odd" runs/odd; }
+    keep "$name"
+done
+fact pwned "$(find . -name pwned)"
+
+script killed $long --time 5
+job=$(sbatch --parsable killed.sbatch); await_windows killed
+for pid in $(pgrep -f 'nest_service worker.*--run killed'); do
+    tr '\0' '\n' <"/proc/$pid/environ" | grep -q '^OMPI_COMM_WORLD_RANK=1$' && kill -KILL "$pid"
+done
+finish "$job"; fact killed_state "$(state "$job")"; keep killed
+
+script cancelled $long --time 5
+job=$(sbatch --parsable cancelled.sbatch); await_windows cancelled
+scancel "$job"; finish "$job"; fact cancelled_state "$(state "$job")"; keep cancelled
+
+script never $small --time 5 --partition closed
+job=$(sbatch --parsable never.sbatch)
+sleep 1; fact never_reason "$(squeue --noheader --jobs="$job" --format=%r | head -n 1)"
+scancel "$job"; finish "$job"; fact never_state "$(state "$job")"; keep never
+
+finish "$limit"; fact limit_state "$(state "$limit")"; keep limit
+for _ in $(seq 50); do [ -z "$(left)" ] && break; sleep 0.2; done
+fact left "$(left)"
+fact folders "$(ls -d /tmp/cosim-???????? 2>/dev/null)"
+fact ended_after_s $SECONDS
+for file in slurm/*.pid; do kill "$(cat "$file")"; done
