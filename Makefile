@@ -6,9 +6,10 @@ EXPERIMENT ?= examples/quickstart.yaml
 
 # Images are built one after another: two compilations at once need twice the memory.
 SERVICES := orchestrator nest tvb translator
+BOOTSTRAP ?= docker-daemon
 NEST_WHEELS ?= ../shared/wheels
 
-.PHONY: help install install-dev run test check format schema images up down test-containers bench clean
+.PHONY: help install install-dev run test check format schema images up down sif test-cluster test-containers bench clean
 
 help: ## Show this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -61,6 +62,14 @@ up: images ## Start the ensemble in containers and print the address of its page
 
 down: ## End it; runs and keys are kept (docker compose down --volumes removes them)
 	docker compose down
+
+sif: ## Build Singularity images from the Docker images (BOOTSTRAP=docker-daemon)
+	@for service in $(SERVICES) all; do \
+		apptainer build --force --build-arg bootstrap=$(BOOTSTRAP) \
+			singularity/$$service.sif singularity/$$service.def || exit 1; done
+
+test-cluster: install-dev images ## Run jobs on a real Slurm from Singularity images and break them
+	COSIM_TEST_CLUSTER=1 $(BIN)/python -m pytest -m cluster tests/cluster
 
 test-containers: install-dev images ## Run the ensemble in containers and break them
 	COSIM_TEST_CONTAINERS=1 $(BIN)/python -m pytest -m containers tests/containers

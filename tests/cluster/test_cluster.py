@@ -18,6 +18,9 @@ pytestmark = [pytest.mark.cluster, pytest.mark.timeout(1800)]
 
 ROOT = Path(__file__).parents[2]
 NODE = Path(os.environ.get("COSIM_HPC_NODE", ROOT.parent / "shared" / "tools" / "hpc-node"))
+IMAGES = os.environ.get("COSIM_TEST_IMAGES", "cosim-")
+"""How the names of the Docker images begin."""
+
 SERVICES = ("orchestrator", "nest", "tvb", "translator")
 SMALL = ["adex.neurons=100", "duration_ms=50"]
 
@@ -54,7 +57,7 @@ def facts(tmp_path_factory: pytest.TempPathFactory) -> Facts:
     folder = tmp_path_factory.mktemp("node")
     for service in SERVICES:
         archive = folder / f"{service}.tar"
-        call("docker", "save", f"cosim-{service}", "--output", archive)
+        call("docker", "save", f"{IMAGES}{service}", "--output", archive)
         call(NODE, "put", archive)
         archive.unlink()
     call(NODE, "put", ROOT / "singularity", ROOT / "examples", ROOT / "tests" / "cluster")

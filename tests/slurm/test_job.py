@@ -64,7 +64,7 @@ def start(fake: FakeSlurm, experiment: Path, out: Path, scratch: Path) -> Iterat
 
 
 def await_windows(out: Path) -> None:
-    eventually(lambda: recorded_windows(out, "nest") > 3, "windows")
+    eventually(lambda: min(recorded_windows(out, role) for role in ("nest", "tvb")) > 9, "windows")
 
 
 def outcome(out: Path) -> tuple[str, str, int]:
@@ -118,7 +118,7 @@ def test_a_signal_ends_the_run_at_a_window_and_keeps_it(
     assert shell.wait(60) == 130
     kind, told, windows = outcome(out)
     assert (kind, told) == ("interrupted", f"interrupted {cause}")
-    assert windows > 3
+    assert windows > 0
     assert windows == recorded_windows(out, "tvb") == recorded_windows(out, "nest")
     assert (out / "spikes.h5").exists()
     nothing_is_left(out, scratch)
@@ -149,7 +149,7 @@ def test_a_killed_participant_is_named(start: Start, out: Path, scratch: Path, m
     kind, cause, windows = outcome(out)
     assert kind == "failed"
     assert f"{module.removesuffix('_service')}-0 was killed by signal 9 (SIGKILL)" in cause
-    assert windows > 3
+    assert windows > 0
     nothing_is_left(out, scratch)
 
 
