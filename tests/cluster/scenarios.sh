@@ -75,7 +75,7 @@ script nodes $small --time 5
 mkdir "runs/it's \"one\" # \$HOME, 100%"
 odd="it's \"one\" # \$HOME, 100%/a run"
 $cosim run examples/quickstart.yaml --launcher slurm --images sif --mpi openmpi --time 5 $small \
-    --set 'name=`touch pwned`; $(touch pwned) # x' --out "runs/$odd" --dry-run >odd.sbatch
+    --set 'name=a b; $(touch pwned) 100% # x' --out "runs/$odd" --dry-run >odd.sbatch
 for name in ranks nodes odd; do
     job=$(sbatch --parsable "$name.sbatch")
     finish "$job"
@@ -94,7 +94,13 @@ finish "$job"; fact killed_state "$(state "$job")"; keep killed
 
 script cancelled $long --time 5
 job=$(sbatch --parsable cancelled.sbatch); await_windows cancelled
-scancel "$job"; finish "$job"; fact cancelled_state "$(state "$job")"; keep cancelled
+scancel "$job"; finish "$job"; fact cancelled_state "$(state "$job")"
+# What mounts the images ends at once, and with it the orchestrator; the journals are there.
+$cosim report runs/cancelled >report.log 2>&1; keep cancelled
+
+script asked $long --time 5
+job=$(sbatch --parsable asked.sbatch); await_windows asked
+scancel --batch --signal=TERM "$job"; finish "$job"; fact asked_state "$(state "$job")"; keep asked
 
 script never $small --time 5 --partition closed
 job=$(sbatch --parsable never.sbatch)

@@ -115,7 +115,7 @@ def test_jobs_give_the_local_digest(
 
 def test_hostile_names_do_nothing_but_name(facts: Facts) -> None:
     assert facts["pwned"] == ""
-    assert facts["odd_name"] == "`touch pwned`; $(touch pwned) # x"
+    assert facts["odd_name"] == "a b; $(touch pwned) 100% # x"
 
 
 def test_a_killed_rank_is_named(facts: Facts) -> None:
@@ -133,12 +133,17 @@ def test_the_time_limit_ends_a_run_at_a_window_and_keeps_it(facts: Facts) -> Non
     assert facts["limit_state"] == "FAILED"  # exit code 130, not Slurm's TIMEOUT
 
 
-def test_scancel_ends_everything_and_keeps_the_run(facts: Facts) -> None:
-    kind, windows, _, cause = facts["cancelled_outcome"].split("|", 3)
-    assert (facts["cancelled_state"], kind) == ("CANCELLED", "interrupted")
-    assert cause.startswith("interrupted by the user")
+def test_scancel_ends_everything_at_once_and_the_journals_give_the_results(facts: Facts) -> None:
+    assert facts["cancelled_state"] == "CANCELLED"
+    assert ".keys" not in facts["cancelled_files"]
+    assert {"spikes.h5", "tvb.nc", "report.html"} <= set(facts["cancelled_files"].split())
+
+
+def test_a_job_that_is_asked_to_end_ends_at_a_window_and_keeps_the_run(facts: Facts) -> None:
+    kind, windows, _, cause = facts["asked_outcome"].split("|", 3)
+    assert (kind, cause) == ("interrupted", "interrupted by the user")
     assert int(windows) > 0
-    assert "spikes.h5" in facts["cancelled_files"]
+    assert "spikes.h5" in facts["asked_files"]
 
 
 def test_a_job_that_never_starts_says_why_and_leaves_nothing(facts: Facts) -> None:

@@ -46,8 +46,8 @@ take_part() {
     echo "$?" >"$COSIM_JOB/$1.part" && mv "$COSIM_JOB/$1.part" "$COSIM_JOB/$1.code"
 }
 
-# Hands a signal on to the orchestrator, which ends the run and keeps what was computed. scancel
-# sends SIGTERM to everybody; all but the orchestrator are deaf to it, not least what mounts images.
+# Hands a signal on to the orchestrator, which ends the run and keeps what was computed. All others
+# are deaf to SIGTERM, which scancel sends to everybody.
 hand_on() {
     handed_on=yes
     kill -s "$1" "$(cat "$COSIM_JOB/orchestrator.pid")" || exit 1
