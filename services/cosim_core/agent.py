@@ -214,16 +214,8 @@ class Agent:
         starter = find_starter() if share > 1 else None
         if share > 1 and starter is None:
             raise OSError(f"{share} ranks need mpirun, which this agent does not have")
-        output = logs / f"{role}.out"
         start_workers(
-            crew,
-            role,
-            message.ranks,
-            command,
-            output,
-            os.environ,
-            starter,
-            message.kernels,
+            crew, role, message.ranks, command, logs, os.environ, starter, message.kernels
         )
 
     def _report(self, channel: Channel) -> None:

@@ -17,7 +17,7 @@ from pathlib import Path
 from cosim_core.deadline import Deadline
 from cosim_core.errors import EXIT_DESERTED
 from cosim_core.mpi import RANK_VARIABLES, Starter
-from cosim_core.protocol import MODULES, Role, peer_names
+from cosim_core.protocol import MODULES, Program, Role, programs_of
 
 LEASH = Path(__file__).with_name("leash.py")
 """What ties a process to the life of its parent."""
@@ -173,7 +173,7 @@ def start_workers(
     role: Role,
     ranks: int,
     command: list[str],
-    output: Path,
+    folder: Path,
     environment: Mapping[str, str],
     starter: Starter | None,
     kernels: int = 1,
@@ -185,7 +185,7 @@ def start_workers(
         role: The role.
         ranks: Number of workers.
         command: What one worker runs.
-        output: File for standard streams; of every further kernel one beside it.
+        folder: Where files of their standard streams go.
         environment: Environment of this process; workers get it with what they need besides.
         starter: What starts ranks; needed for more than one per kernel.
         kernels: Into how many programs the workers are divided, each an MPI world of its own.
@@ -193,19 +193,18 @@ def start_workers(
     Raises:
         OSError: If a file or a process cannot be made.
     """
-    names, share = peer_names(role, ranks), ranks // kernels
-    for first in range(0, ranks, share):
-        line = on_leash([*command, "--first-rank", str(first)] if first else command)
-        if share > 1 and starter is not None:
-            line = on_leash([*starter.line(share), *line])
-        own = output.with_stem(f"{output.stem}-{first}") if first else output
-        crew.start(
-            names[first : first + share],
-            line,
-            own,
-            worker_environment(environment, role),
-            starter,
-        )
+    for program in programs_of(role, ranks, kernels):
+        line = on_leash([*command, *first_rank_option(program)])
+        if len(program.names) > 1 and starter is not None:
+            line = on_leash([*starter.line(len(program.names)), *line])
+        output = folder / f"{program.label}.out"
+        own = worker_environment(environment, role)
+        crew.start(program.names, line, output, own, starter)
+
+
+def first_rank_option(program: Program) -> list[str]:
+    """Returns what tells a worker how its rank is counted."""
+    return ["--first-rank", str(program.first_rank)] if program.first_rank else []
 
 
 def worker_environment(environment: Mapping[str, str], role: Role) -> dict[str, str]:

@@ -23,6 +23,7 @@ Pausing and single steps are horizons that do not move, or move by one.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
@@ -178,6 +179,35 @@ def peer_name(role: str, rank: int) -> str:
     return f"{role}-{rank}"
 
 
-def peer_names(role: str, ranks: int) -> tuple[str, ...]:
-    """Returns the names of all processes of a role."""
-    return tuple(peer_name(role, rank) for rank in range(ranks))
+@dataclass(frozen=True)
+class Program:
+    """Processes of a role that are started together, as one MPI world.
+
+    Attributes:
+        label: What to call its files.
+        first_rank: Rank of its first process among all of the role.
+        names: Names of its processes.
+    """
+
+    label: str
+    first_rank: int
+    names: tuple[str, ...]
+
+
+def programs_of(role: Role, ranks: int, kernels: int = 1) -> list[Program]:
+    """Divides the processes of a role evenly into programs.
+
+    Args:
+        role: The role.
+        ranks: Number of its processes.
+        kernels: Number of programs; a divisor of the ranks.
+    """
+    share = ranks // kernels
+    return [
+        Program(
+            label=f"{role}-{first}" if first else role,
+            first_rank=first,
+            names=tuple(peer_name(role, rank) for rank in range(first, first + share)),
+        )
+        for first in range(0, ranks, share)
+    ]

@@ -131,7 +131,7 @@ def _job_site(folder: Path, endpoint: str, starter: Starter, plan: EnsemblePlan)
     layout = RunLayout(Path(plan.run_dir))
     new_keys(layout.keys)
     return Site(
-        JobLauncher(folder, layout, plan.participants, starter),
+        JobLauncher(folder, layout, plan.participants, starter, plan.nest_kernels),
         ZmqTransport(load_keys(layout.keys, "orchestrator")),
         endpoint,
         endpoint,

@@ -86,6 +86,19 @@ def test_a_job_gives_the_local_digest(
     nothing_is_left(out, scratch)
 
 
+def test_a_nest_per_region_is_a_program_of_its_own(
+    start: Start, fake: FakeSlurm, experiment: Path, out: Path, tmp_path: Path
+) -> None:
+    changes = ["resources.nest.kernels=per_region", "duration_ms=20"]
+    changes += [f"spiking.{group}.tracts.mode=none" for group in (0, 1)]
+    options = [word for change in changes for word in ("--set", change)]
+    assert start(*options).wait(200) == 0, (out.parent / "log").read_text()
+    assert {"nest.out", "nest-1.out"} <= {path.name for path in (out / "logs").iterdir()}
+    local = tmp_path / "local"
+    assert fake.cosim("run", experiment, "--no-report", "--out", local, *options).returncode == 0
+    assert digest(out) == digest(local)
+
+
 def test_sockets_are_encrypted_on_the_chosen_interface(start: Start, out: Path) -> None:
     shell = start("--set", "duration_ms=60000")
     await_windows(out)

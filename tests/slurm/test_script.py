@@ -60,6 +60,8 @@ IN_IMAGES = dataclasses.replace(
     binds=(Path('/data/a,b "c"'),),
 )
 
+TWO_NESTS = dataclasses.replace(JOB, nest_kernels=2, threads=1)
+
 
 @pytest.mark.parametrize(
     ("name", "script"),
@@ -68,6 +70,10 @@ IN_IMAGES = dataclasses.replace(
         (
             "images.sbatch",
             ensemble_script(dataclasses.replace(REQUEST, groups=IN_IMAGES.groups()), IN_IMAGES),
+        ),
+        (
+            "kernels.sbatch",
+            ensemble_script(dataclasses.replace(REQUEST, groups=TWO_NESTS.groups()), TWO_NESTS),
         ),
         (
             "array.sbatch",

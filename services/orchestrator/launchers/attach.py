@@ -9,7 +9,7 @@ from cosim_core.agent_protocol import Launch
 from cosim_core.deadline import Deadline
 from cosim_core.errors import ExperimentError, Fault
 from cosim_core.processes import Exit
-from cosim_core.protocol import LAUNCH_ORDER, MODULES, Role, peer_names
+from cosim_core.protocol import LAUNCH_ORDER, MODULES, Role, peer_name
 from orchestrator.agents import Agent, AgentHub, Work
 
 AWAIT_S = 15.0
@@ -48,7 +48,7 @@ class AttachLauncher:
         chosen = self._choose(Deadline.after(AWAIT_S))
         for role, agent in chosen.items():
             ranks = self._participants[role]
-            names = peer_names(role, ranks)
+            names = tuple(peer_name(role, rank) for rank in range(ranks))
             message = Launch(
                 run=run,
                 digest=digest,

@@ -7,8 +7,8 @@ file                written by        content
 ==================  ================  ==============================================================
 orchestrator.pid    the orchestrator  whom to send signals
 call                the orchestrator  where it listens and the digest of the experiment (a pipe)
-ROLE.group          the script        process group of a participant
-ROLE.code           the script        its exit code, once it has ended
+PROGRAM.group       the script        process group of a participant, or of NEST's ranks
+PROGRAM.code        the script        its exit code, once it has ended
 ==================  ================  ==============================================================
 """
 
@@ -25,7 +25,7 @@ from cosim_core.deadline import Deadline
 from cosim_core.layout import RunLayout
 from cosim_core.mpi import Starter
 from cosim_core.processes import Exit, exit_of
-from cosim_core.protocol import LAUNCH_ORDER, Role, peer_names
+from cosim_core.protocol import LAUNCH_ORDER, programs_of
 
 _POLL_S = 0.02
 _KILL_GRACE_S = 1.0
@@ -39,18 +39,29 @@ class JobLauncher:
         layout: Paths of the run.
         participants: Processes by role.
         starter: What starts NEST's ranks.
+        nest_kernels: How many NESTs share the ranks of that role.
     """
 
     def __init__(
-        self, folder: Path, layout: RunLayout, participants: Mapping[str, int], starter: Starter
+        self,
+        folder: Path,
+        layout: RunLayout,
+        participants: Mapping[str, int],
+        starter: Starter,
+        nest_kernels: int = 1,
     ) -> None:
         self._folder = folder
         self._layout = layout
-        self._ranks: dict[Role, int] = {
-            role: participants[role] for role in LAUNCH_ORDER if participants.get(role)
-        }
+        self._programs = [
+            program
+            for role in LAUNCH_ORDER
+            if participants.get(role)
+            for program in programs_of(
+                role, participants[role], nest_kernels if role == "nest" else 1
+            )
+        ]
         self._starter = starter
-        self._reported: set[Role] = set()
+        self._reported: set[str] = set()
 
     def start(self, control: str, run: str, digest: str) -> None:
         """Tells the script that it may start everybody.
@@ -67,13 +78,13 @@ class JobLauncher:
     def poll(self) -> list[Exit]:
         """Returns the processes that ended since the last call, causes before consequences."""
         exits = []
-        for role, ranks in self._ranks.items():
-            code = self._number(f"{role}.code")
-            if code is not None and role not in self._reported:
-                self._reported.add(role)
-                starter = self._starter if ranks > 1 else None
-                output = self._layout.logs / f"{role}.out"
-                exits.append(exit_of(peer_names(role, ranks), code, output, starter))
+        for program in self._programs:
+            code = self._number(f"{program.label}.code")
+            if code is not None and program.label not in self._reported:
+                self._reported.add(program.label)
+                starter = self._starter if len(program.names) > 1 else None
+                output = self._layout.logs / f"{program.label}.out"
+                exits.append(exit_of(program.names, code, output, starter))
         return sorted(exits, key=lambda gone: gone.is_consequence)
 
     def stop(self, grace_s: float) -> None:
@@ -92,9 +103,9 @@ class JobLauncher:
     def _groups(self) -> list[int]:
         """Returns the process groups of the participants that have not ended."""
         groups = [
-            self._number(f"{role}.group")
-            for role in self._ranks
-            if self._number(f"{role}.code") is None
+            self._number(f"{program.label}.group")
+            for program in self._programs
+            if self._number(f"{program.label}.code") is None
         ]
         return [group for group in groups if group is not None and _is_alive(group)]
 

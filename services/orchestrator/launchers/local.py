@@ -40,17 +40,9 @@ class LocalLauncher:
             ranks = self._participants.get(role, 0)
             if ranks:
                 command = worker_command(role, control, run, digest)
-                output = self._layout.logs / f"{role}.out"
-                start_workers(
-                    self._crew,
-                    role,
-                    ranks,
-                    command,
-                    output,
-                    os.environ,
-                    self._starter,
-                    self._kernels.get(role, 1),
-                )
+                kernels = self._kernels.get(role, 1)
+                logs, starter = self._layout.logs, self._starter
+                start_workers(self._crew, role, ranks, command, logs, os.environ, starter, kernels)
 
     def pids(self) -> dict[str, int]:
         """Returns the process id by the name of its first participant."""

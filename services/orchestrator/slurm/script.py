@@ -16,8 +16,8 @@ from pathlib import Path
 
 from cosim_core.layout import RunLayout
 from cosim_core.mpi import STARTERS, StarterName
-from cosim_core.processes import worker_environment
-from cosim_core.protocol import LAUNCH_ORDER, MODULES, Role
+from cosim_core.processes import first_rank_option, worker_environment
+from cosim_core.protocol import LAUNCH_ORDER, MODULES, Program, Role, programs_of
 from orchestrator.slurm.request import Group, Request, command_line, directives, quoted
 
 _NEST_GROUP = ("--het-group=1", "--export=ALL", "--input=none")
@@ -86,6 +86,7 @@ class EnsembleJob:
         out: Run directory, absolute.
         command: What ``cosim`` is told on the node.
         participants: Processes by role.
+        nest_kernels: How many NESTs share the ranks of that role; each is a job step of its own.
         threads: Threads of a rank of NEST.
         mpi: What starts ranks.
         python: Interpreter that has everything, where there are no images.
@@ -101,6 +102,7 @@ class EnsembleJob:
     python: str
     images: Path | None = None
     binds: tuple[Path, ...] = ()
+    nest_kernels: int = 1
 
     @property
     def ranks(self) -> int:
@@ -131,9 +133,12 @@ def ensemble_script(request: Request, job: EnsembleJob) -> str:
     """Returns the script of a whole ensemble."""
     layout = RunLayout(job.out)
     starts = [
-        f"    take_part {role} {_participant(job, role)} &"
+        f"    take_part {program.label} {_participant(job, role, program)} &"
         for role in LAUNCH_ORDER
         if job.participants.get(role)
+        for program in programs_of(
+            role, job.participants[role], job.nest_kernels if role == "nest" else 1
+        )
     ]
     return _script(
         request,
@@ -177,23 +182,27 @@ def _orchestrator(job: EnsembleJob) -> str:
     return f"{_within(job, 'orchestrator')}{command_line([*words, *job.command])}"
 
 
-def _participant(job: EnsembleJob, role: Role) -> str:
-    """Returns how a role is started: by Slurm and MPI if need be, in its image if there are any."""
+def _participant(job: EnsembleJob, role: Role, program: Program) -> str:
+    """Returns how a program is started: by Slurm and MPI if need be, in an image if there are."""
     python = "python" if job.images else job.python
     worker = (
         f"{command_line([python, '-m', MODULES[role], 'worker'])} "
         f'--control "$control" --run {quoted(job.out.name)} --digest "$digest"'
     )
+    worker = " ".join([worker, *first_rank_option(program)])
     if role != "nest":
         return f"{_within(job, role)}{worker}"
-    line = STARTERS[job.mpi].line(job.ranks)
+    count = len(program.names)
+    line = STARTERS[job.mpi].line(count)
     if job.is_one_node:
         # The mpirun of the image fits the MPI that its NEST was built with.
-        ranks = line if job.ranks > 1 else []
+        ranks = line if count > 1 else []
         return f"{_within(job, role)}{command_line([*_HIDE_SLURM, *ranks])} {worker}"
-    alone = job.ranks == 1
+    alone = count == 1
     tasks = ["srun", "--mpi=none", "--ntasks=1"] if alone else line
-    group = command_line([*tasks, *_NEST_GROUP, f"--cpus-per-task={job.threads}"])
+    # Steps beside one another take only what each needs.
+    share = ["--exact"] if job.nest_kernels > 1 else []
+    group = command_line([*tasks, *share, *_NEST_GROUP, f"--cpus-per-task={job.threads}"])
     hide = f"{command_line(_HIDE_SLURM)} " if alone else ""
     return f"{group} {_within(job, role)}{hide}{worker}"
 

@@ -93,6 +93,7 @@ def _typed(what: Submission, choice: JobChoice) -> tuple[Request, EnsembleJob]:
         out=what.out,
         command=tuple(_command(what, choice)),
         participants=plan.participants,
+        nest_kernels=plan.nest_kernels,
         threads=plan.experiment.resources.nest.threads,
         mpi=choice.mpi,
         python=sys.executable,
