@@ -12,8 +12,12 @@ for service in orchestrator nest tvb translator; do
         --build-arg "from=$service.tar" "sif/$service.sif" "singularity/$service.def" \
         >"build-$service.log" 2>&1
     then fact "built_$service" yes; else fact "built_$service" "no: $(tail -n 3 "build-$service.log")"; fi
-    rm -f "$service.tar"
+    from="${from:-} --build-arg $service=$service.tar"
 done
+if apptainer build --mksquashfs-args "-comp lz4" --build-arg bootstrap=docker-archive $from \
+    sif/all.sif singularity/all.def >build-all.log 2>&1
+then fact built_all yes; else fact built_all "no: $(tail -n 3 build-all.log)"; fi
+rm -f ./*.tar
 fact built_after_s $SECONDS
 cosim="apptainer --silent exec sif/orchestrator.sif cosim"
 small="--set adex.neurons=100 --set duration_ms=50"
@@ -27,6 +31,10 @@ keep() { # NAME: notes what became of a run
         "runs/$1/provenance.json" 2>&1 | tail -n 1)"
     fact "$1_files" "$(ls -A "runs/$1" 2>/dev/null | tr '\n' ' ')"
 }
+
+apptainer --silent run sif/all.sif run examples/quickstart.yaml $small \
+    --set resources.nest.ranks=2 --out runs/alone >alone.log 2>&1
+keep alone
 
 # Instances of one node, each an agent or the server.
 apptainer instance start --bind data:/data sif/orchestrator.sif orchestrator \

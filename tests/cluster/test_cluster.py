@@ -61,6 +61,10 @@ def facts(tmp_path_factory: pytest.TempPathFactory) -> Facts:
         call(NODE, "put", archive)
         archive.unlink()
     call(NODE, "put", ROOT / "singularity", ROOT / "examples", ROOT / "tests" / "cluster")
+    pinned = folder / "services"
+    pinned.mkdir()
+    shutil.copy(ROOT / "services" / "constraints.txt", pinned)
+    call(NODE, "put", pinned)
     print(call(NODE, "run", (Path(__file__).with_name("scenarios.sh")).read_text())[-3000:])
     subprocess.run([NODE, "get", "facts"], cwd=folder, check=True)
     found: Facts = {}
@@ -88,7 +92,7 @@ def local_digests(facts: Facts, tmp_path_factory: pytest.TempPathFactory) -> dic
     return digests
 
 
-@pytest.mark.parametrize("service", SERVICES)
+@pytest.mark.parametrize("service", [*SERVICES, "all"])
 def test_definition_files_build_and_pass_their_own_tests(facts: Facts, service: str) -> None:
     assert facts[f"built_{service}"] == "yes"
 
@@ -98,6 +102,12 @@ def test_instances_give_the_local_digest_and_leave_nothing(
 ) -> None:
     assert facts["instances_digest"] == local_digests[1], facts["instances_said"]
     assert facts["instances_left"] == ""
+
+
+def test_one_image_gives_the_digest_of_local_threads_with_ranks(
+    facts: Facts, local_digests: dict[int, str]
+) -> None:
+    assert facts["alone_outcome"].split("|")[::2] == ["finished", local_digests[2]]
 
 
 @pytest.mark.parametrize(("name", "threads"), [("ranks", 2), ("nodes", 1), ("odd", 1)])

@@ -57,7 +57,7 @@ def state(job: str) -> JobState:
         answer = _call("squeue", "--noheader", "--states=all", f"--jobs={job}", "--format=%T|%r")
         if answer.strip():
             name, _, reason = answer.splitlines()[0].partition("|")
-            return JobState(name.strip(), reason.strip())
+            return JobState(name.strip(), reason.strip().removesuffix("None"))
     except SchedulerError as error:
         if "Invalid job id" not in str(error):
             raise

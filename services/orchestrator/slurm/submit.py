@@ -150,7 +150,7 @@ def _follow(job: str, what: Submission, console: Console) -> int:
                 raise
         if state != shown:
             shown = state
-            waits = f", {state.reason}" if state.name in queue.WAITING else ""
+            waits = f", {state.reason}" if state.name in queue.WAITING and state.reason else ""
             _say(console, f"job {job} {state.name}{waits}")
         read = _show_log(what.log, read, console)
         if state.is_over and state.name:
