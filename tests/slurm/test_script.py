@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 import shlex
 import subprocess
 from pathlib import Path
@@ -10,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from orchestrator.slurm.request import Group, Request, quoted, request_faults
-from orchestrator.slurm.script import EnsembleJob, command_script, ensemble_script
+from orchestrator.slurm.script import EnsembleJob, array_script, ensemble_script
 
 GOLDEN = Path(__file__).with_name("golden")
 
@@ -77,9 +78,10 @@ TWO_NESTS = dataclasses.replace(JOB, nest_kernels=2, threads=1)
         ),
         (
             "array.sbatch",
-            command_script(
-                dataclasses.replace(REQUEST, groups=(Group(1, 4, True),), array="0-99%4"),
-                ["/home/me/venv/bin/python", "-m", "orchestrator", "sweep", "$HOME"],
+            array_script(
+                dataclasses.replace(REQUEST, groups=(Group(1, 4, True),), array="0,7%4"),
+                ["/home/me/venv/bin/python", "-m", "orchestrator"],
+                {0: ["run", "$HOME"], 7: ["run", "it's"]},
             ),
         ),
     ],
@@ -115,11 +117,18 @@ def test_a_directive_is_one_word(text: str) -> None:
     assert list(lexer) == [f"--job-name={text}"]
 
 
-def test_a_command_gets_its_words_as_they_are(tmp_path: Path) -> None:
+def test_an_element_gets_its_own_words_as_they_are(tmp_path: Path) -> None:
     script = tmp_path / "script"
-    script.write_text(command_script(REQUEST, ["printf", "%s|", *HOSTILE]))
-    done = subprocess.run(["bash", script], capture_output=True, cwd=tmp_path)
-    assert done.stdout.decode() == "".join(f"{text}|" for text in HOSTILE)
+    script.write_text(array_script(REQUEST, ["printf", "%s|"], {3: HOSTILE, 4: ["other"]}))
+
+    def said(index: str) -> tuple[int, str]:
+        environment = {**os.environ, "SLURM_ARRAY_TASK_ID": index}
+        done = subprocess.run(["bash", script], capture_output=True, cwd=tmp_path, env=environment)
+        return done.returncode, done.stdout.decode()
+
+    assert said("3") == (0, "".join(f"{text}|" for text in HOSTILE))
+    assert said("4") == (0, "other|")
+    assert said("5") == (2, "")
     assert [path.name for path in tmp_path.iterdir()] == ["script"]
 
 

@@ -70,6 +70,40 @@ def state(job: str) -> JobState:
     return JobState(answer.split()[0])
 
 
+def elements(job: str) -> dict[int, JobState]:
+    """Asks for the states of an array's elements, by index; what ended long ago is left out.
+
+    Raises:
+        SchedulerError: If Slurm gives no answer.
+    """
+    fields = ("--noheader", "--array", "--states=all", f"--jobs={job}", "--format=%K|%T|%r")
+    try:
+        answer = _call("squeue", *fields)
+    except SchedulerError as error:
+        if "Invalid job id" not in str(error):
+            raise
+        return {}
+    rows = [line.strip().split("|", 2) for line in answer.splitlines()]
+    return {int(index): JobState(name, reason) for index, name, reason in rows}
+
+
+def cancel(job: str, *, in_good_order: bool) -> None:
+    """Ends a job array.
+
+    Args:
+        job: Its number.
+        in_good_order: Take out what waits, and let what runs end at a window.
+
+    Raises:
+        SchedulerError: If Slurm gives no answer.
+    """
+    if in_good_order:
+        _call("scancel", "--state=PENDING", job)
+        _call("scancel", "--batch", "--signal=INT", job)
+    else:
+        _call("scancel", job)
+
+
 def _call(program: str, *arguments: str) -> str:
     if shutil.which(program) is None:
         raise SchedulerError(

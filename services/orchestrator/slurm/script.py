@@ -124,9 +124,19 @@ class EnsembleJob:
         return (here, Group(tasks=self.ranks, cpus=self.threads, one_node=False))
 
 
-def command_script(request: Request, words: Sequence[str]) -> str:
-    """Returns a script that becomes one command, on one node."""
-    return _script(request, [f"exec {command_line(words)}"])
+def array_script(
+    request: Request, words: Sequence[str], elements: Mapping[int, Sequence[str]]
+) -> str:
+    """Returns the script of a job array, whose elements are one command with words of their own.
+
+    Args:
+        request: What it asks for; its ``array`` names the elements.
+        words: How the command begins.
+        elements: How it goes on, by index.
+    """
+    cases = [f"{index}) set -- {command_line(own)} ;;" for index, own in elements.items()]
+    choice = ['case "$SLURM_ARRAY_TASK_ID" in', *cases, "*) exit 2 ;;", "esac"]
+    return _script(request, [*choice, f'exec {command_line(words)} "$@"'])
 
 
 def ensemble_script(request: Request, job: EnsembleJob) -> str:

@@ -15,6 +15,7 @@ from cosim_core.layout import write_atomically
 from orchestrator.display import show_warnings
 from orchestrator.runner import plain_folder
 from orchestrator.session import interrupts
+from orchestrator.sweep.array import SlurmArray
 from orchestrator.sweep.conduct import Progress, conduct, examine, survey, warnings_of
 from orchestrator.sweep.display import SweepDisplay, show_table
 from orchestrator.sweep.executor import Executor
@@ -88,6 +89,18 @@ class Campaign:
         if not is_whole:
             return EXIT_INTERRUPTED
         return EXIT_FAILED if failed else 0
+
+    def array(self, array: SlurmArray, *, retry_failed: bool) -> str:
+        """Returns the script of a job array for what has not been done; runs nothing.
+
+        Raises:
+            ExperimentError: With every fault.
+        """
+        due = self._survey(retry_failed).due
+        if not due:
+            raise ExperimentError.single("", "every point has been carried out already")
+        needs = examine(array, self.layout, due, self._measures)
+        return array.script([(point, needs[point.id]) for point in due])
 
     def run_one(
         self, console: Console, make: MakeExecutor, index: int, *, retry_failed: bool

@@ -3,13 +3,22 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 from rich.console import Console
 
 from cosim_core.errors import EXIT_BAD_INPUT, ExperimentError
 from orchestrator.display import show_faults
+from orchestrator.slurm.options import (
+    Account,
+    Constraint,
+    DryRun,
+    JobChoice,
+    Partition,
+    SbatchArgs,
+    TimeLimit,
+)
 
 if TYPE_CHECKING:
     from orchestrator.sweep.campaign import MakeExecutor
@@ -35,11 +44,26 @@ def sweep(
     ] = False,
     only: Annotated[
         int | None,
-        typer.Option(min=0, metavar="POINT", help="Run one point, as a task of a job array."),
+        typer.Option(
+            min=0, metavar="POINT", help="Run one point, for the job array of another scheduler."
+        ),
     ] = None,
     collect: Annotated[
         bool, typer.Option("--collect", help="Run nothing; make the table of what is there.")
     ] = False,
+    launcher: Annotated[
+        Literal["local", "slurm"],
+        typer.Option(help="local: a pool of this machine. slurm: a job array, a point an element."),
+    ] = "local",
+    partition: Partition = None,
+    account: Account = None,
+    time: TimeLimit = None,
+    constraint: Constraint = None,
+    sbatch_arg: SbatchArgs = None,
+    images: Annotated[
+        Path | None, typer.Option(help="slurm: folder of all.sif, in which every element runs.")
+    ] = None,
+    dry_run: DryRun = False,
     url: Annotated[
         str | None,
         typer.Option("--url", help="Run the points on a server; its address, with its token."),
@@ -54,13 +78,25 @@ def sweep(
     window boundary; twice, at once.
     """
     # Whoever calls another command need not wait for pandas.
+    from orchestrator.sweep.array import SlurmArray
     from orchestrator.sweep.campaign import Campaign
 
     console = Console()
-    make = _local(at_once, cores) if url is None else _remote(at_once, url, token)
+    further = tuple(sbatch_arg or ())
+    job = JobChoice(partition, account, time, constraint, further, images=images, dry_run=dry_run)
     try:
+        if launcher == "local" and (faults := job.faults()):
+            raise ExperimentError(faults)
         campaign = Campaign.read(sweep_file, out)
-        if collect:
+        if launcher == "slurm":
+            make = _array(campaign.sweep.name, at_once, job)
+        else:
+            make = _local(at_once, cores) if url is None else _remote(at_once, url, token)
+        if dry_run:
+            array = SlurmArray(campaign.layout, campaign.base, campaign.sweep.name, at_once, job)
+            typer.echo(campaign.array(array, retry_failed=retry_failed), nl=False)
+            exit_code = 0
+        elif collect:
             exit_code = campaign.collect(console)
         elif only is not None:
             exit_code = campaign.run_one(console, make, only, retry_failed=retry_failed)
@@ -70,6 +106,12 @@ def sweep(
         show_faults(Console(stderr=True), error.faults, what="sweep")
         raise typer.Exit(EXIT_BAD_INPUT) from error
     raise typer.Exit(exit_code)
+
+
+def _array(name: str, at_once: int | None, job: JobChoice) -> MakeExecutor:
+    from orchestrator.sweep.array import SlurmArray
+
+    return lambda layout, base: SlurmArray(layout, base, name, at_once, job)
 
 
 def _local(at_once: int | None, cores: int | None) -> MakeExecutor:

@@ -41,6 +41,16 @@ class SweepLayout:
         """Folder of heat maps."""
         return self.root / "figures"
 
+    @property
+    def array_script(self) -> Path:
+        """The batch script of the last job array."""
+        return self.root / "array.sbatch"
+
+    @property
+    def arrays(self) -> Path:
+        """Numbers of the job arrays that were submitted, a line each."""
+        return self.root / "arrays.txt"
+
     def run(self, point: str) -> Path:
         """Run directory of a point."""
         return self.root / "points" / point

@@ -10,12 +10,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from cosim_core.ensemble import EnsemblePlan
 from cosim_core.processes import Crew, Exit, on_leash
-from orchestrator import runner
-from orchestrator.plan import explain, preflight
 from orchestrator.sweep.executor import Ended, Needs
 from orchestrator.sweep.layout import SweepLayout
+from orchestrator.sweep.needs import needs_of
 from orchestrator.sweep.points import Point
 from orchestrator.sweep.record import read_provenance
 
@@ -26,13 +24,6 @@ LAST_WORDS_LINES = 12
 def cores_here() -> int:
     """Returns how many cores this process may use."""
     return len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
-
-
-def cores_of(plan: EnsemblePlan) -> int:
-    """Returns how many cores a run keeps busy; its translator and orchestrator mostly wait."""
-    nest = plan.experiment.resources.nest
-    participants = plan.participants
-    return participants.get("tvb", 0) + participants.get("nest", 0) * nest.threads
 
 
 @dataclass
@@ -64,17 +55,7 @@ class LocalPool:
 
     def examine(self, point: Point, out: Path) -> Needs:
         """See :meth:`Executor.examine`."""
-        prepared = runner.prepare(point.experiment, self._base.parent, out)
-        report = explain(prepared.plan, prepared.connectome)
-        # What is in the way is an unfinished run of this point, which will be removed.
-        unused = out.with_name(f"{out.name}.new")
-        preflight(prepared.plan, unused, needed_bytes=0, free_bytes=0)
-        return Needs(
-            cores_of(prepared.plan),
-            report.memory_bytes,
-            report.disk_bytes,
-            tuple(prepared.plan.warnings),
-        )
+        return needs_of(point, self._base.parent, out, is_here=True)
 
     def take(self, waiting: Sequence[tuple[Point, Needs]]) -> list[Point]:
         """See :meth:`Executor.take`."""
