@@ -83,7 +83,7 @@ script nodes $small --time 5
 mkdir "runs/it's \"one\" # \$HOME, 100%"
 odd="it's \"one\" # \$HOME, 100%/a run"
 $cosim run examples/quickstart.yaml --launcher slurm --images sif --mpi openmpi --time 5 $small \
-    --set 'name=a b; $(touch pwned) 100% # x' --out "runs/$odd" --dry-run >odd.sbatch
+    --set 'name="a b; $(touch pwned) 100% # x"' --out "runs/$odd" --dry-run >odd.sbatch
 for name in ranks nodes odd; do
     job=$(sbatch --parsable "$name.sbatch")
     finish "$job"
