@@ -93,6 +93,14 @@ for name in ranks nodes odd; do
 done
 fact pwned "$(find . -name pwned)"
 
+# A sweep, whose script was written elsewhere.
+mkdir -p sweep/logs
+job=$(sbatch --parsable sweep.sbatch)
+for _ in $(seq 400); do [ -z "$(squeue --noheader --jobs="$job" 2>/dev/null)" ] && break; sleep 0.3; done
+fact sweep_digests "$(python3 -c 'import glob, json
+print(*sorted(json.load(open(path))["digest"] for path in glob.glob("sweep/points/*/provenance.json")))')"
+fact sweep_said "$(tail -qn 2 sweep/logs/* | tr '\n' ' ')"
+
 script killed $long --time 5
 job=$(sbatch --parsable killed.sbatch); await_windows killed
 for pid in $(pgrep -f 'nest_service worker.*--run killed'); do

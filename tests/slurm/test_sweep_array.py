@@ -108,7 +108,7 @@ def test_a_dry_run_prints_the_array_and_leaves_nothing(cluster: Path, tmp_path: 
     write_sweep(tmp_path, grid(adex__external_hz=[0.5, 1.0, 1.5]))
     answer = call(tmp_path, "--dry-run", "--at-once", "2", "--partition", "batch", "--time", "10")
     assert answer.returncode == 0, answer.stderr
-    assert "#SBATCH --array=0,1,2%2" in answer.stdout
+    assert "#SBATCH --array=0,1,2\\%2" in answer.stdout
     assert "#SBATCH --partition=batch" in answer.stdout
     assert "adex.external_hz=1.0" in answer.stdout
     assert not (tmp_path / "sweeps").exists()
