@@ -1,6 +1,7 @@
 /** Curves over simulated time: axes with units, a legend with values, a cursor by mouse and keys. */
 
 import { drawAxes, scale } from "./axes.js";
+import { columnsOf } from "./columns.js";
 import { h, setText } from "./dom.js";
 import { milliseconds, number } from "./format.js";
 import { Surface } from "./surface.js";
@@ -71,56 +72,46 @@ export class LineChart {
     const area = { left: 44, right: width - 18, top: 16, bottom: height - 32 };
     const [from, to] = this.range();
     this.x = scale(from, to, area.left, area.right);
-    this.top = this.headroom(from);
+    const drawn = this.curves.map(({ series }) => columnsOf(series, from, this.x));
+    this.top = this.headroom(drawn);
     const y = scale(0, this.top, area.bottom, area.top);
     drawAxes(context, area, this.x, y, { yUnit: this.unit });
     context.save();
     context.beginPath();
     context.rect(area.left, area.top - 4, area.right - area.left, area.bottom - area.top + 5);
     context.clip();
-    for (const curve of this.curves) this.line(context, curve, from, this.x, y);
+    this.curves.forEach((curve, i) => this.line(context, curve, drawn[i], y));
     context.restore();
     if (this.cursor !== null) this.drawCursor(context, area);
     this.writeLegend();
   }
 
   /** Greatest value shown with some room above; it only sinks once that makes a difference. */
-  headroom(from) {
-    let high = 0;
-    for (const { series } of this.curves) {
-      series.each(from, (t, mean, low, top) => { if (top > high) high = top; });
-    }
-    const wanted = high > 0 ? high * 1.12 : 1;
+  headroom(drawn) {
+    let greatest = 0;
+    for (const columns of drawn) for (const { high } of columns) if (high > greatest) greatest = high;
+    const wanted = greatest > 0 ? greatest * 1.12 : 1;
     return wanted > this.top || wanted < this.top * 0.6 ? wanted : this.top;
   }
 
-  line(context, curve, from, x, y) {
+  line(context, curve, columns, y) {
     const paint = curve.colour();
-    if (curve.series.overview.stride > 1) this.band(context, curve.series, from, x, y, paint);
+    if (columns.some(({ low, high }) => high > low)) this.band(context, columns, y, paint);
     context.strokeStyle = paint;
     context.lineWidth = 1.6;
     context.lineJoin = "round";
     context.setLineDash(curve.dash ?? []);
     context.beginPath();
-    let first = true;
-    curve.series.each(from, (t, mean) => {
-      if (first) context.moveTo(x(t), y(mean));
-      else context.lineTo(x(t), y(mean));
-      first = false;
-    });
+    for (const { x, mean } of columns) context.lineTo(x, y(mean));
     context.stroke();
     context.setLineDash([]);
   }
 
-  /** Where points stand for several samples: the range of these. */
-  band(context, series, from, x, y, paint) {
-    const back = [];
+  /** Where columns stand for several samples: the range of these. */
+  band(context, columns, y, paint) {
     context.beginPath();
-    series.each(from, (t, mean, low, high) => {
-      context.lineTo(x(t), y(high));
-      back.push([x(t), y(low)]);
-    });
-    for (const [px, py] of back.reverse()) context.lineTo(px, py);
+    for (const { x, high } of columns) context.lineTo(x, y(high));
+    for (const { x, low } of columns.toReversed()) context.lineTo(x, y(low));
     context.globalAlpha = 0.16;
     context.fillStyle = paint;
     context.fill();
