@@ -1,9 +1,7 @@
 /** The connectome's weights as an image. */
 
 import { FONT } from "./axes.js";
-import { colour } from "./theme.js";
-
-const rgb = (hex) => [1, 3, 5].map((at) => parseInt(hex.slice(at, at + 2), 16));
+import { colour, rgb } from "./theme.js";
 
 /** Draws one pixel per pair of regions, on a logarithmic scale of three decades. */
 export function matrixImage({ weights }) {

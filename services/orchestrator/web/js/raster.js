@@ -4,7 +4,9 @@ import { drawAxes, scale } from "./axes.js";
 import { h, setText } from "./dom.js";
 import { count } from "./format.js";
 import { Surface } from "./surface.js";
-import { colour, populationColour } from "./theme.js";
+import { colour, populationColour, rgb } from "./theme.js";
+
+const DOT_WIDTH = 1.3;
 
 export class RasterChart {
   /**
@@ -18,6 +20,7 @@ export class RasterChart {
     this.note = h("span", { class: "legend-value" });
     this.element = h("figure", { class: "chart" },
       h("figcaption", {}, h("h3", { class: "chart-title", text: region }), this.note), this.canvas);
+    this.image = document.createElement("canvas");
     this.surface = new Surface(this.canvas, (...all) => this.paint(...all), signal);
   }
 
@@ -34,29 +37,51 @@ export class RasterChart {
     const x = scale(start, end, area.left, area.right);
     const y = scale(0, total, area.bottom, area.top);
     drawAxes(context, area, x, y, { yUnit: "neuron" });
-    const drawn = this.dots(context, x, y, start, bounds(sizes, total));
+    const drawn = this.dots(context, area, x, y, bounds(sizes, total));
     const text = `${count(drawn, "spike")} shown`;
     setText(this.note, text);
     this.canvas.setAttribute("aria-label", `Raster of ${this.region}: ${text} in the last second`);
   }
 
-  /** Draws population by population, since changing the colour of every dot is slow. */
-  dots(context, x, y, start, limits) {
-    const high = Math.max(1, Math.min(2.5, Math.abs(y(1) - y(0))));
-    let drawn = 0, first = 0;
-    context.globalAlpha = 0.8;
-    limits.forEach((limit, index) => {
-      context.fillStyle = limits.length > 1 ? populationColour(index) : colour("ink");
-      this.cloud.each(start, (t, neuron) => {
-        if (neuron < first || neuron >= limit) return;
-        context.fillRect(x(t) - 0.6, y(neuron) - high, 1.3, high);
-        drawn += 1;
-      });
-      first = limit;
+  /** Draws all dots as one image, whose cost is bounded; thousands of rectangles are slow. */
+  dots(context, area, x, y, limits) {
+    const scale = context.getTransform().a;
+    const [wide, high] = [area.right - area.left, area.bottom - area.top];
+    const image = new ImageData(Math.round(wide * scale), Math.round(high * scale));
+    const drawn = this.mark(image, {
+      column: (t) => Math.round((x(t) - DOT_WIDTH / 2 - area.left) * scale),
+      row: (neuron) => Math.round((y(neuron + 1) - area.top) * scale),
+      dotWide: Math.max(1, Math.round(DOT_WIDTH * scale)),
+      dotHigh: Math.max(1, Math.round(Math.min(2.5, y(0) - y(1)) * scale)),
+      from: x.low,
+      limits,
     });
-    context.globalAlpha = 1;
+    [this.image.width, this.image.height] = [image.width, image.height];
+    this.image.getContext("2d").putImageData(image, 0, 0);
+    context.drawImage(this.image, area.left, area.top, wide, high);
     return drawn;
   }
+
+  /** Sets the pixels of the dots, and returns how many dots there are. */
+  mark({ data, width, height }, { column, row, dotWide, dotHigh, from, limits }) {
+    const pixels = new Uint32Array(data.buffer);
+    const inks = limits.map((limit, i) => packed(limits.length > 1 ? populationColour(i) : colour("ink")));
+    let drawn = 0;
+    this.cloud.each(from, (t, neuron) => {
+      const ink = inks[limits.findIndex((limit) => neuron < limit)];
+      if (ink === undefined) return;
+      drawn += 1;
+      const [left, top] = [Math.max(0, column(t)), Math.max(0, row(neuron))];
+      const [right, bottom] = [Math.min(width, left + dotWide), Math.min(height, top + dotHigh)];
+      for (let at = top; at < bottom; at += 1) pixels.fill(ink, at * width + left, at * width + right);
+    });
+    return drawn;
+  }
+}
+
+/** A colour as the four bytes of a pixel. */
+function packed(hex) {
+  return new Uint32Array(Uint8Array.of(...rgb(hex), 255).buffer)[0];
 }
 
 function bounds(sizes, total) {

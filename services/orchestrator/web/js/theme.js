@@ -48,6 +48,9 @@ export function colour(name) {
   return cache.get(name);
 }
 
+/** Red, green and blue of `#rrggbb`, as all colours of series and of the matrix are written. */
+export const rgb = (hex) => [1, 3, 5].map((at) => parseInt(hex.slice(at, at + 2), 16));
+
 /** Colour of the i-th population: excitatory orange, inhibitory blue, as in the report. */
 export const populationColour = (index) => colour(`population-${index % 6}`);
 
