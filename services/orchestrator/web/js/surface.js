@@ -32,9 +32,15 @@ export class Surface {
     this.paint = paint;
     this.seen = false;
     this.painted = 0;
-    const resized = new ResizeObserver(() => this.touch());
-    const watched = new IntersectionObserver(([entry]) => {
-      this.seen = entry.isIntersecting;
+    this.size = [0, 0];
+    // Asking the canvas would lay out the page anew after what the last painting wrote.
+    const resized = new ResizeObserver((entries) => {
+      const { width, height } = entries.at(-1).contentRect;
+      this.size = [Math.round(width), Math.round(height)];
+      this.touch();
+    });
+    const watched = new IntersectionObserver((entries) => {
+      this.seen = entries.at(-1).isIntersecting;
       if (this.seen) this.touch();
     });
     resized.observe(canvas);
@@ -53,9 +59,8 @@ export class Surface {
   }
 
   draw() {
-    const { canvas } = this;
+    const { canvas, size: [width, height] } = this;
     const scale = window.devicePixelRatio || 1;
-    const [width, height] = [canvas.clientWidth, canvas.clientHeight];
     if (!width || !height) return;
     const [w, h] = [Math.round(width * scale), Math.round(height * scale)];
     if (canvas.width !== w || canvas.height !== h) [canvas.width, canvas.height] = [w, h];
