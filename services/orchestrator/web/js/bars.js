@@ -50,7 +50,8 @@ export class ShareBars {
       const percent = total ? (100 * spent) / total : 0;
       const segment = row.segments.get(phase);
       if (!segment) continue;
-      segment.style.width = `${percent}%`;
+      // Finer steps are not seen, but each would start a transition.
+      segment.style.width = `${percent.toFixed(1)}%`;
       if (percent >= 0.5) told.push(`${SAID[phase] ?? phase} ${number(percent, 2)} %`);
     }
     setText(row.note, note);

@@ -105,7 +105,8 @@ export class RunHead {
     const [done, total] = [run.windows ?? 0, run.windows_total];
     setText(this.counter, String(done));
     setText(this.total, ` / ${total ?? "–"} windows`);
-    this.bar.firstChild.style.width = `${total ? (100 * done) / total : 0}%`;
+    // A width would be laid out and painted anew in every frame of its transition.
+    this.bar.firstChild.style.transform = `scaleX(${total ? done / total : 0})`;
     this.bar.dataset.state = run.state;
     this.bar.setAttribute("aria-valuenow", String(done));
     this.bar.setAttribute("aria-valuemax", String(total ?? 0));
