@@ -72,7 +72,8 @@ export class LineChart {
     const area = { left: 44, right: width - 18, top: 16, bottom: height - 32 };
     const [from, to] = this.range();
     this.x = scale(from, to, area.left, area.right);
-    const drawn = this.curves.map(({ series }) => columnsOf(series, from, this.x));
+    const pixels = context.getTransform().a;
+    const drawn = this.curves.map(({ series }) => columnsOf(series, from, this.x, pixels));
     this.top = this.headroom(drawn);
     const y = scale(0, this.top, area.bottom, area.top);
     drawAxes(context, area, this.x, y, { yUnit: this.unit });

@@ -52,7 +52,7 @@ export class RasterChart {
       column: (t) => Math.round((x(t) - DOT_WIDTH / 2 - area.left) * scale),
       row: (neuron) => Math.round((y(neuron + 1) - area.top) * scale),
       dotWide: Math.max(1, Math.round(DOT_WIDTH * scale)),
-      dotHigh: Math.max(1, Math.round(Math.min(2.5, y(0) - y(1)) * scale)),
+      dotHigh: Math.round(Math.max(1, Math.min(2.5, y(0) - y(1))) * scale),
       from: x.low,
       limits,
     });
