@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
-from cosim_core import codec, inbox, journal, protocol, signals, transport_zmq
+from cosim_core import agent_protocol, codec, inbox, journal, protocol, signals, transport_zmq
 from cosim_core.errors import ProtocolError
 from cosim_core.lifecycle import State, after
 from golden import frames as golden
@@ -62,6 +63,13 @@ def test_the_table_of_states_is_the_one_of_the_code(state):
             assert f"`{kind}`" not in re.sub(r"-> `\w+`", "", row)
         else:
             assert re.search(rf"`{kind}`(, `\w+`)* -> `{leads_to}`", row)
+
+
+def test_every_message_of_agents_is_listed_with_its_fields():
+    rows = re.findall(r"^\| `(\w+)` \| [\w ]+ \| [\w ]+ \| (.*) \|$", section("Agents"), re.M)
+    classes = get_args(agent_protocol.AgentMessage)
+    expected = {c.model_fields["kind"].default: c.model_fields.keys() - {"kind"} for c in classes}
+    assert {kind: set(re.findall(r"`(\w+)`", fields)) for kind, fields in rows} == expected
 
 
 def documented_signals():
