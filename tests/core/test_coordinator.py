@@ -416,6 +416,18 @@ def test_an_abort_ends_at_once():
     assert coordinator.abort("again") == []
 
 
+@pytest.mark.parametrize("is_consequence", [True, False])
+def test_a_loss_after_a_stop_is_no_failure(is_consequence):
+    """What ends a whole job, as scancel does, ends the participants before they can obey."""
+    coordinator, _ = started()
+    coordinator.stop("interrupted by the user")
+    how = "was killed by signal 15 (SIGTERM)"
+    coordinator.lose(["tvb-0"], how, now_s=1.0, is_consequence=is_consequence)
+    coordinator.tick(3.0)
+    assert coordinator.outcome.kind == "interrupted"
+    assert coordinator.outcome.cause.startswith(f"interrupted by the user; tvb-0 {how}")
+
+
 @pytest.mark.parametrize(
     "until", [State.LAUNCHED, State.GREETED, State.BUILDING, State.READY, State.RUNNING]
 )
