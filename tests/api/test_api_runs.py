@@ -196,11 +196,11 @@ def test_run_that_was_finishing_when_the_server_was_killed_ends_honestly(
     with start(settings, ensemble) as served:
         run = served.client.create(TINY)["id"]
         before = served.client.wait(run)
-        # What a kill in the middle of the results leaves: the outcome, if it was written yet.
+        # What a kill in the middle of the results leaves: the provenance, if it was written yet.
         provenance = served.service.settings.runs / run / "provenance.json"
         known = json.loads(provenance.read_text())
         told = {"outcome": "finished", "cause": None, "digest": before["digest"]}
-        provenance.write_text(json.dumps({**known, **(told if is_written else {})}))
+        provenance.write_text(json.dumps({**known, **told} if is_written else {}))
         nothing = {"digest": None, "ended": None, "wall_s": None, "windows": 0}
         served.service.store.change(run, state=RunState.FINISHING, **nothing)
     with start(settings, ensemble) as served:

@@ -12,7 +12,7 @@ from cosim_core.layout import RunLayout
 from cosim_core.results import collect
 from orchestrator import runner
 from orchestrator.api.problems import fault_tree
-from orchestrator.store import RunState
+from orchestrator.store import FINAL, RunState
 
 _logger = logging.getLogger(__name__)
 
@@ -31,12 +31,12 @@ def refused(error: Exception) -> tuple[RunState, dict[str, Any]]:
 def left_behind(root: Path) -> dict[str, Any]:
     """Tells what became of a run whose server ended: what it had come to, if that was written."""
     known = provenance(root)
-    if "outcome" not in known:
+    if known.get("outcome") not in FINAL:
         return {"state": RunState.INTERRUPTED, "cause": SERVER_ENDED}
     return {
         "state": RunState(known["outcome"]),
-        "cause": known["cause"],
-        "digest": known["digest"],
+        "cause": known.get("cause"),
+        "digest": known.get("digest"),
         **remembered(known),
     }
 
