@@ -85,7 +85,10 @@ class LeftAlone:
     def __init__(self, end):
         self.end = end
 
-    def send(self, block, peer):
+    def frames_of(self, block):
+        return []
+
+    def send_frames(self, frames, peer):
         raise ParticipantLost(f"{peer} has left")
 
     def ends_before(self, window):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from nest_service.kernel import load_nest
 from nest_service.networks.brunel import BrunelParameters, psp_peak
 from nest_service.simulator import NestSimulator
 
@@ -133,7 +134,20 @@ def test_seeds_differ_between_regions_and_repeat_between_runs(make_plan):
     assert len(set(sizes[0])) > 1
 
 
-def test_only_rank_0_reports_populations(make_plan):
-    built = NestSimulator().build(make_plan(), 1, lambda window, arrays: None)
-    assert built.populations == {}
-    assert set(built.versions) == {"nest"}
+def test_only_the_first_rank_of_a_kernel_reports_populations(make_plan, monkeypatch):
+    """Of two ranks, played by one process without MPI."""
+    monkeypatch.setattr("nest_service.simulator.load_nest", lambda ranks: load_nest())
+    plan = make_plan()
+    plan = plan.model_copy(update={"participants": {**plan.participants, "nest": 2}})
+    first, second = (NestSimulator().build(plan, r, lambda window, arrays: None) for r in (0, 1))
+    assert first.populations != {}
+    assert second.populations == {}
+    assert set(second.versions) == {"nest"}
+
+
+def test_every_kernel_builds_its_own_region(make_plan):
+    plan = make_plan(regions=("rHC", "lHC"))
+    participants = {**plan.participants, "nest": 2}
+    plan = plan.model_copy(update={"participants": participants, "nest_kernels": 2})
+    built = [NestSimulator().build(plan, rank, lambda window, arrays: None) for rank in (0, 1)]
+    assert [list(each.populations) for each in built] == [["rHC"], ["lHC"]]
