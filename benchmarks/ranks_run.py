@@ -62,11 +62,13 @@ def _measured(network: str, neurons: int, ranks: int, root: Path, duration_ms: i
         *silent,
     ]  # fmt: skip
     options = [word for change in changes for word in ("--set", change)]
-    subprocess.run(
+    done = subprocess.run(
         [sys.executable, "-m", "orchestrator", "run", str(EXAMPLE), "--no-report",
          "--out", str(root), *options],
-        check=True, timeout=WAIT_S, stdout=subprocess.DEVNULL,
+        check=False, timeout=WAIT_S, capture_output=True, text=True,
     )  # fmt: skip
+    if done.returncode != 0:
+        raise RuntimeError(f"a run with {ranks} ranks failed: {done.stdout}{done.stderr}")
     with open_run(root) as run:
         timing = run.timing
     ours, theirs = (timing[timing["participant"] == role] for role in ("translator", "nest"))

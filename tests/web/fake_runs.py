@@ -215,7 +215,7 @@ class FakeRun:
         elif self.state == "building" and self.age > 9:
             self.become("running")
             self.log("warning", "W_i of the proxies is not fed", "tvb-0")
-        elif self.state == "finishing" and self.age > 9:
+        elif self.state == "finishing" and self.age > 30:
             self.become("finished")
         elif self.state in ("running", "paused") and self.windows < self.goal:
             self.advance(min(self.per_tick, self.goal - self.windows))
