@@ -118,7 +118,7 @@ def test_a_lost_network_is_named_and_the_ensemble_recovers(
     network, container = f"{stack.project}_ensemble", stack.container("nest")
     cause = fail_by(stack, lambda: docker("network", "disconnect", network, container))
     docker("network", "connect", "--alias", "nest", network, container)
-    # Connections of before look alive for so long, and then break; a run that begins meanwhile fails.
+    # Connections of before look alive for so long and then break, which would fail a new run.
     time.sleep(HEARTBEAT_TIMEOUT_MS / 1000 + 3)
     assert "nest-0" in cause
     recovers()
