@@ -7,6 +7,7 @@ how long a rank takes to hand over and keep what it has, from the run's own timi
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import sys
@@ -65,6 +66,8 @@ def _measured(network: str, neurons: int, ranks: int, root: Path, duration_ms: i
     done = subprocess.run(
         [sys.executable, "-m", "orchestrator", "run", str(EXAMPLE), "--no-report",
          "--out", str(root), *options],
+        # Not what MPI has set behind Python's back, should NEST have been loaded here.
+        env=dict(os.environ),
         check=False, timeout=WAIT_S, capture_output=True, text=True,
     )  # fmt: skip
     if done.returncode != 0:

@@ -146,9 +146,8 @@ def test_scancel_reaches_everybody_and_the_run_is_kept(
         child.terminate()
     shell.terminate()
     assert shell.wait(60) == 130
-    kind, cause, _ = outcome(out)
-    assert kind == "interrupted"
-    assert cause.startswith("interrupted by the user")
+    # Nobody but the orchestrator took notice.
+    assert outcome(out)[:2] == ("interrupted", "interrupted by the user")
     assert (out / "spikes.h5").exists()
     nothing_is_left(out, scratch)
 
@@ -165,6 +164,26 @@ def test_a_killed_participant_is_named(start: Start, out: Path, scratch: Path, m
     assert kind == "failed"
     assert f"{module.removesuffix('_service')}-0 was killed by signal 9 (SIGKILL)" in cause
     assert windows > 0
+    nothing_is_left(out, scratch)
+
+
+def test_who_hangs_is_ended(start: Start, out: Path, scratch: Path) -> None:
+    shell = start("--set", "duration_ms=60000")
+    await_windows(out)
+    children = psutil.Process(shell.pid).children(recursive=True)
+    next(child for child in children if "tvb_service" in child.cmdline()).suspend()
+    orchestrator = next(child for child in children if "orchestrator" in child.cmdline())
+
+    def is_told_again() -> bool:
+        """Told once it would wait for a window that never ends; told again, it ends now."""
+        if shell.poll() is None and orchestrator.is_running():
+            orchestrator.terminate()
+        return shell.poll() is not None
+
+    eventually(is_told_again, "the end")
+    assert shell.returncode == 130
+    psutil.wait_procs(children, 30)
+    assert not any(child.is_running() for child in children)
     nothing_is_left(out, scratch)
 
 

@@ -44,7 +44,7 @@ def test_a_dry_run_prints_the_script_and_leaves_nothing(
     assert "#SBATCH --account=me\n#SBATCH --time=1:00:00\n#SBATCH --constraint=ib\n" in done.stdout
     assert done.stdout.count("#SBATCH --mem=4G\n") == 2
     assert "take_part nest srun --mpi=pmi2 --ntasks=2 " in done.stdout
-    assert " --launcher job --mpi pmi2 --interface ib0 3>" in done.stdout
+    assert " --launcher job --mpi pmi2 --interface ib0)" in done.stdout
     assert "tiny\\ it\\'s.yaml" in done.stdout
     assert sys.executable in done.stdout
     assert not out.parent.exists()

@@ -40,12 +40,14 @@ _OTHERS_CPUS = 2
 _TAKE_PART = """\
 # Runs a participant; its process group and its exit code are for the orchestrator.
 take_part() {
+    trap '' TERM
     echo "$BASHPID" >"$COSIM_JOB/$1.group"
     "${@:2}" >"$logs/$1.out" 2>&1 </dev/null 3>&-
     echo "$?" >"$COSIM_JOB/$1.part" && mv "$COSIM_JOB/$1.part" "$COSIM_JOB/$1.code"
 }
 
-# Hands a signal on to the orchestrator, which ends the run and keeps what was computed.
+# Hands a signal on to the orchestrator, which ends the run and keeps what was computed. All others
+# are deaf to SIGTERM, which scancel sends to everybody.
 hand_on() {
     handed_on=yes
     kill -s "$1" "$(cat "$COSIM_JOB/orchestrator.pid")" || exit 1
@@ -163,7 +165,7 @@ def ensemble_script(request: Request, job: EnsembleJob) -> str:
             *_TAKE_PART.splitlines(),
             "",
             *(_ENGINE.splitlines() if job.images else ()),
-            f"{_orchestrator(job)} 3>&- &",
+            f"(trap '' TERM && exec {_orchestrator(job)}) 3>&- &",
             "orchestrator=$!",
             *_LISTEN.splitlines(),
             'if [ -n "$control" ]; then',
