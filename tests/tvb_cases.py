@@ -14,6 +14,7 @@ from cosim_core.connectome import Connectome, load_connectome
 from cosim_core.ensemble import Built, DrivePlan, EnsemblePlan, RegionPlan
 from cosim_core.experiment import HOP_TICKS, Experiment, Feed, parse
 from cosim_core.experiment.spiking import DriveKind
+from cosim_core.experiment.tvb import Engine
 from cosim_core.signals import TRANSLATOR_TO_TVB, TVB_TO_TRANSLATOR
 from cosim_core.timegrid import ticks_of
 from tvb_service.simulator import TvbSimulator
@@ -57,6 +58,7 @@ class Case:
     source: str = "connectivity_76"
     tracts: str = "synapses"
     """What becomes of the tracts among proxies; ``rates``: TVB carries them."""
+    engine: Engine = "auto"
 
     def experiment(self) -> Experiment:
         return parse(
@@ -65,7 +67,7 @@ class Case:
                 "dt_ms": self.dt_ms,
                 "seed": self.seed,
                 "connectome": {"source": self.source, "speed_mm_per_ms": SPEED_MM_PER_MS},
-                "tvb": self.tvb,
+                "tvb": {"engine": self.engine, **self.tvb},
                 "spiking": [{"regions": ["rHC"], "tracts": {"mode": self.tracts}}]
                 if self.proxies
                 else [],

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import traceback
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +13,10 @@ from tvb.simulator.simulator import Simulator
 from cosim_core.connectome import Connectome, Reals, load_connectome
 from cosim_core.ensemble import EnsemblePlan
 from cosim_core.errors import ExperimentError, Fault
+from cosim_core.experiment.tvb import Engine
 from cosim_core.plugins import cause_of
 from tvb_service.connectivity import build_connectivity
+from tvb_service.engine import choose_engine
 from tvb_service.initial import initial_states
 from tvb_service.integrator import build_integrator
 from tvb_service.model import build_coupling, build_model
@@ -32,11 +34,15 @@ class Assembly:
         simulator: Configured ``Simulator``, at step 0.
         monitors: Its monitors, by name in the results.
         proxies: The spiking regions; empty if TVB simulates all regions itself.
+        engine: What integrates.
+        warnings: What the user should know.
     """
 
     simulator: Any
     monitors: list[KeyedMonitor]
     proxies: list[Proxy]
+    engine: Engine = "tvb"
+    warnings: list[str] = field(default_factory=list)
 
     @property
     def indices(self) -> Indices:
@@ -59,9 +65,12 @@ def assemble(plan: EnsemblePlan) -> Assembly:
     faults = trial(tried.simulator, tried.monitors, tried.proxies, tried.indices)
     if tried.proxies:
         faults += blind_spots(tried.monitors, tried.simulator.model, _known_state(tried))
+    engine, warnings = plan.experiment.tvb.engine, list[str]()
+    if not faults:
+        engine = choose_engine(engine, tried.simulator, tried.indices, faults, warnings)
     if faults:
         raise ExperimentError(faults)
-    return _compose(plan, connectome)
+    return replace(_compose(plan, connectome), engine=engine, warnings=warnings)
 
 
 def _known_state(assembly: Assembly) -> Reals:

@@ -25,8 +25,11 @@ from pathlib import Path
 
 from cosim_core.errors import ExperimentError
 
+_logger = logging.getLogger(__name__)
+
 _HOME = "TVB_USER_HOME"
-_CACHE = "NUMBA_CACHE_DIR"
+CACHE_VARIABLE = "NUMBA_CACHE_DIR"
+"""Names the folder in which numba keeps what it compiles."""
 _SIMULATOR = "tvb.simulator.simulator"
 
 
@@ -84,8 +87,18 @@ def _make_numba_cache_writable() -> None:
     """Gives numba a folder if it can write neither beside tvb's modules nor in the home."""
     spec = importlib.util.find_spec("tvb")
     places = [*(spec.submodule_search_locations or [] if spec else []), str(Path.home())]
-    if os.environ.get(_CACHE) or any(os.access(place, os.W_OK) for place in places):
+    if os.environ.get(CACHE_VARIABLE) or any(os.access(place, os.W_OK) for place in places):
         return
+    os.environ[CACHE_VARIABLE] = scratch_cache()
+
+
+def scratch_cache() -> str:
+    """Makes a folder for compiled code that vanishes with this process."""
     folder = tempfile.mkdtemp(prefix="numba-cache-")
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    os.environ[_CACHE] = folder
+    _logger.warning(
+        "no folder of this user can be written to, so every start compiles anew, for some "
+        "seconds; %s may name a folder",
+        CACHE_VARIABLE,
+    )
+    return folder

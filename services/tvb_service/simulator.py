@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from cosim_core.connectome import Reals
-from cosim_core.ensemble import Built, EnsemblePlan, Populations
+from cosim_core.ensemble import Built, EnsemblePlan, MonitorFacts, Populations
 from cosim_core.errors import SimulationError
 from cosim_core.plugins import cause_of
 from cosim_core.signals import REAL, TRANSLATOR_TO_TVB, TVB_TO_TRANSLATOR, Array, Record
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from tvb_service.assembly import Assembly
     from tvb_service.proxies import Feeding
     from tvb_service.sampling import Sampler
-    from tvb_service.stepper import LoopStepper
+    from tvb_service.stepper import Stepper
 
 
 class TvbSimulator:
@@ -47,9 +47,9 @@ class TvbSimulator:
         """
         load_tvb()
         from tvb_service.assembly import assemble
+        from tvb_service.engine import ENGINES
         from tvb_service.monitors import facts
         from tvb_service.sampling import Sampler
-        from tvb_service.stepper import LoopStepper
 
         self._plan, self._record = plan, record
         if plan.has_proxies:
@@ -58,21 +58,16 @@ class TvbSimulator:
         self._assembly: Assembly = assemble(plan)
         simulator = self._assembly.simulator
         self._labels = [str(label) for label in simulator.connectivity.region_labels]
-        self._stepper: LoopStepper = LoopStepper(
+        engine = self._assembly.engine
+        self._stepper: Stepper = ENGINES[engine](
             simulator, self._assembly.indices, plan.total_ticks
         )
         described = {entry.key: facts(entry, simulator) for entry in self._assembly.monitors}
         self._sampler: Sampler = Sampler(simulator, self._assembly.monitors, described)
-        duration_ms = plan.experiment.duration_ms
         return Built(
             monitors=described,
-            versions=versions(),
-            warnings=[
-                f"tvb.monitors: {key} samples every {entry.period_ms:g} ms and records nothing in "
-                f"{duration_ms:g} ms"
-                for key, entry in described.items()
-                if entry.period_ms > duration_ms
-            ],
+            versions={**versions(), "tvb-engine": engine},
+            warnings=[*self._assembly.warnings, *self._silent_monitors(described)],
         )
 
     def start(self, populations: Populations) -> None:
@@ -156,6 +151,15 @@ class TvbSimulator:
     def _sample(self, window: Window, states: Reals, couplings: list[Reals] | None) -> None:
         """Records a window even without samples: the record says that the window is complete."""
         self._record(window, self._sampler.sample(window.start + 1, states, couplings))
+
+    def _silent_monitors(self, described: Mapping[str, MonitorFacts]) -> list[str]:
+        duration_ms = self._plan.experiment.duration_ms
+        return [
+            f"tvb.monitors: {key} samples every {entry.period_ms:g} ms and records nothing in "
+            f"{duration_ms:g} ms"
+            for key, entry in described.items()
+            if entry.period_ms > duration_ms
+        ]
 
     def _check_states(self, window: Window, states: Reals) -> None:
         bad = ~np.isfinite(states)

@@ -1,4 +1,4 @@
-"""TVB in steps: what ``Simulator.__call__`` of tvb-library does, one tick after the other.
+"""TVB in windows: what ``Simulator.__call__`` of tvb-library does, one tick after the other.
 
 tvb-library integrates a whole run in one generator. In windows, its stimuli would begin anew in
 each of them, and nothing could be put into the history in between. This loop calls the same parts
@@ -10,6 +10,7 @@ ring of as many ticks as the longest delay needs, in float32.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import Any
 
@@ -19,7 +20,7 @@ from cosim_core.connectome import Reals
 from tvb_service.proxies import Indices
 
 
-class LoopStepper:
+class Stepper(ABC):
     """Carries a configured ``Simulator`` through a run.
 
     Args:
@@ -33,14 +34,12 @@ class LoopStepper:
         self.tick = 0
         self._proxies = proxies
         self._resting = simulator.current_state[:, proxies].copy()
-        self._local_coupling = simulator._prepare_local_coupling()  # noqa: SLF001 (0.0 for regions)
-        self._stimulus: Any = 0.0
         if simulator.stimulus is not None:
             # on one clock for the whole run, as a run in one piece has it
             times_ms = np.arange(total_ticks) * simulator.integrator.dt
             simulator.stimulus.configure_time(times_ms.reshape(1, -1))
-            self._stimulus = np.zeros((simulator.model.nvar, simulator.number_of_nodes, 1))
 
+    @abstractmethod
     def advance(self, ticks: int, couplings: list[Reals] | None = None) -> Reals:
         """Integrates.
 
@@ -55,6 +54,45 @@ class LoopStepper:
         Returns:
             States, float64 [tick, state variable, region, mode].
         """
+
+    @abstractmethod
+    def coupling_into(self, regions: Indices, ticks: Sequence[int]) -> Reals:
+        """Computes the coupling into some regions at ticks that lie ahead.
+
+        It is exact as far as every delay into these regions reaches back to ticks that are known.
+
+        Returns:
+            float64 [tick, coupling variable, region], first mode.
+        """
+
+    def feed(self, first_tick: int, values: Reals) -> None:
+        """Puts the proxies' coupling variables into the history at their true ticks.
+
+        Args:
+            first_tick: Tick of the first row.
+            values: float64 [tick, coupling variable, proxy].
+        """
+        history = self.simulator.history
+        ticks = np.arange(first_tick, first_tick + len(values))
+        # what has left the ring is read by nobody; its place belongs to a later tick
+        kept = ticks > self.tick - history.n_time
+        slots = (ticks[kept] % history.n_time)[:, None, None]
+        rows = np.arange(history.n_cvar)[None, :, None]
+        history.buffer[slots, rows, self._proxies[None, None, :], 0] = values[kept]
+
+
+class LoopStepper(Stepper):
+    """Calls the parts of tvb-library tick by tick; any model, coupling and scheme will do."""
+
+    def __init__(self, simulator: Any, proxies: Indices, total_ticks: int) -> None:
+        super().__init__(simulator, proxies, total_ticks)
+        self._local_coupling = simulator._prepare_local_coupling()  # noqa: SLF001 (0.0 for regions)
+        self._stimulus: Any = 0.0
+        if simulator.stimulus is not None:
+            self._stimulus = np.zeros((simulator.model.nvar, simulator.number_of_nodes, 1))
+
+    def advance(self, ticks: int, couplings: list[Reals] | None = None) -> Reals:
+        """Integrates; see :meth:`Stepper.advance`."""
         simulator = self.simulator
         state, history = simulator.current_state, simulator.history
         coupling, integrate, model = (
@@ -77,29 +115,8 @@ class LoopStepper:
         simulator.current_state, simulator.current_step = state, self.tick
         return states
 
-    def feed(self, first_tick: int, values: Reals) -> None:
-        """Puts the proxies' coupling variables into the history at their true ticks.
-
-        Args:
-            first_tick: Tick of the first row.
-            values: float64 [tick, coupling variable, proxy].
-        """
-        history = self.simulator.history
-        ticks = np.arange(first_tick, first_tick + len(values))
-        # what has left the ring is read by nobody; its place belongs to a later tick
-        kept = ticks > self.tick - history.n_time
-        slots = (ticks[kept] % history.n_time)[:, None, None]
-        rows = np.arange(history.n_cvar)[None, :, None]
-        history.buffer[slots, rows, self._proxies[None, None, :], 0] = values[kept]
-
     def coupling_into(self, regions: Indices, ticks: Sequence[int]) -> Reals:
-        """Computes the coupling into some regions at ticks that lie ahead.
-
-        It is exact as far as every delay into these regions reaches back to ticks that are known.
-
-        Returns:
-            float64 [tick, coupling variable, region], first mode.
-        """
+        """Computes coupling; see :meth:`Stepper.coupling_into`."""
         coupling, history = self.simulator.coupling, self.simulator.history
         incoming = [coupling(tick, history)[:, regions, 0] for tick in ticks]
         return np.array(incoming, dtype=np.float64)

@@ -11,6 +11,7 @@ from tvb.datatypes.connectivity import Connectivity
 from tvb.datatypes.patterns import StimuliRegion
 from tvb.simulator import coupling, integrators, models, monitors, noise
 
+from cosim_core.experiment.tvb import Engine
 from tvb_cases import Case, Result, plain_tvb, run_case
 
 MODEL = {"name": "Generic2dOscillator", "variables_of_interest": ["V", "W"]}
@@ -62,9 +63,14 @@ MONITORS: dict[str, tuple[dict[str, Any], Any]] = {
 }
 
 
-def run(window: int, **tvb: Any) -> Result:
+ENGINES: tuple[Engine, ...] = ("tvb", "compiled")
+
+
+def run(window: int, engine: Engine = "auto", **tvb: Any) -> Result:
     tree = {"model": MODEL, "coupling": COUPLING, **tvb}
-    return run_case(Case(tvb=tree, ticks=170, window=window))
+    result = run_case(Case(tvb=tree, ticks=170, window=window, engine=engine))
+    assert engine in ("auto", result.built.versions["tvb-engine"])
+    return result
 
 
 def plain(initial: np.ndarray, made: list[Any], **parts: Any) -> list[Any]:
@@ -89,9 +95,10 @@ def assert_same(result: Result, key: str, sample: Any) -> None:
     assert np.ptp(data) > 0
 
 
+@pytest.mark.parametrize("engine", ENGINES)
 @pytest.mark.parametrize("window", [170, 7])
-def test_every_monitor_samples_what_one_run_samples(window: int) -> None:
-    result = run(window, monitors=[declared for declared, _ in MONITORS.values()])
+def test_every_monitor_samples_what_one_run_samples(window: int, engine: Engine) -> None:
+    result = run(window, engine, monitors=[declared for declared, _ in MONITORS.values()])
     samples = plain(result.initial, [make() for _, make in MONITORS.values()])
     for key, sample in zip(MONITORS, samples, strict=True):
         assert_same(result, key, sample)
@@ -124,10 +131,13 @@ def test_the_facts_name_what_is_in_the_data() -> None:
         ),
     ],
 )
-def test_a_stimulus_keeps_the_clock_of_the_run(declared: dict[str, Any], equation: Any) -> None:
+@pytest.mark.parametrize("engine", ENGINES)
+def test_a_stimulus_keeps_the_clock_of_the_run(
+    declared: dict[str, Any], equation: Any, engine: Engine
+) -> None:
     stimulus = {"regions": {"rHC": 1.0, "lV1": -0.5}, "equation": declared}
     monitor = [{"name": "Raw"}]
-    result = run(7, stimulus=stimulus, monitors=monitor)
+    result = run(7, engine, stimulus=stimulus, monitors=monitor)
     weight = np.zeros(76)
     weight[[9, 73]] = 1.0, -0.5
     pattern = StimuliRegion(temporal=equation, weight=weight, connectivity=Connectivity())
@@ -137,11 +147,13 @@ def test_a_stimulus_keeps_the_clock_of_the_run(declared: dict[str, Any], equatio
     assert not np.array_equal(without.data["Raw"], result.data["Raw"])
 
 
-@pytest.mark.parametrize("tau_ms", [0.0, 2.0])
+@pytest.mark.parametrize(("tau_ms", "engine"), [(0.0, "tvb"), (0.0, "compiled"), (2.0, "tvb")])
 @pytest.mark.parametrize("scheme", ["HeunStochastic", "EulerStochastic"])
-def test_noise_is_the_same_stream_in_every_window(scheme: str, tau_ms: float) -> None:
+def test_noise_is_the_same_stream_in_every_window(
+    scheme: str, tau_ms: float, engine: Engine
+) -> None:
     declared = {"name": scheme, "noise": {"nsig": {"V": 0.01}, "tau_ms": tau_ms}}
-    result = run(7, integrator=declared, monitors=[{"name": "Raw"}])
+    result = run(7, engine, integrator=declared, monitors=[{"name": "Raw"}])
     integrator = getattr(integrators, scheme)(
         dt=0.1, noise=noise.Additive(nsig=np.array([0.01, 0.0]), ntau=tau_ms, noise_seed=7)
     )
@@ -186,4 +198,5 @@ def test_a_monitor_without_samples_is_a_warning() -> None:
 
 def test_versions_that_decide_the_numbers_are_reported() -> None:
     versions = run(170).built.versions
-    assert set(versions) == {"tvb-library", "numpy", "numba"}
+    assert set(versions) == {"tvb-library", "numpy", "numba", "tvb-engine"}
+    assert versions["tvb-engine"] == "compiled"

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from tvb.simulator import coupling, integrators, models, monitors, noise
 
+from cosim_core.experiment.tvb import Engine
 from tvb_cases import Case, Result, connectome_of, plain_tvb, run_case
 
 PROXIES = (20, 4)
@@ -25,6 +26,13 @@ CASES = {
             "coupling": {"name": "Linear", "parameters": {"a": 0.05}},
         },
         feeds={"S": 1.0},
+    ),
+    "ReducedWongWangExcInh": Case(
+        tvb={
+            "model": {"name": "ReducedWongWangExcInh", "parameters": {"lamda": 0.2}},
+            "coupling": {"name": "Linear", "parameters": {"a": 0.05}},
+        },
+        feeds={"S_e": 1.0},
     ),
     "Generic2dOscillator": Case(
         tvb={
@@ -59,6 +67,9 @@ CASES = {
 }
 SCHEMES = ("HeunDeterministic", "HeunStochastic")
 NSIG = 1e-6
+ENGINES: tuple[Engine, ...] = ("tvb", "compiled")
+RUNS = [(model, engine) for model in CASES for engine in ENGINES if model != "JansenRit"]
+RUNS.append(("JansenRit", "tvb"))
 
 
 def case_of(
@@ -125,7 +136,9 @@ def fed_with_reference(
     def rates(region: str, first: int, last: int) -> np.ndarray:
         return states[first - 1 : last, rows, labels.index(region), 0].T.copy()
 
-    return run_case(case, rates)
+    result = run_case(case, rates)
+    assert case.engine in ("auto", result.built.versions["tvb-engine"])
+    return result
 
 
 def assert_same_as_plain(model: str, scheme: str, result: Result, tracts: str = "synapses") -> None:
@@ -148,46 +161,51 @@ def assert_same_as_plain(model: str, scheme: str, result: Result, tracts: str = 
 
 
 @pytest.mark.parametrize("scheme", SCHEMES)
-@pytest.mark.parametrize("model", CASES)
-def test_the_longest_exact_window_changes_no_bit(model: str, scheme: str) -> None:
+@pytest.mark.parametrize(("model", "engine"), RUNS)
+def test_the_longest_exact_window_changes_no_bit(model: str, scheme: str, engine: Engine) -> None:
     limit = case_of(model, scheme).limit()
-    assert_same_as_plain(model, scheme, fed_with_reference(model, scheme, limit, 1))
+    result = fed_with_reference(model, scheme, limit, 1, engine=engine)
+    assert_same_as_plain(model, scheme, result)
 
 
 @pytest.mark.parametrize("scheme", SCHEMES)
-@pytest.mark.parametrize("model", CASES)
+@pytest.mark.parametrize(("model", "engine"), RUNS)
 @pytest.mark.parametrize(("part", "lookahead"), [(2, 1), (2, 2), (None, 1)])
 def test_shorter_windows_change_no_bit(
-    model: str, scheme: str, part: int | None, lookahead: int
+    model: str, scheme: str, part: int | None, lookahead: int, engine: Engine
 ) -> None:
     window = 1 if part is None else case_of(model, scheme).limit() // part
-    assert_same_as_plain(model, scheme, fed_with_reference(model, scheme, window, lookahead))
+    result = fed_with_reference(model, scheme, window, lookahead, engine=engine)
+    assert_same_as_plain(model, scheme, result)
 
 
+@pytest.mark.parametrize("engine", ENGINES)
 @pytest.mark.parametrize("lookahead", [1, 2])
 @pytest.mark.parametrize("model", ["ReducedWongWang", "ZerlautAdaptationFirstOrder"])
 def test_tracts_among_spiking_regions_that_tvb_carries_change_no_bit(
-    model: str, lookahead: int
+    model: str, lookahead: int, engine: Engine
 ) -> None:
     scheme, tracts = "HeunStochastic", "rates"
     case = case_of(model, scheme, tracts)
     window = case.limit() // lookahead
-    result = fed_with_reference(model, scheme, window, lookahead, tracts=tracts)
+    result = fed_with_reference(model, scheme, window, lookahead, tracts=tracts, engine=engine)
     assert_same_as_plain(model, scheme, result, tracts)
     # they do matter
     with pytest.raises(AssertionError):
         assert_same_as_plain(model, scheme, result)
 
 
+@pytest.mark.parametrize("engine", ENGINES)
 @pytest.mark.parametrize("lookahead", [1, 2])
-def test_carried_tracts_are_wrong_beyond_their_own_limit(lookahead: int) -> None:
+def test_carried_tracts_are_wrong_beyond_their_own_limit(lookahead: int, engine: Engine) -> None:
     model, scheme = "ReducedWongWang", "HeunDeterministic"
     neighbours: dict[str, Any] = {"tracts": "rates", "proxies": NEIGHBOURS}
     case = case_of(model, scheme, **neighbours)
     window = case.limit() // lookahead
     assert window == case.limit_among() // lookahead
-    exact = fed_with_reference(model, scheme, window, lookahead, **neighbours)
-    beyond = fed_with_reference(model, scheme, window + 1, lookahead, **neighbours)
+    changes = {**neighbours, "engine": engine}
+    exact = fed_with_reference(model, scheme, window, lookahead, **changes)
+    beyond = fed_with_reference(model, scheme, window + 1, lookahead, **changes)
     _, afferent = reference(model, scheme, **neighbours)
     expected = afferent[1 : case.ticks + 1, 0, NEIGHBOURS, 0].astype(np.float64).T
     assert np.array_equal(list(exact.coupling.values()), expected)
@@ -214,10 +232,12 @@ def test_other_regions_are_wrong_one_tick_beyond_their_limit() -> None:
     assert not np.array_equal(beyond[:, :, others], states[:, :, others])
 
 
+@pytest.mark.parametrize("engine", ENGINES)
 @pytest.mark.parametrize("slow", PROXIES)
-def test_every_region_gets_the_coupling_of_its_own_hop(slow: int) -> None:
+def test_every_region_gets_the_coupling_of_its_own_hop(slow: int, engine: Engine) -> None:
     model, scheme = "Generic2dOscillator", "HeunDeterministic"
-    result = fed_with_reference(model, scheme, window=5, lookahead=1, drives={slow: "mip"})
+    changes: dict[str, Any] = {"drives": {slow: "mip"}, "engine": engine}
+    result = fed_with_reference(model, scheme, window=5, lookahead=1, **changes)
     _, afferent = reference(model, scheme)
     ticks = case_of(model, scheme).ticks
     for name, index in zip(result.coupling, PROXIES, strict=True):

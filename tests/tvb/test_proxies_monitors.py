@@ -11,10 +11,11 @@ from tvb.simulator import coupling, integrators, models, monitors
 
 from cosim_core.ensemble import EnsemblePlan
 from cosim_core.errors import ExperimentError, SimulationError
+from cosim_core.experiment.tvb import Engine
 from cosim_core.signals import TRANSLATOR_TO_TVB, TVB_TO_TRANSLATOR
 from tvb_cases import Case, Result, connectome_of, plain_tvb, run_case
 from tvb_service.simulator import TvbSimulator
-from tvb_service.stepper import LoopStepper
+from tvb_service.stepper import Stepper
 
 PROXIES = (20, 4)
 EEG = {
@@ -127,17 +128,23 @@ def test_a_projection_of_the_fed_variable_works_with_proxies() -> None:
     assert np.isfinite(data).all()
 
 
-def test_the_placeholder_of_a_proxy_acts_on_no_bit(monkeypatch: pytest.MonkeyPatch) -> None:
-    rates = constant(TWO_VARIABLES, 5.0)
-    expected = run_case(TWO_VARIABLES, rates)
-    make = LoopStepper.__init__
+@pytest.mark.parametrize("engine", ["tvb", "compiled"])
+def test_the_placeholder_of_a_proxy_acts_on_no_bit(
+    monkeypatch: pytest.MonkeyPatch, engine: Engine
+) -> None:
+    case = replace(TWO_VARIABLES, engine=engine)
+    rates = constant(case, 5.0)
+    expected = run_case(case, rates)
+    make, made = Stepper.__init__, []
 
-    def other_placeholder(self: LoopStepper, *arguments: Any) -> None:
+    def other_placeholder(self: Stepper, *arguments: Any) -> None:
         make(self, *arguments)
         self._resting = self._resting + 3.0
+        made.append(self)
 
-    monkeypatch.setattr(LoopStepper, "__init__", other_placeholder)
-    got = run_case(TWO_VARIABLES, rates)
+    monkeypatch.setattr(Stepper, "__init__", other_placeholder)
+    got = run_case(case, rates)
+    assert made
     assert np.array_equal(got.data["Raw"], expected.data["Raw"], equal_nan=True)
     for name, values in expected.coupling.items():
         assert np.array_equal(got.coupling[name], values)
@@ -205,7 +212,8 @@ def test_a_population_that_the_network_lacks_is_named() -> None:
 
 
 def test_an_infinite_coupling_is_an_error_with_its_place() -> None:
-    simulator = build(TWO_VARIABLES)
+    # tvb-library reads it at every tick, the compiled engine once
+    simulator = build(replace(TWO_VARIABLES, engine="tvb"))
     simulator._assembly.simulator.coupling.a = np.array([1e308])
     with pytest.raises(SimulationError, match=r"coupling into rPFCM is -?inf at tick 2 \(0.2 ms\)"):
         simulator.prologue(simulator._plan.grid.window(0))
@@ -213,7 +221,7 @@ def test_an_infinite_coupling_is_an_error_with_its_place() -> None:
 
 def test_feeds_of_ticks_that_nobody_reads_any_more_are_dropped() -> None:
     simulator = build(TWO_VARIABLES)
-    stepper: LoopStepper = simulator._stepper
+    stepper: Stepper = simulator._stepper
     history = stepper.simulator.history
     stepper.tick = history.n_time + 10
     kept = history.buffer.copy()

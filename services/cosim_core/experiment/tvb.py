@@ -8,6 +8,8 @@ from pydantic import Field
 
 from cosim_core.experiment.base import Name, NonNegative, Part, Positive, Values
 
+Engine = Literal["auto", "tvb", "compiled"]
+
 
 class Parametrised(Part):
     """A class of tvb-library and the values of its attributes, as tvb-library calls them."""
@@ -98,5 +100,7 @@ class TvbSide(Part):
     """Initial history by state variable: one value, or [low, high] of a uniform draw per region
     (constant in time); variables not named are drawn from the model's own range. That of the
     Zerlaut models reaches 100 Hz, from where a brain may lock at the highest rate: start low."""
-    engine: Literal["auto", "tvb"] = "auto"
-    """What integrates; ``tvb`` is tvb-library's own scheme."""
+    engine: Engine = "auto"
+    """What integrates: ``tvb`` calls tvb-library tick by tick; ``compiled`` does the same in
+    compiled code, bit by bit, for some models (Zerlaut, ReducedWongWang, Generic2dOscillator);
+    ``auto`` is the compiled one where it applies."""

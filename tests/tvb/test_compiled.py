@@ -1,0 +1,253 @@
+"""The compiled engine against tvb-library itself: no bit differs, in long runs and large brains."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pytest
+from scipy import special
+from tvb.datatypes.connectivity import Connectivity
+from tvb.simulator import coupling, integrators, models, monitors, noise
+from tvb.simulator.simulator import Simulator
+
+from tvb_cases import SPEED_MM_PER_MS, data_folder
+from tvb_service.compiled import eligible
+from tvb_service.compiled.load import load_kernels
+from tvb_service.compiled.stepper import CompiledStepper
+from tvb_service.stepper import LoopStepper, Stepper
+
+SCHEMES = ("HeunDeterministic", "HeunStochastic", "EulerDeterministic", "EulerStochastic")
+NOBODY = np.array([], dtype=np.intp)
+
+
+@dataclass
+class Kind:
+    """A model in a state in which something happens."""
+
+    parameters: dict[str, Any]
+    coupling: tuple[type, dict[str, float]]
+    """Class and parameters; an object of it remembers the tracts of its first brain."""
+    nsig: list[float]
+    low: list[float]
+    high: list[float]
+    ticks: int
+
+
+KINDS = {
+    "ReducedWongWang": Kind(
+        {"w": [0.9]}, (coupling.Scaling, {"a": 0.05}), [1e-5], [0.0], [1.0], 2000
+    ),
+    "ReducedWongWangExcInh": Kind(
+        {"lamda": [0.2]},
+        (coupling.Linear, {"a": 0.05}),
+        [1e-5, 1e-5],
+        [0.0, 0.0],
+        [1.0, 1.0],
+        2000,
+    ),
+    "Generic2dOscillator": Kind(
+        {"a": [-0.5], "gamma": [0.9]},
+        (coupling.Linear, {"a": 0.1, "b": 0.01}),
+        [1e-3, 1e-3],
+        [-2.0, -6.0],
+        [4.0, 6.0],
+        2000,
+    ),
+    "ZerlautAdaptationFirstOrder": Kind(
+        {"b_e": [5.0], "a_e": [1.0], "external_input_ex_ex": [3e-4], "weight_noise": [1e-4]},
+        (coupling.Linear, {"a": 0.3}),
+        [0.0, 0.0, 1.0, 1.0, 1.0],
+        [0.0, 0.0, 0.0, 0.0, -5.0],
+        [0.02, 0.02, 50.0, 5.0, 5.0],
+        2000,
+    ),
+    "ZerlautAdaptationSecondOrder": Kind(
+        {"b_e": [5.0], "a_i": [1.0], "S_i": [0.8], "weight_noise": [1e-4]},
+        (coupling.Linear, {"a": 0.3}),
+        [0.0, 0.0, 0.0, 0.0, 0.0, 1.0, 1.0, 1.0],
+        [0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, -5.0],
+        [0.02, 0.02, 1e-6, 1e-6, 1e-6, 50.0, 5.0, 5.0],
+        300,
+    ),
+}
+
+
+def connectivity_of(source: str) -> Connectivity:
+    connectivity = Connectivity.from_file(str(data_folder() / "connectivity" / f"{source}.zip"))
+    connectivity.weights /= connectivity.weights.max()
+    return connectivity
+
+
+def synthetic(regions: int, degree: float) -> Connectivity:
+    """A brain with no structure but long rows of tracts, and a region that hears nobody."""
+    generator = np.random.default_rng(5)
+    weights = generator.uniform(0, 1, (regions, regions))
+    weights[generator.uniform(size=weights.shape) > degree] = 0.0
+    weights[3] = 0.0
+    return Connectivity(
+        weights=weights / (regions * degree),
+        tract_lengths=generator.uniform(0, 30, weights.shape),
+        region_labels=np.array([str(k) for k in range(regions)]),
+        centres=np.zeros((regions, 3)),
+    )
+
+
+def build(
+    name: str, scheme: str, connectivity: Connectivity | None = None, **parameters: Any
+) -> Any:
+    """Makes a configured simulator, at step 0; the same at every call."""
+    kind = KINDS[name]
+    brain = connectivity or connectivity_of("connectivity_76")
+    brain.speed = np.array([SPEED_MM_PER_MS])
+    brain.configure()
+    brain.set_idelays(0.1)
+    given = {**kind.parameters, **parameters}
+    arrays = {key: np.array(value) for key, value in given.items()}
+    regions, (couple, scale) = len(brain.weights), kind.coupling
+    low, high = (np.array(limits)[:, None, None] for limits in (kind.low, kind.high))
+    initial = np.random.default_rng(2).uniform(low, high, (len(kind.low), regions, 1))
+    integrator = getattr(integrators, scheme)(dt=0.1)
+    if "Stochastic" in scheme:
+        integrator.noise = noise.Additive(nsig=np.array(kind.nsig), noise_seed=3)
+    simulator = Simulator(
+        connectivity=brain,
+        model=getattr(models, name)(**arrays),
+        coupling=couple(**{key: np.array([value]) for key, value in scale.items()}),
+        integrator=integrator,
+        monitors=(monitors.Raw(),),
+        initial_conditions=np.repeat(initial[None], brain.horizon, axis=0),
+    )
+    simulator.model.variables_of_interest = tuple(simulator.model.state_variables)
+    simulator.configure()
+    simulator.current_step = 0
+    return simulator
+
+
+def reference(simulator: Any, ticks: int) -> np.ndarray:
+    """States of tvb-library's own run."""
+    with np.errstate(all="ignore"):
+        ((_, states),) = simulator.run(n_steps=ticks)
+    found: np.ndarray = states
+    return found
+
+
+def in_windows(stepper: Stepper, ticks: int, window: int) -> np.ndarray:
+    parts = [stepper.advance(min(window, ticks - at)) for at in range(0, ticks, window)]
+    return np.concatenate(parts)
+
+
+@pytest.mark.parametrize("scheme", SCHEMES)
+@pytest.mark.parametrize("name", KINDS)
+def test_a_long_run_has_the_bits_of_tvb_library(name: str, scheme: str) -> None:
+    ticks = KINDS[name].ticks
+    expected = reference(build(name, scheme), ticks)
+    simulator = build(name, scheme)
+    assert eligible.why_not(simulator) is None
+    got = in_windows(CompiledStepper(simulator, NOBODY, ticks), ticks, 37)
+    assert np.array_equal(got, expected)
+    assert np.isfinite(expected).all()
+    assert np.ptp(expected[-1], axis=1).max() > 0
+    assert not np.array_equal(expected[-1], expected[-2])
+    assert simulator.current_step == ticks
+    assert np.array_equal(simulator.current_state, expected[-1])
+
+
+@pytest.mark.parametrize(
+    ("name", "source", "ticks"),
+    [
+        ("ZerlautAdaptationFirstOrder", "connectivity_192", 200),
+        ("ZerlautAdaptationSecondOrder", "connectivity_192", 30),
+        ("ReducedWongWang", "1000", 60),
+        ("ZerlautAdaptationFirstOrder", "1000", 30),
+    ],
+)
+def test_large_brains_have_the_bits_of_tvb_library(name: str, source: str, ticks: int) -> None:
+    def brain() -> Connectivity:
+        return synthetic(1000, 0.3) if source == "1000" else connectivity_of(source)
+
+    expected = reference(build(name, "HeunStochastic", brain()), ticks)
+    simulator = build(name, "HeunStochastic", brain())
+    got = in_windows(CompiledStepper(simulator, NOBODY, ticks), ticks, 13)
+    assert np.array_equal(got, expected)
+
+
+@pytest.mark.parametrize("degree", [0.02, 0.13, 0.2, 0.5, 1.0])
+def test_sums_of_any_length_have_numpys_order(degree: float) -> None:
+    name = "ReducedWongWang"
+    simulator = build(name, "EulerDeterministic", synthetic(1100, degree))
+    buffer = simulator.history.buffer
+    buffer[:] = np.random.default_rng(4).normal(0, 1, buffer.shape)
+    everywhere, ticks = np.arange(1100), [1, 2, 50]
+    expected = LoopStepper(simulator, NOBODY, 1).coupling_into(everywhere, ticks)
+    got = CompiledStepper(simulator, NOBODY, 1).coupling_into(everywhere, ticks)
+    assert np.array_equal(got, expected)
+    assert (got[:, 0, 3] == 0).all()
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_proxies_fed_at_random_leave_the_bits_of_the_plain_loop(name: str) -> None:
+    proxies, window = np.array([20, 4, 42]), 5
+    ticks = 15 if "Second" in name else 60
+    generator = np.random.default_rng(8)
+    fed = generator.uniform(0, KINDS[name].high[0], (ticks, 1, len(proxies)))
+    results = []
+    for kind in (LoopStepper, CompiledStepper):
+        stepper = kind(build(name, "HeunStochastic"), proxies, ticks)
+        states, incoming = [], []
+        for at in range(0, ticks, window):
+            incoming.append(stepper.coupling_into(proxies, range(at + 1, at + window + 1)))
+            with np.errstate(all="ignore"):
+                states.append(stepper.advance(window))
+            stepper.feed(at + 1, fed[at : at + window])
+        results.append((np.concatenate(states), np.concatenate(incoming)))
+    (plain, plain_in), (compiled, compiled_in) = results
+    assert np.array_equal(compiled, plain)
+    assert np.array_equal(compiled_in, plain_in)
+    # and what is fed does matter
+    assert np.ptp(compiled_in[window:]) > 0
+
+
+def test_parameters_may_differ_by_region() -> None:
+    name, ticks = "ZerlautAdaptationFirstOrder", 50
+    b_e = np.linspace(0.0, 60.0, 76)
+    expected = reference(build(name, "HeunDeterministic", b_e=b_e), ticks)
+    simulator = build(name, "HeunDeterministic", b_e=b_e)
+    assert np.array_equal(CompiledStepper(simulator, NOBODY, ticks).advance(ticks), expected)
+
+
+def test_erfc_has_scipys_bits() -> None:
+    load_kernels()
+    from numba import njit
+
+    from tvb_service.compiled.erfc import erfc
+
+    @njit
+    def everywhere(points: Any, results: Any) -> None:
+        for index in range(len(points)):
+            results[index] = erfc(points[index])
+
+    generator = np.random.default_rng(1)
+    edges = np.array([0.0, 1.0, 8.0, 26.0, 26.543, 26.615717509251260, 26.6287357137514875])
+    points = np.concatenate(
+        [
+            *(generator.normal(0, width, 500_000) for width in (0.1, 1.0, 3.0, 10.0)),
+            generator.uniform(-30, 30, 1_000_000),
+            generator.uniform(26.5, 26.7, 100_000),
+            *(np.nextafter(edges, toward) for toward in (-np.inf, np.inf)),
+            *(sign * edges for sign in (-1, 1)),
+            [np.inf, -np.inf, np.nan, 1e-300, 5e-324, -5e-324, 1e300],
+        ]
+    )
+    results = np.empty_like(points)
+    everywhere(points, results)
+    assert results.tobytes() == special.erfc(points).tobytes()
+
+
+def test_every_model_that_is_said_to_be_compiled_is() -> None:
+    load_kernels()
+    from tvb_service.compiled.models import READERS
+
+    assert set(READERS) == set(eligible.MODELS)
+    assert {kind.__name__ for kind in READERS} == set(KINDS)
