@@ -38,11 +38,13 @@ def load_kernels() -> ModuleType:
 
 def prepare(kernel: Any, *arguments: Any) -> None:
     """Compiles a kernel for arguments of such types, or loads what an earlier start compiled."""
+    signature = tuple(numba.typeof(argument) for argument in arguments)
+    if signature in kernel.signatures:
+        return
     began_s = time.monotonic()
-    hits = sum(kernel.stats.cache_hits.values())
-    kernel.compile(tuple(numba.typeof(argument) for argument in arguments))
+    kernel.compile(signature)
     took_s = time.monotonic() - began_s
-    how = "loaded" if sum(kernel.stats.cache_hits.values()) > hits else "compiled and kept"
+    how = "loaded" if signature in kernel.stats.cache_hits else "compiled and kept"
     _logger.info(
         "%s in %.2f s: %s for %s (%s)",
         how, took_s, kernel.__name__, type(arguments[0]).__name__, kernel.stats.cache_path,

@@ -100,11 +100,19 @@ def advance(
                 euler(scheme, state, slopes[0], kick, push, states[row])
             else:
                 heun(scheme, state, slopes[0], slopes[1], kick, push, states[row])
-        for column in range(len(pinned.regions)):
-            states[row, :, pinned.regions[column]] = pinned.states[:, column]
-        state[:] = states[row]
+        _pin(pinned, states[row])
         following = (present + regions) % len(ring)
-        ring[following : following + regions] = state[0]
+        for region in range(regions):
+            ring[following + region] = states[row, 0, region]
+            for variable in range(state.shape[0]):
+                state[variable, region] = states[row, variable, region]
+
+
+@njit(error_model="numpy")
+def _pin(pinned: Pinned, state: Any) -> None:
+    for column in range(len(pinned.regions)):
+        for variable in range(state.shape[0]):
+            state[variable, pinned.regions[column]] = pinned.states[variable, column]
 
 
 @njit(error_model="numpy", cache=True)
