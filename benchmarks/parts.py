@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from benchmarks import first_window, listeners, page_hour, page_load, ranks, ranks_run
+from benchmarks import first_window, listeners, page_hour, page_load, ranks, ranks_run, tvb_stepper
 from benchmarks.framework import Benchmark
 
 PARTS: dict[str, Benchmark] = {
@@ -14,5 +14,6 @@ PARTS: dict[str, Benchmark] = {
         page_hour.BENCHMARK,
         ranks.BENCHMARK,
         ranks_run.BENCHMARK,
+        tvb_stepper.BENCHMARK,
     )
 }
