@@ -51,6 +51,17 @@ def test_windows_lookahead_and_repetition(
     assert len(set(digests.values())) == 1, digests
 
 
+def test_engines_of_tvb(finished: Callable[..., Any], tiny: dict[str, Any]) -> None:
+    tiny["duration_ms"] = 20.0
+    digests = {}
+    for engine in ("tvb", "compiled"):
+        tiny["tvb"]["engine"] = engine
+        ran = finished(tiny)
+        assert ran.coordinator.built().versions["tvb-engine"] == engine
+        digests[engine] = ran.digest
+    assert len(set(digests.values())) == 1, digests
+
+
 def test_another_seed_gives_other_bits(finished: Callable[..., Any], tiny: dict[str, Any]) -> None:
     """Shows that the digest can differ at all."""
     tiny["duration_ms"] = 20.0

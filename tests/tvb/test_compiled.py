@@ -48,6 +48,19 @@ def test_a_long_run_has_the_bits_of_tvb_library(name: str, scheme: str) -> None:
     assert np.array_equal(simulator.current_state, expected[-1])
 
 
+@pytest.mark.parametrize("scheme", ["HeunStochastic", "EulerStochastic"])
+def test_both_bounds_hold_where_noise_would_break_them(scheme: str) -> None:
+    name, ticks = "ReducedWongWang", 200
+    simulators = build(name, scheme), build(name, scheme)
+    for simulator in simulators:
+        simulator.integrator.noise.nsig = np.array([0.1])
+    expected = reference(simulators[0], ticks)
+    assert expected.min() == 0.0
+    assert expected.max() == 1.0
+    got = CompiledStepper(simulators[1], NOBODY, ticks).advance(ticks)
+    assert np.array_equal(got, expected)
+
+
 @pytest.mark.parametrize(
     ("name", "source", "ticks"),
     [
@@ -143,5 +156,4 @@ def test_every_model_that_is_said_to_be_compiled_is() -> None:
     load_kernels()
     from tvb_service.compiled.models import READERS
 
-    assert set(READERS) == set(eligible.MODELS)
-    assert {kind.__name__ for kind in READERS} == set(KINDS)
+    assert set(READERS) == set(eligible.MODELS) == set(KINDS)

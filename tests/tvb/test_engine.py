@@ -26,8 +26,8 @@ OSCILLATOR: dict[str, Any] = {"model": {"name": "Generic2dOscillator"}}
 STOCHASTIC = {"name": "HeunStochastic", "noise": {"nsig": 1e-6}}
 
 
-class MyOscillator(models.Generic2dOscillator):
-    """Of a user, who may have changed anything."""
+class Generic2dOscillator(models.Generic2dOscillator):
+    """Of a user, who may have changed anything but the name."""
 
 
 class MyLinear(coupling.Linear):
@@ -54,9 +54,12 @@ def test_auto_is_compiled_where_it_applies_and_says_nothing() -> None:
 
 OTHERS: list[tuple[dict[str, Any], str]] = [
     ({"model": {"name": "JansenRit"}}, "JansenRit is not among what is compiled: Zerlaut"),
-    ({"model": {"name": f"{__name__}:MyOscillator"}}, "MyOscillator is not among"),
-    ({"coupling": {"name": f"{__name__}:MyLinear"}}, "MyLinear is not among"),
-    ({"coupling": {"name": "Sigmoidal"}}, "compiled: Linear, Scaling"),
+    (
+        {"model": {"name": f"{__name__}:Generic2dOscillator"}},
+        f"{__name__}:Generic2dOscillator is not among",
+    ),
+    ({"coupling": {"name": f"{__name__}:MyLinear"}}, f"{__name__}:MyLinear is not among"),
+    ({"coupling": {"name": "Sigmoidal"}}, "compiled: Linear, Scaling of tvb-library"),
     ({"integrator": {"name": "RungeKutta4thOrderDeterministic"}}, "compiled: EulerDeterministic"),
     (
         {"integrator": {"name": "HeunStochastic", "noise": {"nsig": 1e-6, "tau_ms": 2.0}}},
@@ -151,6 +154,8 @@ logging.basicConfig(level=logging.INFO, stream=sys.stdout, format="%(levelname)s
 sys.path.insert(0, sys.argv[1])
 from tvb_cases import Case, run_case
 run_case(Case(tvb={"model": {"name": "Generic2dOscillator"}}, ticks=10))
+models = [name for name in sys.modules if name.startswith("tvb.simulator.models.")]
+print("MODELS", *sorted(name.rsplit(".")[-1] for name in models))
 """
 
 
@@ -175,6 +180,8 @@ def test_a_second_start_loads_what_the_first_compiled(tmp_path: Path) -> None:
     assert "advance for Oscillator" in first
     assert "compiled and kept" not in second
     assert second.count("INFO loaded in") == 2
+    # tvb-library would compile every model that is named
+    assert "MODELS base oscillator\n" in first
     (folder,) = (tmp_path / "tvb-nest-cosim" / "kernels").iterdir()
     assert stat.S_IMODE(folder.stat().st_mode) == 0o700
 

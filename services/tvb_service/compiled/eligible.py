@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from tvb.datatypes.patterns import StimuliRegion
@@ -10,12 +11,13 @@ from tvb.simulator.integrators import IntegratorStochastic
 from tvb.simulator.noise import Additive
 
 MODELS = (
-    models.ZerlautAdaptationFirstOrder,
-    models.ZerlautAdaptationSecondOrder,
-    models.ReducedWongWang,
-    models.ReducedWongWangExcInh,
-    models.Generic2dOscillator,
+    "ZerlautAdaptationFirstOrder",
+    "ZerlautAdaptationSecondOrder",
+    "ReducedWongWang",
+    "ReducedWongWangExcInh",
+    "Generic2dOscillator",
 )
+"""By name: tvb-library compiles a model for half a second when its class is asked for."""
 COUPLINGS = (coupling.Linear, coupling.Scaling)
 INTEGRATORS = (
     integrators.EulerDeterministic,
@@ -31,20 +33,25 @@ def why_not(simulator: Any) -> str | None:
     Args:
         simulator: A configured ``Simulator`` of tvb-library.
     """
-    for part, known in (
-        (simulator.model, MODELS),
-        (simulator.coupling, COUPLINGS),
-        (simulator.integrator, INTEGRATORS),
-    ):
-        # not isinstance: a subclass may compute something else
+    # by identity: a subclass may compute something else
+    name = type(simulator.model).__name__
+    if name not in MODELS or getattr(models, name) is not type(simulator.model):
+        return _not_among(simulator.model, MODELS)
+    for part, known in ((simulator.coupling, COUPLINGS), (simulator.integrator, INTEGRATORS)):
         if type(part) not in known:
-            names = ", ".join(kind.__name__ for kind in known)
-            return f"{type(part).__name__} is not among what is compiled: {names}"
+            return _not_among(part, [kind.__name__ for kind in known])
     return (
         _why_not_sizes(simulator)
         or _why_not_integrator(simulator.integrator)
         or _why_not_stimulus(simulator.stimulus)
     )
+
+
+def _not_among(part: Any, names: Sequence[str]) -> str:
+    kind = type(part)
+    own = kind.__module__.startswith("tvb.")
+    named = kind.__name__ if own else f"{kind.__module__}:{kind.__name__}"
+    return f"{named} is not among what is compiled: {', '.join(names)} of tvb-library"
 
 
 def _why_not_sizes(simulator: Any) -> str | None:

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from tvb.simulator import models
 
 from cosim_core.connectome import Reals
 from tvb_service.compiled import oscillator, wong_wang, wong_wang_exc_inh, zerlaut, zerlaut_second
@@ -24,7 +23,7 @@ def read_model(model: Any, regions: int) -> Any:
         model: A configured model of tvb-library.
         regions: Regions of the connectome.
     """
-    return READERS[type(model)](model, regions)
+    return READERS[type(model).__name__](model, regions)
 
 
 def _zerlaut(kind: Any, *further: Any) -> Any:
@@ -60,9 +59,9 @@ def _everywhere(coefficients: Any, regions: int) -> Reals:
 
 
 READERS = {
-    models.ZerlautAdaptationFirstOrder: _zerlaut(FirstOrder),
-    models.ZerlautAdaptationSecondOrder: _zerlaut(SecondOrder, zerlaut_second.SHIFTS),
-    models.ReducedWongWang: _plain(WongWang, wong_wang.NAMES),
-    models.ReducedWongWangExcInh: _plain(WongWangExcInh, wong_wang_exc_inh.NAMES),
-    models.Generic2dOscillator: _plain(Oscillator, oscillator.NAMES),
+    "ZerlautAdaptationFirstOrder": _zerlaut(FirstOrder),
+    "ZerlautAdaptationSecondOrder": _zerlaut(SecondOrder, zerlaut_second.SHIFTS),
+    "ReducedWongWang": _plain(WongWang, wong_wang.NAMES),
+    "ReducedWongWangExcInh": _plain(WongWangExcInh, wong_wang_exc_inh.NAMES),
+    "Generic2dOscillator": _plain(Oscillator, oscillator.NAMES),
 }
