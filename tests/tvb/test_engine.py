@@ -11,6 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numba
 import numpy as np
 import pytest
 from tvb.simulator import coupling, models
@@ -162,9 +163,10 @@ print("MODELS", *sorted(name.rsplit(".")[-1] for name in models))
 def start(folder: Path, **environment: str) -> str:
     """Runs a few ticks in a process of its own; returns its log."""
     tests = str(Path(__file__).parents[1])
+    inherited = {key: value for key, value in os.environ.items() if key != "NUMBA_CACHE_DIR"}
     done = subprocess.run(
         [sys.executable, "-c", START, tests],
-        env={**os.environ, "HOME": str(folder), "XDG_CACHE_HOME": str(folder), **environment},
+        env={**inherited, "HOME": str(folder), "XDG_CACHE_HOME": str(folder), **environment},
         capture_output=True,
         text=True,
         timeout=280,
@@ -200,6 +202,14 @@ def test_the_folder_changes_with_any_of_the_code(
     assert load.cache_folder() == before
     (copy / "erfc.py").write_text("")
     assert load.cache_folder() != before
+
+
+def test_the_folder_of_other_compiled_code_is_left_as_it_is(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(numba.config, "CACHE_DIR", "elsewhere")
+    load.load_kernels()
+    assert numba.config.CACHE_DIR == "elsewhere"
 
 
 def test_without_a_folder_to_write_to_it_compiles_and_warns(

@@ -80,43 +80,52 @@ def _derivative(model: Any, state: Any, coupling: Any, slope: Any) -> None:
     shared = model.shared
     points = np.empty((5, model.shifts.shape[1]))
     for region in range(state.shape[1]):
-        e, i = state[0, region], state[1, region]
-        c_ee, c_ei, c_ii = state[2, region], state[3, region], state[4, region]
-        drift, time = state[7, region], shared[T, region]
+        e, i, drift = state[0, region], state[1, region], state[7, region]
         from_others, noise = coupling[region], shared[WEIGHT_NOISE, region] * drift
         into_e = _external(model.excitatory, region, from_others, e, noise)
         into_i = _external(model.inhibitory, region, shared[S_I, region] * from_others, e, noise)
-        at_e = _evaluate(model, model.excitatory, region, (e, i, into_e), state[5, region], points)
-        at_i = _evaluate(model, model.inhibitory, region, (e, i, into_i), state[6, region], points)
-        slope[0, region] = _rate_slope(at_e, e, c_ee, c_ei, c_ii) / time
-        slope[1, region] = _rate_slope(at_i, i, c_ee, c_ei, c_ii) / time
-        count, g = shared[N_TOT, region], shared[G, region]
-        off_e, off_i = at_e.rate - e, at_i.rate - i
-        slope[2, region] = (
-            at_e.rate * (1.0 / time - at_e.rate) / (count * (1 - g))
-            + off_e * off_e
-            + 2.0 * c_ee * at_e.by_e
-            + 2.0 * c_ei * at_e.by_i
-            - 2.0 * c_ee
-        ) / time
-        slope[3, region] = (
-            off_e * off_i
-            + c_ee * at_e.by_e
-            + c_ei * at_i.by_e
-            + c_ei * at_e.by_i
-            + c_ii * at_i.by_i
-            - 2.0 * c_ei
-        ) / time
-        slope[4, region] = (
-            at_i.rate * (1.0 / time - at_i.rate) / (count * g)
-            + off_i * off_i
-            + 2.0 * c_ii * at_i.by_i
-            + 2.0 * c_ei * at_i.by_e
-            - 2.0 * c_ii
-        ) / time
-        slope[5, region] = adapt(model.excitatory, region, state[5, region], e, at_e.mu_v)
-        slope[6, region] = adapt(model.inhibitory, region, state[6, region], i, at_i.mu_v)
+        w_e, w_i = state[5, region], state[6, region]
+        at_e = _evaluate(model, model.excitatory, region, (e, i, into_e), w_e, points)
+        at_i = _evaluate(model, model.inhibitory, region, (e, i, into_i), w_i, points)
+        _moments(shared, region, state, at_e, at_i, slope)
+        slope[5, region] = adapt(model.excitatory, region, w_e, e, at_e.mu_v)
+        slope[6, region] = adapt(model.inhibitory, region, w_i, i, at_i.mu_v)
         slope[7, region] = -drift / shared[TAU_OU, region]
+
+
+@njit(error_model="numpy")
+def _moments(
+    shared: Any, region: int, state: Any, at_e: _Transfer, at_i: _Transfer, slope: Any
+) -> None:
+    """Computes the derivatives of rates and covariances."""
+    e, i = state[0, region], state[1, region]
+    c_ee, c_ei, c_ii = state[2, region], state[3, region], state[4, region]
+    time, count, g = shared[T, region], shared[N_TOT, region], shared[G, region]
+    off_e, off_i = at_e.rate - e, at_i.rate - i
+    slope[0, region] = _rate_slope(at_e, e, c_ee, c_ei, c_ii) / time
+    slope[1, region] = _rate_slope(at_i, i, c_ee, c_ei, c_ii) / time
+    slope[2, region] = (
+        at_e.rate * (1.0 / time - at_e.rate) / (count * (1 - g))
+        + off_e * off_e
+        + 2.0 * c_ee * at_e.by_e
+        + 2.0 * c_ei * at_e.by_i
+        - 2.0 * c_ee
+    ) / time
+    slope[3, region] = (
+        off_e * off_i
+        + c_ee * at_e.by_e
+        + c_ei * at_i.by_e
+        + c_ei * at_e.by_i
+        + c_ii * at_i.by_i
+        - 2.0 * c_ei
+    ) / time
+    slope[4, region] = (
+        at_i.rate * (1.0 / time - at_i.rate) / (count * g)
+        + off_i * off_i
+        + 2.0 * c_ii * at_i.by_i
+        + 2.0 * c_ei * at_i.by_e
+        - 2.0 * c_ii
+    ) / time
 
 
 @njit(error_model="numpy")
