@@ -16,7 +16,7 @@ from pathlib import Path
 
 from cosim_core.deadline import Deadline
 from cosim_core.errors import EXIT_DESERTED
-from cosim_core.mpi import RANK_VARIABLES, Starter
+from cosim_core.mpi import RANK_VARIABLES, STEP_VARIABLES, Starter
 from cosim_core.protocol import MODULES, Program, Role, programs_of
 
 LEASH = Path(__file__).with_name("leash.py")
@@ -212,9 +212,10 @@ def worker_environment(environment: Mapping[str, str], role: Role) -> dict[str, 
 
     OpenMPI's ranks poll while they wait for each other; with more ranks than cores that starves
     the rank that is waited for, so they are told to yield. A rank that this process has itself, say
-    since a batch script runs as task 0, is none of the worker's.
+    since a batch script runs as task 0, is none of the worker's, nor is its step of Slurm.
     """
-    own = {name: value for name, value in environment.items() if name not in RANK_VARIABLES}
+    inherited = {*RANK_VARIABLES, *STEP_VARIABLES}
+    own = {name: value for name, value in environment.items() if name not in inherited}
     result = {**dict.fromkeys(_ONE_THREAD, "1"), **own}
     result["PYTHONUNBUFFERED"] = "1"
     if role == "nest":

@@ -105,6 +105,13 @@ def test_a_rank_of_this_process_is_none_of_the_workers():
     assert environment["PATH"] == "/bin"
 
 
+def test_the_step_of_a_batch_script_is_none_of_the_workers():
+    """OpenMPI took it for a sign that srun had started the worker, and gave up."""
+    slurm = {"SLURM_JOB_ID": "7", "SLURM_STEP_ID": "-5", "SLURM_STEPID": "-5"}
+    environment = worker_environment(slurm, "nest")
+    assert {name for name in environment if name.startswith("SLURM")} == {"SLURM_JOB_ID"}
+
+
 @pytest.fixture
 def launch(tmp_path, monkeypatch):
     """Starts a launcher whose one worker does what it is told."""
