@@ -4,7 +4,7 @@ set -u
 cd
 export PATH=$PATH:/usr/sbin
 fact() { printf '%s=%s\n' "$1" "$2" >>facts; }
-rm -rf facts runs data slurm sif; mkdir -p runs data slurm/state slurm/spool.n1 slurm/spool.n2 sif
+rm -rf facts runs data slurm sif sweep; mkdir -p runs data slurm/state slurm/spool.n1 slurm/spool.n2 sif
 
 # Definition files, from archives of the Docker images. Another compression would take minutes.
 for service in orchestrator nest tvb translator; do
@@ -19,6 +19,7 @@ if apptainer build --mksquashfs-args "-comp lz4" --build-arg bootstrap=docker-ar
 then fact built_all yes; else fact built_all "no: $(tail -n 3 build-all.log)"; fi
 rm -f ./*.tar
 fact built_after_s $SECONDS
+[ "$(ls sif | wc -l)" = 5 ] || exit 0
 cosim="apptainer --silent exec sif/orchestrator.sif cosim"
 small="--set adex.neurons=100 --set duration_ms=50"
 two="--set resources.nest.ranks=2 --mpi openmpi"
