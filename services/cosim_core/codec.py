@@ -2,13 +2,12 @@
 
 A control message is two frames: the tag ``b"COSIM"`` and a MessagePack map. A block is a header
 (a MessagePack map that lists name, dtype and shape of every signal and a CRC-32 over the data)
-and one raw little-endian frame per signal. Nothing is pickled. Frames are counted, bounded and
+and one frame of raw little-endian data. Nothing is pickled. Frames are counted, bounded and
 checked before they are used.
 """
 
 from __future__ import annotations
 
-import math
 import zlib
 from typing import Any, TypeVar
 
@@ -23,10 +22,12 @@ from cosim_core.signals import Array, Block
 TAG = b"COSIM"
 MAX_CONTROL_BYTES = 64 * 1024 * 1024
 MAX_HEADER_BYTES = 1024 * 1024
-MAX_SIGNALS = 100_000
 MAX_BLOCK_BYTES = 2 * 1024 * 1024 * 1024
 MAX_DIMENSIONS = 8
-_DTYPES = frozenset({"<f8", "<u4", "<u2"})
+_DTYPES = {name: np.dtype(name) for name in ("<f8", "<u2", "<u4")}
+_ALIGNMENT_BYTES = 8
+"""Every signal begins at a multiple of this, so that its values can be used where they are."""
+
 _GREETINGS = ("hello", "here")
 """Kinds of message that name the version of the protocol."""
 
@@ -85,24 +86,25 @@ def decode_as(adapter: TypeAdapter[Kind], frames: Frames, sender: str) -> Kind:
 
 
 def encode_block(block: Block, run: str) -> list[Frame]:
-    """Turns a block into frames; arrays are not copied.
+    """Turns a block into a header and its data.
 
     Raises:
         ProtocolError: If a signal has a dtype that the protocol does not carry.
     """
-    buffers: list[Frame] = []
+    parts: list[bytes] = []
     signals = []
-    checksum = 0
     for name, array in block.arrays.items():
         if array.dtype.str not in _DTYPES:
             raise ProtocolError(
                 f"{block.edge}, window {block.window}: signal {name} has dtype {array.dtype}, "
-                f"the protocol carries {', '.join(sorted(_DTYPES))}"
+                f"the protocol carries {', '.join(_DTYPES)}"
             )
-        data = np.ascontiguousarray(array).reshape(-1).view(np.uint8).data
-        checksum = zlib.crc32(data, checksum)
         signals.append((name, array.dtype.str, array.shape))
-        buffers.append(data)
+        # One copy into one frame costs less than a frame of its own for every signal.
+        parts.append(array.tobytes())
+        if odd := array.nbytes % _ALIGNMENT_BYTES:
+            parts.append(bytes(_ALIGNMENT_BYTES - odd))
+    data = b"".join(parts)
     header = {
         "kind": "block",
         "version": VERSION,
@@ -111,9 +113,9 @@ def encode_block(block: Block, run: str) -> list[Frame]:
         "window": block.window,
         "rank": block.rank,
         "signals": signals,
-        "checksum": checksum,
+        "checksum": zlib.crc32(data),
     }
-    return [msgpack.packb(header), *buffers]
+    return [msgpack.packb(header), data]
 
 
 def decode_block(frames: Frames, run: str, sender: str) -> Block:
@@ -127,32 +129,22 @@ def decode_block(frames: Frames, run: str, sender: str) -> Block:
     Raises:
         ProtocolError: Naming sender, edge, window, what was got and what was expected.
     """
-    if not frames or len(frames) > MAX_SIGNALS + 1:
-        raise ProtocolError(f"from {sender}: {len(frames)} frames, expected 1 to {MAX_SIGNALS + 1}")
+    if len(frames) != 2:
+        raise ProtocolError(f"from {sender}: {len(frames)} frames, expected 2")
     if len(frames[0]) > MAX_HEADER_BYTES:
         raise ProtocolError(f"from {sender}: a header of {len(frames[0])} bytes is too long")
     header = _unpack(frames[0], f"from {sender}: the header of a block")
     where = f"block from {sender}, edge {header.get('edge')}, window {header.get('window')}"
     _check_header(header, run, where)
-    signals, buffers = header["signals"], frames[1:]
-    if len(signals) != len(buffers):
-        raise ProtocolError(f"{where}: got {len(buffers)} frames, its header lists {len(signals)}")
-    if sum(len(buffer) for buffer in buffers) > MAX_BLOCK_BYTES:
+    data = frames[1]
+    if len(data) > MAX_BLOCK_BYTES:
         raise ProtocolError(f"{where}: more than {MAX_BLOCK_BYTES} bytes")
-    checksum = 0
-    for buffer in buffers:
-        checksum = zlib.crc32(buffer, checksum)
-    if checksum != header["checksum"]:
+    if (checksum := zlib.crc32(data)) != header["checksum"]:
         raise ProtocolError(
             f"{where}: checksum {checksum}, its header says {header['checksum']}; "
             "the data were changed on the way"
         )
-    arrays: dict[str, Array] = {}
-    for signal, buffer in zip(signals, buffers, strict=True):
-        name, array = _array(signal, buffer, where)
-        if name in arrays:
-            raise ProtocolError(f"{where}: signal {name} is there twice")
-        arrays[name] = array
+    arrays = _arrays(header["signals"], data, where)
     return Block(header["edge"], header["window"], header["rank"], arrays)
 
 
@@ -191,27 +183,49 @@ def _check_header(header: dict[str, Any], run: str, where: str) -> None:
         )
 
 
-def _array(signal: Any, buffer: Frame, where: str) -> tuple[str, Array]:
-    if not (isinstance(signal, list) and len(signal) == 3 and _is_shape(signal[2])):
+def _arrays(signals: list[Any], data: Frame, where: str) -> dict[str, Array]:
+    arrays: dict[str, Array] = {}
+    begin = 0
+    for signal in signals:
+        name, dtype, shape, values = _described(signal, where)
+        if name in arrays:
+            raise ProtocolError(f"{where}: signal {name} is there twice")
+        size = values * dtype.itemsize
+        if begin + size > len(data):
+            raise ProtocolError(
+                f"{where}: signal {name} ({dtype.str}, shape {tuple(shape)}) has "
+                f"{max(0, len(data) - begin)} bytes, expected {size}"
+            )
+        arrays[name] = np.ndarray(shape, dtype, data, begin)
+        begin += size + -size % _ALIGNMENT_BYTES
+    if begin != len(data):
+        raise ProtocolError(f"{where}: got {len(data)} bytes of data, its header lists {begin}")
+    return arrays
+
+
+def _described(signal: Any, where: str) -> tuple[str, np.dtype[np.generic], list[int], int]:
+    """Returns name, dtype, shape and number of values of a signal."""
+    count = _count(signal[2]) if isinstance(signal, list) and len(signal) == 3 else None
+    if count is None:
         raise ProtocolError(f"{where}: bad description of a signal: {str(signal)[:200]}")
     name, dtype, shape = signal
     if not isinstance(name, str) or not isinstance(dtype, str) or dtype not in _DTYPES:
         raise ProtocolError(
             f"{where}: signal {str(name)[:200]} has dtype {str(dtype)[:200]}, "
-            f"expected {', '.join(sorted(_DTYPES))}"
+            f"expected {', '.join(_DTYPES)}"
         )
-    expected = math.prod(shape) * np.dtype(dtype).itemsize
-    if len(buffer) != expected:
-        raise ProtocolError(
-            f"{where}: signal {name} has {len(buffer)} bytes, expected {expected} "
-            f"({dtype}, shape {tuple(shape)})"
-        )
-    return name, np.frombuffer(buffer, dtype=dtype).reshape(shape)
+    return name, _DTYPES[dtype], shape, count
 
 
-def _is_shape(shape: Any) -> bool:
-    return (
-        isinstance(shape, list)
-        and len(shape) <= MAX_DIMENSIONS
-        and all(type(n) is int and 0 <= n <= MAX_BLOCK_BYTES for n in shape)
-    )
+def _count(shape: Any) -> int | None:
+    """Returns the number of values, or None if it is no shape."""
+    if not isinstance(shape, list) or len(shape) > MAX_DIMENSIONS:
+        return None
+    count = bound = 1
+    for n in shape:
+        if type(n) is not int or n < 0:
+            return None
+        count *= n
+        bound *= n or 1
+    # Also where there are no values: NumPy refuses what would be too large without the zero.
+    return count if bound <= MAX_BLOCK_BYTES else None

@@ -108,8 +108,8 @@ RANK_VARIABLES = (*dict.fromkeys(row.rank_variable for row in _ROWS), "SLURM_PRO
 within a task of Slurm, which always sets the last one."""
 
 STEP_VARIABLES = ("SLURM_STEP_ID", "SLURM_STEPID")
-"""What tells OpenMPI that ``srun`` has started the process. A batch script has them too, and what it
-starts by itself would look in vain for the others of its step."""
+"""What tells OpenMPI that ``srun`` has started the process. A batch script has them too, and what
+it starts by itself would look in vain for the others of its step."""
 
 
 def mpi_rank(environment: Mapping[str, str]) -> int:

@@ -28,7 +28,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
-VERSION = 1
+VERSION = 2
 """Version of the protocol, raised with every change of a message or a frame."""
 
 Frame = bytes | memoryview

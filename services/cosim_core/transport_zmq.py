@@ -43,6 +43,8 @@ class ZmqTransport:
     def __init__(self, keys: Keys | None = None) -> None:
         self._context = zmq.Context()
         self._channels: list[ZmqChannel] = []
+        self._polled: list[Channel] = []
+        self._poller = zmq.Poller()
         self._keys = keys
         self._doorkeeper: ThreadAuthenticator | None = None
 
@@ -93,12 +95,14 @@ class ZmqTransport:
 
     def wait(self, channels: Sequence[Channel], timeout_s: float) -> None:
         """Polls the channels and their connections."""
-        poller = zmq.Poller()
-        for channel in channels:
-            if isinstance(channel, ZmqChannel):
-                for socket in channel.sockets():
-                    poller.register(socket, zmq.POLLIN)
-        poller.poll(max(0, int(timeout_s * 1000)))
+        waiting = list(channels)
+        if waiting != self._polled:
+            self._polled, self._poller = waiting, zmq.Poller()
+            for channel in waiting:
+                if isinstance(channel, ZmqChannel):
+                    for socket in channel.sockets():
+                        self._poller.register(socket, zmq.POLLIN)
+        self._poller.poll(max(0, int(timeout_s * 1000)))
 
     def close(self) -> None:
         """Closes every channel and waits at most ``LINGER_MS`` for what is on its way."""
@@ -184,17 +188,21 @@ class ZmqChannel:
 
     def receive(self) -> Received | None:
         """Returns the next message; a lost connection is told after the messages before it."""
-        # Looked at before the messages: what arrived before the break is then in the queue.
-        broke = self._monitor is not None and self._monitor.poll(0)
-        try:
-            parts = self._socket.recv_multipart(flags=zmq.NOBLOCK)
-        except zmq.Again:
-            if broke:
-                raise ParticipantLost(f"the connection to {self.endpoint} broke") from None
+        parts = self._take()
+        if parts is None and self._monitor is not None and _has_input(self._monitor):
+            # What arrived before the break is in the queue by now.
+            parts = self._take()
+            if parts is None:
+                raise ParticipantLost(f"the connection to {self.endpoint} broke")
+        if parts is None:
             return None
         if not self._routes:
             return "", list(parts)
         return parts[0].decode(errors="backslashreplace"), list(parts[1:])
+
+    def _take(self) -> list[bytes] | None:
+        # Asking is cheaper than the exception of a socket that has nothing.
+        return self._socket.recv_multipart(flags=zmq.NOBLOCK) if _has_input(self._socket) else None
 
     def close(self) -> None:
         """Closes the socket; messages on their way out get ``LINGER_MS``."""
@@ -203,3 +211,7 @@ class ZmqChannel:
             self._monitor.close()
             self._monitor = None
         self._socket.close()
+
+
+def _has_input(socket: zmq.Socket[bytes]) -> bool:
+    return bool(int(socket.getsockopt(zmq.EVENTS)) & zmq.POLLIN)

@@ -193,7 +193,7 @@ def test_a_second_hello_is_not_due():
 
 def test_another_version_is_refused_at_hello():
     fields = {**hello("tvb-0").model_dump(), "version": 99}
-    with pytest.raises(ProtocolError, match=r"tvb-0 speaks protocol version 99, .* speaks 1"):
+    with pytest.raises(ProtocolError, match=r"tvb-0 speaks protocol version 99, .* speaks 2"):
         decode_message([TAG, msgpack.packb(fields)], "tvb-0")
 
 

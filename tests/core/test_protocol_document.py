@@ -113,7 +113,6 @@ def test_the_header_of_a_block_is_listed():
         ("control message", f"{codec.MAX_CONTROL_BYTES} bytes"),
         ("header of a block", f"{codec.MAX_HEADER_BYTES} bytes"),
         ("data of a block, and any one frame", f"{codec.MAX_BLOCK_BYTES} bytes"),
-        ("signals in a block", str(codec.MAX_SIGNALS)),
         ("dimensions of a signal", str(codec.MAX_DIMENSIONS)),
         ("windows a sender may be ahead", str(inbox.MAX_AHEAD)),
         ("messages waiting in a socket", str(transport_zmq.HIGH_WATER_MARK)),
