@@ -16,7 +16,7 @@ from cosim_core.timegrid import Window
 from translator.counters import CounterStream
 from translator.guards import GuardedDrive
 from translator.interfaces import DriveContext
-from translator.noise import OrnsteinUhlenbeck
+from translator.noise import NoiseInOrder, OrnsteinUhlenbeck
 from translator.rates_to_drive import BUILT_IN, DrivenRegion, DriveTranslation
 from translator.user_classes import UserClass
 
@@ -69,7 +69,8 @@ class DriveSide:
                 faults += error.faults
         if faults:
             raise ExperimentError(dict.fromkeys(faults))
-        self._names = [region.name for region in regions]
+        self._couplings = [f"coupling/{region.name}" for region in regions]
+        self._inputs = [f"input/{region.name}" for region in regions]
         self._shares = _shares(plan, regions, driven, populations, users)
         self._external_hz = np.array([[region.drive.external_hz] for region in regions])
         self._least_hz = np.array([[region.drive.least_hz] for region in regions])
@@ -84,12 +85,13 @@ class DriveSide:
         }
         seed = plan.experiment.seed
         self._noisy_rows = list(noises)
-        self._noise = OrnsteinUhlenbeck(
-            list(noises.values()),
-            [CounterStream(seed, regions[row].name, "noise") for row in noises],
-            plan.experiment.dt_ms,
+        self._noise = NoiseInOrder(
+            OrnsteinUhlenbeck(
+                list(noises.values()),
+                [CounterStream(seed, regions[row].name, "noise") for row in noises],
+                plan.experiment.dt_ms,
+            )
         )
-        self._noise_state = self._noise.initial()
 
     def translate(
         self, window: Window, coupling: Arrays
@@ -112,34 +114,31 @@ class DriveSide:
         drive: dict[str, Array] = {}
         for share in self._shares:
             drive.update(share.translation.translate(window, input_hz[share.rows]))
-        inputs: dict[str, Array] = {
-            f"input/{name}": row for name, row in zip(self._names, input_hz, strict=True)
-        }
-        return drive, inputs
+        return drive, dict(zip(self._inputs, input_hz, strict=True))
 
     def _input(self, window: Window, coupling: Arrays) -> Reals:
         """Computes synapses * max(least, coupling + external + noise), float64 [region, tick]."""
-        afferent_hz = np.empty((len(self._names), window.ticks))
-        for row, name in enumerate(self._names):
-            got = coupling.get(f"coupling/{name}")
+        rows = []
+        for name in self._couplings:
+            got = coupling.get(name)
             if got is None or got.shape != (window.ticks,):
                 raise ProtocolError(
-                    f"edge {TVB_TO_TRANSLATOR}, window {window.index}: coupling/{name} is "
+                    f"edge {TVB_TO_TRANSLATOR}, window {window.index}: {name} is "
                     f"{'missing' if got is None else f'of shape {got.shape}'}, expected shape "
                     f"({window.ticks},)"
                 )
-            afferent_hz[row] = got
+            rows.append(got)
+        afferent_hz = np.array(rows, dtype=np.float64)
         if not np.isfinite(afferent_hz).all():
             row, tick = (int(i) for i in np.argwhere(~np.isfinite(afferent_hz))[0])
             raise SimulationError(
-                f"edge {TVB_TO_TRANSLATOR}, window {window.index}: coupling/{self._names[row]} is "
+                f"edge {TVB_TO_TRANSLATOR}, window {window.index}: {self._couplings[row]} is "
                 f"{afferent_hz[row, tick]} for the device tick {window.start + 1 + tick}; TVB's "
                 "model has probably left the range in which it is stable"
             )
         afferent_hz += self._external_hz
         if self._noisy_rows:
-            noise_hz, self._noise_state = self._noise.advance(self._noise_state, window)
-            afferent_hz[self._noisy_rows] += noise_hz
+            afferent_hz[self._noisy_rows] += self._noise.of(window)
         np.maximum(afferent_hz, self._least_hz, out=afferent_hz)
         afferent_hz *= self._synapses
         return afferent_hz

@@ -25,6 +25,8 @@ from translator.recursion import leaky_sum
 
 Reals = npt.NDArray[np.float64]
 
+_AHEAD_TICKS = 512
+
 
 class OrnsteinUhlenbeck:
     """Noise of several regions, each its own realisation.
@@ -41,7 +43,8 @@ class OrnsteinUhlenbeck:
         h = np.array([dt_ms / noise.tau_ms for noise in noises])
         nsig = np.array([noise.nsig for noise in noises])
         kick = (1.0 - 0.5 * h) * np.sqrt(2.0 * nsig) * np.sqrt(dt_ms)
-        self._keep = 1.0 - h + 0.5 * h * h
+        keep = 1.0 - h + 0.5 * h * h
+        self._rows_of_keep = {factor: np.flatnonzero(keep == factor) for factor in keep.tolist()}
         self._kick = kick[:, np.newaxis]
         self._weight_hz = np.array([[noise.weight_hz] for noise in noises])
         self._streams = tuple(streams)
@@ -61,5 +64,34 @@ class OrnsteinUhlenbeck:
             Input rate by noise in Hz, float64 [region, tick], and the state at the last tick.
         """
         normals = ndtri(uniforms_of(np.stack([stream.words(window) for stream in self._streams])))
-        path, state = leaky_sum(self._keep, self._kick * normals, state)
-        return self._weight_hz * path, state
+        path, last = self._kick * normals, np.empty_like(state)
+        for keep, rows in self._rows_of_keep.items():
+            path[rows], last[rows] = leaky_sum(keep, path[rows], state[rows])
+        return self._weight_hz * path, last
+
+
+class NoiseInOrder:
+    """The noise of one window after the other, made for several at once.
+
+    Windows are so short that the overhead of making noise is most of its cost.
+
+    Args:
+        noise: The noise.
+    """
+
+    def __init__(self, noise: OrnsteinUhlenbeck) -> None:
+        self._noise = noise
+        self._state = noise.initial()
+        self._made = np.empty((self._state.size, 0))
+        self._next = 0
+
+    def of(self, window: Window) -> Reals:
+        """Returns the input rate by noise in Hz, float64 [region, tick], of the next window."""
+        if self._made.shape[1] < window.ticks:
+            start = self._next + self._made.shape[1]
+            ahead = Window(window.index, start, max(window.stop, start + _AHEAD_TICKS))
+            fresh, self._state = self._noise.advance(self._state, ahead)
+            self._made = np.concatenate((self._made, fresh), axis=1)
+        hz, self._made = self._made[:, : window.ticks], self._made[:, window.ticks :]
+        self._next = window.stop
+        return hz

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from cosim_core.ensemble import EnsemblePlan, Populations, RegionPlan
 from cosim_core.errors import ExperimentError, Fault, ProtocolError
 from cosim_core.experiment.spiking import Rate
-from cosim_core.signals import NEST_TO_TRANSLATOR, Array
+from cosim_core.signals import COUNT, NEST_TO_TRANSLATOR, Array
 from cosim_core.timegrid import InexactTimeError, Window
 from translator.counters import CounterStream
 from translator.guards import GuardedRate
@@ -23,6 +23,10 @@ from translator.user_classes import UserClass
 Reals = npt.NDArray[np.float64]
 Counts = npt.NDArray[np.int64]
 Arrays = Mapping[str, Array]
+Shape = tuple[int, ...]
+
+_NOTHING = np.array(0, dtype=COUNT)
+"""Stands for counts that are missing: of no shape that counts have."""
 
 
 def rate_faults(plan: EnsemblePlan) -> list[Fault]:
@@ -57,6 +61,7 @@ class _Region:
     """Rows of one region, and the user's translator if it has one."""
 
     name: str
+    counts: str
     rows: slice
     guarded: GuardedRate | None
     nest_ranks: range
@@ -96,12 +101,17 @@ class RateSide:
         self._regions = [
             _Region(
                 region.name,
+                f"counts/{region.name}",
                 slice(ends[i], ends[i + 1]),
                 guards.get(region.name),
                 plan.ranks_of(region.name),
             )
             for i, region in enumerate(regions)
         ]
+        self._regions_of_rank: dict[int, list[_Region]] = {}
+        for region in self._regions:
+            for rank in region.nest_ranks:
+                self._regions_of_rank.setdefault(rank, []).append(region)
         self._banks = []
         for (is_user, _, _), members in itertools.groupby(
             range(len(regions)), lambda i: kernel_key(regions[i])
@@ -145,19 +155,31 @@ class RateSide:
     def _counts(self, window: Window, ranks: Sequence[Arrays]) -> Counts:
         """Sums the ranks' counts, int64 [population of all regions, tick]."""
         counts = np.zeros((self._hz_per_count.shape[0], window.ticks), dtype=np.int64)
-        for region in self._regions:
-            for rank, arrays in region.of(ranks):
-                got = arrays.get(f"counts/{region.name}")
-                total = counts[region.rows]
-                if got is None or got.shape != total.shape:
-                    raise ProtocolError(
-                        f"edge {NEST_TO_TRANSLATOR}, window {window.index}, rank {rank}: "
-                        f"counts/{region.name} is "
-                        f"{'missing' if got is None else f'of shape {got.shape}'}, expected shape "
-                        f"{total.shape}"
-                    )
-                total += got.astype(np.int64)
+        # Ranks have all regions or one, so what a rank has is in adjacent rows.
+        for rank, regions in self._regions_of_rank.items():
+            got = [ranks[rank].get(region.counts, _NOTHING) for region in regions]
+            shapes = [counted.shape for counted in got]
+            expected = [(region.rows.stop - region.rows.start, window.ticks) for region in regions]
+            if shapes != expected:
+                raise _bad_counts(window, rank, regions, shapes, expected)
+            rows = slice(regions[0].rows.start, regions[-1].rows.stop)
+            counts[rows] += np.concatenate(got)
         return counts
+
+
+def _bad_counts(
+    window: Window,
+    rank: int,
+    regions: Sequence[_Region],
+    shapes: Sequence[Shape],
+    expected: Sequence[Shape],
+) -> ProtocolError:
+    wrong = next(i for i in range(len(regions)) if shapes[i] != expected[i])
+    got = "missing" if shapes[wrong] == _NOTHING.shape else f"of shape {shapes[wrong]}"
+    return ProtocolError(
+        f"edge {NEST_TO_TRANSLATOR}, window {window.index}, rank {rank}: {regions[wrong].counts} "
+        f"is {got}, expected shape {expected[wrong]}"
+    )
 
 
 def _guards(

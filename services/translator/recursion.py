@@ -4,22 +4,24 @@ from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
+from scipy.signal import lfilter
 
 Reals = npt.NDArray[np.float64]
 
 
-def leaky_sum(keep: Reals | float, inputs: Reals, state: Reals) -> tuple[Reals, Reals]:
+def leaky_sum(keep: float, inputs: Reals, state: Reals) -> tuple[Reals, Reals]:
     """Computes y[s] = keep * y[s-1] + x[s], two roundings per tick whatever the window.
 
     Args:
-        keep: Factor, one for all rows or one per row.
-        inputs: x, float64 [row, tick]; overwritten with y.
+        keep: Factor.
+        inputs: x, float64 [row, tick].
         state: y at the last tick before the window, float64 [row].
 
     Returns:
         y, float64 [row, tick], and y at the last tick.
     """
-    for column in inputs.T:
-        column += keep * state
-        state = column
-    return inputs, state.copy()
+    # The filter's own state is the part of its next output that the past contributes. Products by
+    # its other factors, 1 and 0, round nothing.
+    past = keep * state
+    sums, _ = lfilter([1.0], [1.0, -keep], inputs, axis=1, zi=past[:, np.newaxis])
+    return sums, sums[:, -1].copy()

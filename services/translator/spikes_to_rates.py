@@ -64,7 +64,7 @@ class Boxcar:
 
     def smooth(self, state: Counts, counts: Counts) -> tuple[Reals, Counts]:
         """See :meth:`Kernel.smooth`."""
-        cumulated = np.cumsum(counts, axis=1)
+        cumulated = counts.cumsum(axis=1)
         cumulated += state[:, -1:]
         history = np.concatenate((state, cumulated), axis=1)
         inside = cumulated - history[:, : counts.shape[1]]
