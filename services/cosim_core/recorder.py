@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
 
 import numpy as np
 
@@ -17,6 +17,21 @@ PHASES = ("wait", "absorb", "advance", "send", "record")
 """Phases of a window: waiting for blocks, taking them, computing, sending, keeping."""
 
 _FLUSH_EVERY = 256
+
+
+class _Phase:
+    """A phase that is under way; not a generator, since there are several in every window."""
+
+    def __init__(self, recorder: Recorder, name: str) -> None:
+        self._recorder, self._name = recorder, name
+
+    def __enter__(self) -> None:
+        self._before_s = self._recorder.spent_s
+        self._begin = time.perf_counter()
+
+    def __exit__(self, *_: object) -> None:
+        inner_s = self._recorder.spent_s - self._before_s
+        self._recorder.spent(self._name, time.perf_counter() - self._begin - inner_s)
 
 
 class Recorder:
@@ -40,6 +55,7 @@ class Recorder:
         self._now = dict.fromkeys(PHASES, 0.0)
         self.compute_s = 0.0
         self.wait_s = 0.0
+        self.spent_s = 0.0
 
     def record(self, window: Window, arrays: Mapping[str, Array]) -> None:
         """Keeps private signals of a window."""
@@ -53,19 +69,17 @@ class Recorder:
         with self.phase("record"):
             self._journal.append(block)
 
-    @contextmanager
-    def phase(self, name: str) -> Iterator[None]:
+    def phase(self, name: str) -> AbstractContextManager[None]:
         """Adds the time spent inside to a phase of the current window; phases may nest.
 
         An inner phase is not counted in the outer one.
         """
-        before = sum(self._now.values())
-        begin = time.perf_counter()
-        try:
-            yield
-        finally:
-            inner = sum(self._now.values()) - before
-            self._now[name] += time.perf_counter() - begin - inner
+        return _Phase(self, name)
+
+    def spent(self, phase: str, seconds: float) -> None:
+        """Adds time to a phase of the current window."""
+        self._now[phase] += seconds
+        self.spent_s += seconds
 
     def end_window(self) -> None:
         """Closes the books of a window."""

@@ -71,7 +71,7 @@ class _Lane:
 
     def step(self, translate: Callable[[Window, list[Arrays]], Arrays]) -> None:
         relay = self._relay
-        window = relay.plan.grid.window(self.next)
+        window = relay.grid.window(self.next)
         blocks = [] if self._source is None else relay.link.inbox.take(self._source, self.next)
         # First kept, then used: no result may outlive the data that it was made of.
         for block in blocks:
@@ -91,6 +91,7 @@ class _Relay:
         self, translation: Translation, link: Link, plan: EnsemblePlan, recorder: Recorder
     ) -> None:
         self.translation, self.link, self.plan, self.recorder = translation, link, plan, recorder
+        self.grid = plan.grid
         edges = plan.edges
         self._lanes: list[tuple[_Lane, Callable[[Window, list[Arrays]], Arrays]]] = []
         for source, target, translate in (
@@ -125,7 +126,7 @@ class _Relay:
 
     def last(self) -> int:
         """Returns the number of windows of the run, or before which it was told to stop."""
-        return self.plan.grid.window_count if self.link.end is None else self.link.end
+        return self.grid.window_count if self.link.end is None else self.link.end
 
     def send(self, edge: str, window: Window, arrays: Arrays) -> None:
         frames = self.link.frames_of(Block(edge, window.index, 0, arrays))

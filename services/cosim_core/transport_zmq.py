@@ -32,6 +32,11 @@ HIGH_WATER_MARK = 100_000
 
 _COPY_BELOW_BYTES = 65_536
 
+# As plain numbers: pyzmq's enumerations take longer to combine than a frame to send.
+_INPUT = int(zmq.POLLIN)
+_NOW = int(zmq.NOBLOCK)
+_NOW_AND_MORE = int(zmq.NOBLOCK | zmq.SNDMORE)
+
 
 class ZmqTransport:
     """ZeroMQ channels of one process.
@@ -178,9 +183,9 @@ class ZmqChannel:
         """Hands the frames to libzmq, which sends them in its own thread."""
         parts: list[Frame] = [peer.encode(), *frames] if self._routes else list(frames)
         try:
-            self._socket.send_multipart(
-                parts, flags=zmq.NOBLOCK, copy=all(len(part) < _COPY_BELOW_BYTES for part in parts)
-            )
+            for part in parts[:-1]:
+                self._socket.send(part, _NOW_AND_MORE)
+            self._socket.send(parts[-1], _NOW, copy=len(parts[-1]) < _COPY_BELOW_BYTES)
         except zmq.ZMQError as error:
             raise ParticipantLost(
                 f"cannot send to {peer or self.endpoint}: {error}; it has left or never arrived"
@@ -202,7 +207,7 @@ class ZmqChannel:
 
     def _take(self) -> list[bytes] | None:
         # Asking is cheaper than the exception of a socket that has nothing.
-        return self._socket.recv_multipart(flags=zmq.NOBLOCK) if _has_input(self._socket) else None
+        return self._socket.recv_multipart(_NOW) if _has_input(self._socket) else None
 
     def close(self) -> None:
         """Closes the socket; messages on their way out get ``LINGER_MS``."""
@@ -214,4 +219,4 @@ class ZmqChannel:
 
 
 def _has_input(socket: zmq.Socket[bytes]) -> bool:
-    return bool(int(socket.getsockopt(zmq.EVENTS)) & zmq.POLLIN)
+    return bool(int(socket.getsockopt(zmq.EVENTS)) & _INPUT)
