@@ -77,8 +77,10 @@ def _measured(network: str, neurons: int, ranks: int, root: Path, duration_ms: i
     ours, theirs = (timing[timing["participant"] == role] for role in ("translator", "nest"))
     key = f"{network}, {ranks} ranks"
     return {
-        f"translator: {key}": _median_us(ours, "absorb_s", "advance_s", "send_s", "record_s"),
-        f"rank: {key}": _median_us(theirs, "send_s", "record_s"),
+        f"translator: {key}": _median_us(
+            ours, "receive_s", "advance_s", "encode_s", "send_s", "record_s"
+        ),
+        f"rank: {key}": _median_us(theirs, "encode_s", "send_s", "record_s"),
     }
 
 

@@ -191,7 +191,8 @@ def run_case(case: Case, rates: RateSource | None = None) -> Result:
     for window in grid.windows():
         if window.index >= simulator.lag:
             absorb(window.index - simulator.lag)
-        blocks[window.index + simulator.lead] = simulator.advance(window)
+        simulator.advance(window)
+        blocks[window.index + simulator.lead] = simulator.read(window)
     for index in range(max(0, grid.window_count - simulator.lag), grid.window_count):
         absorb(index)
     simulator.finish()

@@ -11,6 +11,7 @@ import os
 import socket
 import time
 from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 
 from pydantic import ValidationError
@@ -109,6 +110,7 @@ class Link:
         self.inbox = Inbox({})
         self.compute_s: Callable[[], float] = lambda: 0.0
         self.wait_s: Callable[[], float] = lambda: 0.0
+        self.phase: Callable[[str], AbstractContextManager[None]] = lambda name: nullcontext()
 
     # Before the run
 
@@ -222,10 +224,6 @@ class Link:
         )
         return self.inbox.take(edge, window)
 
-    def send(self, block: Block) -> None:
-        """Sends a block to the translator."""
-        self.send_frames(self.frames_of(block))
-
     def frames_of(self, block: Block) -> Frames:
         """Turns a block into what is sent, once for however many receivers."""
         return encode_block(block, self.identity.run)
@@ -303,8 +301,9 @@ class Link:
             self._obey(decode_message(received[1], "orchestrator"))
         if self._data is None or self._start is None:
             return
-        while (received := self._receive_data(self._data)) is not None:
-            self._keep(*received)
+        with self.phase("receive"):
+            while (received := self._receive_data(self._data)) is not None:
+                self._keep(*received)
 
     def _receive_data(self, data: Channel) -> Received | None:
         """Receives from the data plane; that its other end left matters only to who waits for it.

@@ -17,18 +17,19 @@ class Simulator(Protocol):
     """One side of the ensemble, advancing in windows.
 
     Calls come in this order: ``build``, ``start``, ``prologue`` for windows 0 ... lead - 1, then
-    for every window ``absorb`` (of window k - lag, from k = lag on) and ``advance``; after the
-    last window ``absorb`` for the windows still due, and ``finish``. ``close`` comes at any time.
+    for every window ``absorb`` (of window k - lag, from k = lag on), ``advance`` and ``read``;
+    after the last window ``absorb`` for the windows still due, and ``finish``. ``close`` comes at
+    any time.
     """
 
     in_edge: str | None
     """Edge of the blocks that ``absorb`` gets; None: nothing comes in."""
     out_edge: str | None
-    """Edge of what ``advance`` returns."""
+    """Edge of what ``read`` returns."""
     lag: int
     """Window k needs the block of window k - lag."""
     lead: int
-    """``advance`` of window k returns the block of window k + lead."""
+    """``read`` of window k returns the block of window k + lead."""
 
     def build(self, plan: EnsemblePlan, rank: int, record: Record) -> Built:
         """Builds everything that the run needs.
@@ -54,15 +55,22 @@ class Simulator(Protocol):
     def absorb(self, window: Window, arrays: Mapping[str, Array]) -> None:
         """Takes the incoming signals that cover ``window``."""
 
-    def advance(self, window: Window) -> Mapping[str, Array]:
+    def advance(self, window: Window) -> None:
         """Simulates ``window``.
+
+        Raises:
+            SimulationError: If the simulation fails; says when, where and why.
+        """
+
+    def read(self, window: Window) -> Mapping[str, Array]:
+        """Reads out what came of ``window``, just simulated, and records it.
 
         Returns:
             The outgoing signals that cover window ``window.index + lead`` (of any content if the
             run has no such window).
 
         Raises:
-            SimulationError: If the simulation fails; says when, where and why.
+            SimulationError: If what came of it cannot be used.
         """
 
     def finish(self) -> None:
@@ -115,11 +123,12 @@ class _Loop:
         if window.index >= self._simulator.lag:
             self._absorb(window.index - self._simulator.lag)
         with self._recorder.phase("advance"):
-            arrays = self._simulator.advance(window)
+            self._simulator.advance(window)
+        with self._recorder.phase("read"):
+            arrays = self._simulator.read(window)
         target = window.index + self._simulator.lead
         if target < self._grid.window_count:
-            with self._recorder.phase("send"):
-                self._send(self._grid.window(target), arrays)
+            self._send(self._grid.window(target), arrays)
         self._recorder.end_window()
 
     def epilogue(self, windows: int) -> None:
@@ -139,4 +148,8 @@ class _Loop:
     def _send(self, window: Window, arrays: Mapping[str, Array]) -> None:
         edge = self._simulator.out_edge
         if edge is not None:
-            self._link.send(Block(edge, window.index, self._link.identity.rank, dict(arrays)))
+            with self._recorder.phase("encode"):
+                block = Block(edge, window.index, self._link.identity.rank, dict(arrays))
+                frames = self._link.frames_of(block)
+            with self._recorder.phase("send"):
+                self._link.send_frames(frames)

@@ -13,8 +13,12 @@ from cosim_core.layout import RunLayout
 from cosim_core.signals import REAL, Array, Block
 from cosim_core.timegrid import Window
 
-PHASES = ("wait", "absorb", "advance", "send", "record")
-"""Phases of a window: waiting for blocks, taking them, computing, sending, keeping."""
+PHASES = ("wait", "receive", "absorb", "advance", "read", "encode", "send", "record")
+"""Phases of a window: waiting for blocks; receiving, checking and decoding them; setting devices or
+feeding proxies; simulating or translating; reading out; turning blocks into frames; sending them;
+writing the journal."""
+
+_COMPUTING = ("absorb", "advance", "read")
 
 _FLUSH_EVERY = 256
 
@@ -83,7 +87,7 @@ class Recorder:
 
     def end_window(self) -> None:
         """Closes the books of a window."""
-        self.compute_s += self._now["absorb"] + self._now["advance"]
+        self.compute_s += sum(self._now[phase] for phase in _COMPUTING)
         self.wait_s += self._now["wait"]
         self._rows.append([self._now[name] for name in PHASES])
         self._now = dict.fromkeys(PHASES, 0.0)

@@ -13,7 +13,7 @@ from cosim_core.deadline import Deadline
 from cosim_core.ensemble import Built, EnsemblePlan, Populations
 from cosim_core.errors import ParticipantLost
 from cosim_core.link import Link
-from cosim_core.protocol import Start, peer_name
+from cosim_core.protocol import Frames, Start, peer_name
 from cosim_core.recorder import Recorder
 from cosim_core.signals import (
     NEST_TO_TRANSLATOR,
@@ -79,8 +79,7 @@ class _Lane:
         with relay.recorder.phase("advance"):
             arrays = translate(window, [block.arrays for block in blocks])
         if self._target is not None:
-            with relay.recorder.phase("send"):
-                relay.send(self._target, window, arrays)
+            relay.send(self._target, window, arrays)
         self.next += 1
 
 
@@ -129,15 +128,20 @@ class _Relay:
         return self.grid.window_count if self.link.end is None else self.link.end
 
     def send(self, edge: str, window: Window, arrays: Arrays) -> None:
-        frames = self.link.frames_of(Block(edge, window.index, 0, arrays))
+        with self.recorder.phase("encode"):
+            frames = self.link.frames_of(Block(edge, window.index, 0, arrays))
         role = receiver_of(edge)
-        for rank in range(self.plan.participants[role]):
-            try:
-                self.link.send_frames(frames, peer_name(role, rank))
-            except ParticipantLost:
-                # After a stop, who needs nothing more may have left before this window was due.
-                if not self.link.ends_before(window.index):
-                    raise
+        with self.recorder.phase("send"):
+            for rank in range(self.plan.participants[role]):
+                self._send_to(peer_name(role, rank), window, frames)
+
+    def _send_to(self, peer: str, window: Window, frames: Frames) -> None:
+        try:
+            self.link.send_frames(frames, peer)
+        except ParticipantLost:
+            # After a stop, who needs nothing more may have left before this window was due.
+            if not self.link.ends_before(window.index):
+                raise
 
     def answered(self, lane: _Lane) -> int:
         """Returns how many windows the receiver of a lane has sent back."""

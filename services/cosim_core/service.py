@@ -240,6 +240,7 @@ def work_and_record(link: Link, plan: EnsemblePlan, data_endpoint: str, work: Wo
     recorder = Recorder(RunLayout(Path(plan.run_dir)), who.role, who.rank)
     link.compute_s = lambda: recorder.compute_s
     link.wait_s = lambda: recorder.wait_s
+    link.phase = recorder.phase
     try:
         work(link, plan, recorder, data_endpoint)
     finally:

@@ -84,8 +84,8 @@ class NestSimulator:
         with _nest_errors(network, window, "refused the drive"):
             network.drive.emit(window.start, window.ticks, arrays)
 
-    def advance(self, window: Window) -> Mapping[str, Array]:
-        """Simulates ``window`` and returns its spikes, counted or singly.
+    def advance(self, window: Window) -> None:
+        """Simulates ``window``.
 
         Raises:
             SimulationError: If NEST fails.
@@ -93,6 +93,10 @@ class NestSimulator:
         network = self._network
         with _nest_errors(network, window, "failed"):
             network.nest.Simulate(ms_of(window.ticks, network.dt_ms))
+
+    def read(self, window: Window) -> Mapping[str, Array]:
+        """Takes what ``window`` left in NEST's recorders; returns spikes, counted or singly."""
+        network = self._network
         sent, recorded = network.spikes.read(window)
         for tap in network.analog:
             recorded |= tap.read(window)

@@ -36,6 +36,7 @@ class TvbSimulator:
         self.lag = 0
         self.lead = 0
         self._pending: dict[int, Reals] = {}
+        self._couplings: list[Reals] | None = None
         self._feeding: Feeding | None = None
 
     def build(self, plan: EnsemblePlan, rank: int, record: Record) -> Built:
@@ -100,16 +101,16 @@ class TvbSimulator:
         self._stepper.feed(window.start + 1, values[:, self._assembly.simulator.model.cvar])
         self._sample(window, states, None)
 
-    def advance(self, window: Window) -> Mapping[str, Array]:
+    def advance(self, window: Window) -> None:
         """Integrates a window.
 
         Raises:
             SimulationError: If TVB raises, or a state is not finite.
         """
-        couplings: list[Reals] | None = [] if self._sampler.sees_coupling else None
+        self._couplings = [] if self._sampler.sees_coupling else None
         try:
             with np.errstate(all="ignore"):
-                states = self._stepper.advance(window.ticks, couplings)
+                states = self._stepper.advance(window.ticks, self._couplings)
         # tvb-library and a user's classes raise anything
         except (Exception, SystemExit) as error:
             raise SimulationError(
@@ -117,10 +118,13 @@ class TvbSimulator:
                 traceback.format_exc(),
             ) from error
         self._check_states(window, states)
-        if not self._plan.has_proxies:
-            self._sample(window, states, couplings)
-            return {}
         self._pending[window.index] = states
+
+    def read(self, window: Window) -> Mapping[str, Array]:
+        """Samples a window that is complete already, or returns the drive that follows from it."""
+        if not self._plan.has_proxies:
+            self._sample(window, self._pending.pop(window.index), self._couplings)
+            return {}
         target = window.index + self.lead
         grid = self._plan.grid
         return self._outgoing(grid.window(target)) if target < grid.window_count else {}

@@ -107,6 +107,8 @@ class Echo:
 
     def advance(self, window):
         self.calls.append(("advance", window.index))
+
+    def read(self, window):
         self._record(window, {"x": self._series(window)["x"] * self._ranks})
         target = window.index + self.lead
         return self._series(self._grid.window(target)) if target < self._grid.window_count else {}

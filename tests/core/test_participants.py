@@ -99,7 +99,7 @@ class Failing(Echo):
     def advance(self, window):
         if window.index == self._window:
             raise self._error
-        return super().advance(window)
+        super().advance(window)
 
 
 @pytest.mark.parametrize("role", ["tvb", "nest"])
@@ -162,7 +162,7 @@ def test_everybody_stops_at_the_same_window(conductor, tmp_path):
         def advance(self, window):
             if window.index == 3:
                 done.wait(20)
-            return super().advance(window)
+            super().advance(window)
 
     def script(run):
         if run.coordinator.is_running and not done.is_set():
@@ -231,7 +231,7 @@ def test_a_stall_names_who_waits_for_what(conductor):
         def advance(self, window):
             if window.index == 2:
                 release.wait(30)
-            return super().advance(window)
+            super().advance(window)
 
     def script(run):
         if run.coordinator.outcome is not None:
@@ -256,7 +256,7 @@ def test_tvb_alone_needs_no_data_plane(conductor, tmp_path):
         def start(self, populations):
             assert populations == {}
 
-        def advance(self, window):
+        def read(self, window):
             self._record(window, {"x": np.zeros(window.ticks)})
             return {}
 

@@ -187,7 +187,8 @@ def _run(plan: EnsemblePlan, drive: Mapping[str, Mapping[str, Any]]) -> Outcome:
     simulator.start(built.populations)
     for window in plan.grid.windows():
         simulator.absorb(window, _block(drive, window))
-        outcome.sent.append((window, dict(simulator.advance(window))))
+        simulator.advance(window)
+        outcome.sent.append((window, dict(simulator.read(window))))
     simulator.finish()
     simulator.close()
     return outcome

@@ -18,6 +18,7 @@ from cosim_core.experiment import Experiment
 from cosim_core.experiment.load import dump_yaml
 from cosim_core.journal import JournalWriter
 from cosim_core.layout import RunLayout
+from cosim_core.recorder import PHASES
 from cosim_core.signals import NEST_TO_TRANSLATOR, TVB_TO_TRANSLATOR, Block
 from cosim_core.timegrid import Window
 
@@ -174,7 +175,8 @@ def write_run(
             with JournalWriter(layout.timing_journal(role, rank)) as journal:
                 for start in range(0, len(recorded), 4):
                     part = recorded[start : start + 4]
-                    phases = np.array([[0.1, 0.01, 0.5 + w.index / 100, 0.02, 0.03] for w in part])
+                    phases = np.full((len(part), len(PHASES)), 0.01)
+                    phases[:, PHASES.index("advance")] = [0.5 + w.index / 100 for w in part]
                     journal.append(Block(f"{role}.timing", start, rank, {"phases": phases}))
     return root
 

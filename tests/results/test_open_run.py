@@ -10,6 +10,7 @@ from elephant.statistics import mean_firing_rate
 
 from cosim_core.errors import RunDirectoryError
 from cosim_core.layout import RunLayout
+from cosim_core.recorder import PHASES
 from cosim_core.results import collect, open_run, region_groups, summary
 from results.synthetic_run import DT_MS, POPULATIONS, REGIONS, Activity, labels
 
@@ -45,7 +46,7 @@ def test_data_sets_and_tables(run):
     assert set(run.analog.data_vars) == {"V_m_rHC_0", "V_m_lHC_0"}
     assert list(run.timing.columns) == [
         *("participant", "rank", "window"),
-        *("wait_s", "absorb_s", "advance_s", "send_s", "record_s"),
+        *(f"{phase}_s" for phase in PHASES),
     ]
     assert len(run.timing) == 15 * 4
     assert run.timing["advance_s"].max() == pytest.approx(0.64)

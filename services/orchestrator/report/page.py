@@ -18,7 +18,7 @@ from cosim_core.layout import write_atomically
 from cosim_core.results import Run, Summary, collect, open_run, summary
 from orchestrator.report.figures import draw_all
 from orchestrator.report.figures.timing import participant_names
-from orchestrator.report.style import house_style
+from orchestrator.report.style import PHASE_COLOURS, house_style
 
 _SCREEN_DPI = 150
 _PROVENANCE_ROWS = {
@@ -113,6 +113,7 @@ def _render(run: Run, pictures: list[_Picture]) -> str:
         cards=cards(run, found),
         digest=provenance.get("digest") or run.digest,
         pictures=pictures,
+        phases=list(PHASE_COLOURS),
         processes=process_rows(run),
         warnings=provenance.get("warnings") or run.plan.warnings,
         versions=provenance.get("versions") or {},
@@ -197,7 +198,7 @@ def process_rows(run: Run) -> list[dict[str, str]]:
     for (label, _, _), (_, total) in zip(participant_names(timing), totals.iterrows(), strict=True):
         seconds = float(total[[c for c in totals.columns if c.endswith("_s")]].sum())
         row = {"name": label, "total": duration(seconds)}
-        for phase in ("advance", "absorb", "send", "record", "wait"):
+        for phase in PHASE_COLOURS:
             row[phase] = f"{100.0 * total[f'{phase}_s'] / seconds:.1f} %" if seconds else "-"
         rows.append(row)
     return rows

@@ -32,6 +32,9 @@ REGION_COLOURS = ("#882255", "#117733", "#332288", "#cc6677", "#44aa99", "#99993
 PHASE_COLOURS = {
     "advance": "#0072b2",
     "absorb": "#56b4e9",
+    "read": "#332288",
+    "receive": "#cc79a7",
+    "encode": "#f0e442",
     "send": "#e69f00",
     "record": "#009e73",
     "wait": "#d9dde3",

@@ -4,7 +4,8 @@ import { h, setText } from "./dom.js";
 import { number, seconds } from "./format.js";
 
 const SAID = {
-  compute: "computes", advance: "computes", translate: "translates", absorb: "takes in", send: "sends", record: "records", wait: "waits",
+  compute: "computes", advance: "computes", translate: "translates", absorb: "takes in", read: "reads out", receive: "receives",
+  encode: "encodes", send: "sends", record: "records", wait: "waits",
 };
 
 /**
