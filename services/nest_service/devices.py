@@ -108,8 +108,10 @@ class _Rates:
             nest.Connect(generator, region.nodes(region.driven), syn_spec=synapse)
 
     def emit(self, times: Times, arrays: Mapping[str, Array]) -> None:
+        # Lists, since NEST takes over numbers of Python faster than those of NumPy.
+        listed = times.tolist()
         self._generators.set(
-            [{"rate_times": times, "rate_values": arrays[name]} for name in self._names]
+            [{"rate_times": listed, "rate_values": arrays[name].tolist()} for name in self._names]
         )
 
 
@@ -202,6 +204,10 @@ class _Currents:
             nest.Connect(generator, region.nodes(region.driven), syn_spec=synapse)
 
     def emit(self, times: Times, arrays: Mapping[str, Array]) -> None:
+        listed = times.tolist()
         self._generators.set(
-            [{"amplitude_times": times, "amplitude_values": arrays[name]} for name in self._names]
+            [
+                {"amplitude_times": listed, "amplitude_values": arrays[name].tolist()}
+                for name in self._names
+            ]
         )

@@ -1,14 +1,15 @@
 """Recorders: every spike of every region, and continuous variables of chosen neurons.
 
 One ``spike_recorder`` serves all populations of all regions, since the cost of a recorder is per
-device and not per spike. It is read and emptied in every window, so the cost per window is flat
-in time. On an MPI rank it holds the spikes of that rank's neurons only.
+device and not per spike. All recorders are read by one call and emptied by another in every window,
+so the cost per window is flat in time. On an MPI rank they hold what its own neurons did.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -34,8 +35,52 @@ class _Share:
     sent: bool
 
 
+Events = Mapping[str, npt.NDArray[Any]]
+"""What a recorder holds, by NEST's names."""
+
+
+class Recorders:
+    """All recorders of a network.
+
+    Args:
+        nest: The module ``nest``.
+        regions: The regions.
+        dt_ms: Length of a tick in ms.
+    """
+
+    def __init__(self, nest: Nest, regions: Sequence[Region], dt_ms: float) -> None:
+        self._spikes = SpikeTap(nest, regions, dt_ms)
+        self._analog = [
+            AnalogTap(nest, region, index, dt_ms)
+            for region in regions
+            for index in range(len(region.group.record.analog))
+        ]
+        self._devices = self._spikes.device
+        for tap in self._analog:
+            self._devices += tap.device
+        # As a list: for one dictionary NEST would first look at all that the recorders hold.
+        self._empty = [{"n_events": 0}] * len(self._devices)
+
+    def read(self, window: Window) -> tuple[dict[str, Array], dict[str, Array]]:
+        """Takes what a window left in the recorders out of NEST.
+
+        Args:
+            window: The window just simulated.
+
+        Returns:
+            The signals for the translator, and those for the recording.
+        """
+        # NEST gives a tuple for several devices only.
+        events = self._devices.get("events") if self._analog else (self._devices.get("events"),)
+        self._devices.set(self._empty)
+        sent, recorded = self._spikes.read(window, events[0])
+        for tap, samples in zip(self._analog, events[1:], strict=True):
+            recorded |= tap.read(window, samples)
+        return sent, recorded
+
+
 class SpikeTap:
-    """Reads the spikes of all regions, window by window.
+    """Makes signals of the spikes of all regions, window by window.
 
     Neurons and populations are numbered over all regions in order; one table leads from NEST's
     node ids to neurons, another from neurons to populations.
@@ -47,11 +92,11 @@ class SpikeTap:
     """
 
     def __init__(self, nest: Nest, regions: Sequence[Region], dt_ms: float) -> None:
-        self._recorder = nest.Create("spike_recorder", params={"time_in_steps": True})
+        self.device = nest.Create("spike_recorder", params={"time_in_steps": True})
         ids, sizes, recorded = [], [], []
         for region in regions:
             for name, nodes in region.populations.items():
-                nest.Connect(nodes, self._recorder, syn_spec={"delay": ms_of(1, dt_ms)})
+                nest.Connect(nodes, self.device, syn_spec={"delay": ms_of(1, dt_ms)})
                 ids.append(np.asarray(nodes))
                 sizes.append(len(nodes))
                 recorded.append(_is_recorded(region, name))
@@ -62,17 +107,8 @@ class SpikeTap:
         self._is_recorded = np.repeat(np.array(recorded), sizes)
         self._shares = list(_shares(regions))
 
-    def read(self, window: Window) -> tuple[dict[str, Array], dict[str, Array]]:
-        """Takes the spikes of a window out of NEST.
-
-        Args:
-            window: The window just simulated.
-
-        Returns:
-            The signals for the translator, and those for the recording.
-        """
-        events = self._recorder.get("events")
-        self._recorder.set(n_events=0)
+    def read(self, window: Window, events: Events) -> tuple[dict[str, Array], dict[str, Array]]:
+        """Turns the spikes of a window into signals, see :meth:`Recorders.read`."""
         neuron = self._neuron_of_node[events["senders"].astype(np.int64)]
         tick = events["times"].astype(np.int64) - window.start
         sent = self._counts(neuron, tick, window.ticks)
@@ -121,7 +157,7 @@ def _spikes(share: _Share, neuron: Integers, tick: Integers) -> dict[str, Array]
 
 
 class AnalogTap:
-    """Reads one multimeter.
+    """Makes signals of the samples of one multimeter.
 
     NEST hands over the sample of a tick while it computes the next one. So the sample of a
     window's last tick comes out with the next window, labelled there as tick 0, which is the same
@@ -141,7 +177,7 @@ class AnalogTap:
         nodes = region.populations[analog.population][chosen_neurons(analog)]
         self._ids = np.asarray(nodes)
         self._neurons = np.array(chosen_neurons(analog), NEURON)
-        self._multimeter = nest.Create(
+        self.device = nest.Create(
             "multimeter",
             params={
                 "record_from": analog.variables,
@@ -149,20 +185,19 @@ class AnalogTap:
                 "time_in_steps": True,
             },
         )
-        nest.Connect(self._multimeter, nodes, syn_spec={"delay": ms_of(1, dt_ms)})
+        nest.Connect(self.device, nodes, syn_spec={"delay": ms_of(1, dt_ms)})
 
-    def read(self, window: Window) -> dict[str, Array]:
-        """Takes the samples out of NEST.
+    def read(self, window: Window, events: Events) -> dict[str, Array]:
+        """Turns the samples of a window into signals.
 
         Args:
             window: The window just simulated.
+            events: What the multimeter holds.
 
         Returns:
             Signals for the recording: ``tick`` (0 ... W, counted from the start of the window),
             ``neuron`` (index within the population) and the variables, of equal lengths.
         """
-        events = self._multimeter.get("events")
-        self._multimeter.set(n_events=0)
         signals: dict[str, Array] = {
             f"{self._prefix}/tick": (events["times"].astype(np.int64) - window.start).astype(TICK),
             f"{self._prefix}/neuron": self._neurons[np.searchsorted(self._ids, events["senders"])],

@@ -16,7 +16,7 @@ from nest_service.checks import check_names
 from nest_service.context import Nest
 from nest_service.devices import Drive
 from nest_service.kernel import load_nest, prepare_kernel
-from nest_service.recorders import AnalogTap, SpikeTap
+from nest_service.recorders import Recorders
 from nest_service.regions import Region, build_regions
 from nest_service.tracts import connect_tracts
 
@@ -29,8 +29,7 @@ class _Network:
     dt_ms: float
     record: Record
     drive: Drive
-    spikes: SpikeTap
-    analog: list[AnalogTap]
+    recorders: Recorders
 
 
 class NestSimulator:
@@ -97,9 +96,7 @@ class NestSimulator:
     def read(self, window: Window) -> Mapping[str, Array]:
         """Takes what ``window`` left in NEST's recorders; returns spikes, counted or singly."""
         network = self._network
-        sent, recorded = network.spikes.read(window)
-        for tap in network.analog:
-            recorded |= tap.read(window)
+        sent, recorded = network.recorders.read(window)
         network.record(window, recorded)
         return sent
 
@@ -130,12 +127,7 @@ def _connect(nest: Nest, plan: EnsemblePlan, regions: list[Region], record: Reco
             dt_ms=dt_ms,
             record=record,
             drive=drive,
-            spikes=SpikeTap(nest, regions, dt_ms),
-            analog=[
-                AnalogTap(nest, region, index, dt_ms)
-                for region in regions
-                for index in range(len(region.group.record.analog))
-            ],
+            recorders=Recorders(nest, regions, dt_ms),
         )
 
 
