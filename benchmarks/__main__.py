@@ -36,6 +36,8 @@ def main(arguments: list[str] | None = None) -> None:
     for name in chosen.parts or PARTS:
         print(f"{name}: {PARTS[name].text}", file=sys.stderr)
         results.append(carry_out(PARTS[name], setting, chosen.repeats))
+        if (draw := PARTS[name].draw) is not None:
+            draw(results[-1], setting.folder)
         # After every part, so that what breaks later takes nothing along.
         report.write(folder, machine(), now, results)
     print((folder / "results.md").read_text())

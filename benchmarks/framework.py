@@ -83,6 +83,7 @@ class Benchmark:
         quantities: What it returns, in the order of the table.
         prepare: Makes what it needs, and yields what measures once.
         repeats: How often to measure.
+        draw: Draws figures of the result into a folder.
     """
 
     name: str
@@ -90,6 +91,7 @@ class Benchmark:
     quantities: tuple[Quantity, ...]
     prepare: Callable[[Setting], AbstractContextManager[Once]]
     repeats: int
+    draw: Callable[[Result, Path], None] | None = None
 
 
 @dataclass(frozen=True)

@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
-from benchmarks import first_window, listeners, page_hour, page_load, ranks, ranks_run, tvb_stepper
+from benchmarks import (
+    first_window,
+    listeners,
+    nest_alone,
+    page_hour,
+    page_load,
+    ranks,
+    ranks_run,
+    tvb_stepper,
+)
 from benchmarks.framework import Benchmark
 
 PARTS: dict[str, Benchmark] = {
     benchmark.name: benchmark
     for benchmark in (
+        nest_alone.BENCHMARK,
         first_window.BENCHMARK,
         listeners.BENCHMARK,
         page_load.BENCHMARK,

@@ -1,0 +1,187 @@
+"""Runs as a user has them, real processes and real sockets, of which only the windows count.
+
+What comes after the last window, results and report, is left out; the journals are there.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import psutil
+
+from cosim_core.ensemble import EnsemblePlan, plan_file
+from cosim_core.experiment import load_experiment
+from cosim_core.layout import RunLayout, write_atomically
+from cosim_core.processes import Crew, Exit, start_workers, worker_command
+from cosim_core.protocol import LAUNCH_ORDER, peer_name
+from cosim_core.recorder import PHASES
+from cosim_core.results.records import RunRecords
+from orchestrator.coordinator import Coordinator
+from orchestrator.runner import prepare
+from orchestrator.session import Session
+from orchestrator.sites import local_site
+
+Reals = npt.NDArray[np.float64]
+
+ROOT = Path(__file__).parents[1]
+QUICKSTART = ROOT / "examples" / "quickstart.yaml"
+ORCHESTRATOR = "orchestrator"
+"""This process, which conducts the run."""
+
+
+@dataclass(frozen=True)
+class Look:
+    """What was seen of a run at one moment.
+
+    Attributes:
+        windows: Windows that every participant had told to be complete.
+        at_s: When, on a steady clock.
+        processor_s: Processor time of every process up to then, in s.
+        resident_bytes: Resident memory of every process.
+    """
+
+    windows: int
+    at_s: float
+    processor_s: Mapping[str, float]
+    resident_bytes: Mapping[str, int]
+
+
+@dataclass(frozen=True)
+class Ran:
+    """A run that has finished.
+
+    Attributes:
+        root: Its run directory: plan, journals and logs.
+        windows: Number of its windows.
+        looks: From the moment that the first window was opened until all had kept the last.
+    """
+
+    root: Path
+    windows: int
+    looks: Sequence[Look]
+
+    @property
+    def wall_s(self) -> float:
+        """Wall time of all windows in s."""
+        return self.looks[-1].at_s - self.looks[0].at_s
+
+    def processor_s(self, process: str) -> float:
+        """Returns the processor time of a process during all windows, in s."""
+        return self.looks[-1].processor_s[process] - self.looks[0].processor_s[process]
+
+    def phases(self) -> dict[str, dict[str, Reals]]:
+        """Returns the run's own timing: seconds of every window by process and phase."""
+        records = RunRecords.open(self.root)
+        return {
+            peer_name(role, rank): dict(
+                zip(PHASES, np.array([row for _, row in records.phases(role, rank)]).T, strict=True)
+            )
+            for role, ranks in records.plan.participants.items()
+            for rank in range(ranks)
+        }
+
+
+def run(
+    example: Path,
+    changes: Sequence[str],
+    root: Path,
+    *,
+    through: Sequence[str] = (),
+    look_every_s: float = 0.05,
+) -> Ran:
+    """Carries out an experiment up to its last window.
+
+    Args:
+        example: The experiment's file.
+        changes: What to change in it, ``key.path=value``.
+        root: Run directory to make; one that is there already is replaced.
+        through: Module (and arguments) that starts the services in their place, given their
+            module and arguments.
+        look_every_s: Time between two looks at the processes; the first and the last are exact.
+
+    Raises:
+        RuntimeError: If it does not finish.
+    """
+    shutil.rmtree(root, ignore_errors=True)
+    plan = prepare(load_experiment(example, changes), example.parent, root).plan
+    layout = RunLayout(root)
+    layout.make()
+    site = local_site(plan)
+    if through:
+        site = replace(site, launcher=_Launcher(plan, through))
+    watch = _Watch(look_every_s)
+    session = Session(plan, site, observe=watch)
+    outcome, _ = session.run()
+    if outcome.kind != "finished":
+        told = [outcome.cause, outcome.detail, *map(str, outcome.faults)]
+        raise RuntimeError(f"{root} {outcome.kind}: {' '.join(told)}")
+    write_atomically(layout.plan, plan_file(plan, session.coordinator.built()))
+    return Ran(root, plan.grid.window_count, watch.looks)
+
+
+@dataclass
+class _Watch:
+    """Looks at the processes from the first window to the last, told about twenty times a second.
+
+    It is told at once when the windows open and when the last participant is done.
+    """
+
+    every_s: float
+    looks: list[Look] = field(default_factory=list)
+    _processes: dict[str, psutil.Process] = field(default_factory=dict)
+
+    def __call__(self, coordinator: Coordinator) -> None:
+        now_s = time.perf_counter()
+        if not self.looks:
+            if coordinator.is_running:
+                named = {name: psutil.Process(peer.pid) for name, peer in coordinator.peers.items()}
+                self._processes = {ORCHESTRATOR: psutil.Process(), **named}
+                self._look(coordinator, now_s)
+        elif coordinator.outcome is not None or now_s - self.looks[-1].at_s >= self.every_s:
+            self._look(coordinator, now_s)
+
+    def _look(self, coordinator: Coordinator, now_s: float) -> None:
+        # Who has left keeps what it had.
+        processor_s = dict(self.looks[-1].processor_s) if self.looks else {}
+        resident = dict(self.looks[-1].resident_bytes) if self.looks else {}
+        for name, process in self._processes.items():
+            with suppress(psutil.NoSuchProcess):
+                times = process.cpu_times()
+                processor_s[name] = max(processor_s.get(name, 0.0), times.user + times.system)
+                if bytes_now := process.memory_info().rss:
+                    resident[name] = bytes_now
+        self.looks.append(Look(coordinator.windows, now_s, processor_s, resident))
+
+
+class _Launcher:
+    """Starts the participants of this machine through another module."""
+
+    def __init__(self, plan: EnsemblePlan, through: Sequence[str]) -> None:
+        self._plan, self._through, self._crew = plan, through, Crew()
+
+    def start(self, control: str, run: str, digest: str) -> None:
+        """Starts every participant."""
+        logs = RunLayout(Path(self._plan.run_dir)).logs
+        environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+        for role in LAUNCH_ORDER:
+            _, _, *service = worker_command(role, control, run, digest)
+            command = [sys.executable, "-m", *self._through, *service]
+            ranks = self._plan.participants.get(role, 0)
+            start_workers(self._crew, role, ranks, command, logs, environment, None)
+
+    def poll(self) -> list[Exit]:
+        """Returns the processes that ended since the last call."""
+        return self._crew.poll()
+
+    def stop(self, grace_s: float) -> None:
+        """Waits for the processes to leave, then makes them."""
+        self._crew.stop(grace_s)
