@@ -56,7 +56,9 @@ def _prepared(setting: Setting) -> Iterator[Once]:
     folder = setting.folder / "nest-alone"
     sizes = (TINY,) if setting.is_tiny else SIZES
     # The drive that NEST alone gets. Every later run has to give the same spikes as this one.
-    drives = {size: run(QUICKSTART, size.changes, folder / f"drive-{size.neurons}") for size in sizes}
+    drives = {
+        size: run(QUICKSTART, size.changes, folder / f"drive-{size.neurons}") for size in sizes
+    }
     cases = deque((_Case("cosim", _cosim), _Case("alone", _nest_alone), _Case("tvb", _tvb_alone)))
 
     def once() -> Values:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from benchmarks import (
+    codec,
     first_window,
     listeners,
+    lockstep,
     nest_alone,
     page_hour,
     page_load,
     ranks,
     ranks_run,
+    translation,
     tvb_stepper,
 )
 from benchmarks.framework import Benchmark
@@ -18,6 +21,9 @@ PARTS: dict[str, Benchmark] = {
     benchmark.name: benchmark
     for benchmark in (
         nest_alone.BENCHMARK,
+        lockstep.BENCHMARK,
+        translation.BENCHMARK,
+        codec.BENCHMARK,
         first_window.BENCHMARK,
         listeners.BENCHMARK,
         page_load.BENCHMARK,

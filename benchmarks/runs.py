@@ -34,6 +34,12 @@ Reals = npt.NDArray[np.float64]
 
 ROOT = Path(__file__).parents[1]
 QUICKSTART = ROOT / "examples" / "quickstart.yaml"
+REGIONS = (
+    "rPCI", "rPFCPOL", "rV1", "lPFCPOL", "lV2", "lV1", "lPCI", "rPCIP", "lPCIP", "rFEF",
+    "rPFCDL", "rV2", "lPCS", "rM1", "lFEF", "lPFCDL", "rPFCORB", "lS1", "lM1", "rS1",
+)  # fmt: skip
+"""Regions of the quickstart's brain whose shortest tracts are long, so that windows may be."""
+
 ORCHESTRATOR = "orchestrator"
 """This process, which conducts the run."""
 
