@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from benchmarks import (
     codec,
+    drift,
     first_window,
     listeners,
     lockstep,
@@ -24,6 +25,7 @@ PARTS: dict[str, Benchmark] = {
         lockstep.BENCHMARK,
         translation.BENCHMARK,
         codec.BENCHMARK,
+        drift.BENCHMARK,
         first_window.BENCHMARK,
         listeners.BENCHMARK,
         page_load.BENCHMARK,
