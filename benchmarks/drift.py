@@ -15,7 +15,7 @@ import numpy as np
 
 from benchmarks.figures import drawn
 from benchmarks.framework import Benchmark, Once, Quantity, Setting, Values
-from benchmarks.runs import ORCHESTRATOR, QUICKSTART, Look, Ran, Reals, run
+from benchmarks.runs import ORCHESTRATOR, QUICKSTART, Look, Ran, run, work
 from cosim_core.protocol import LAUNCH_ORDER, peer_name
 from orchestrator.report.style import INK, MUTED, PHASE_COLOURS, ROLE_COLOURS
 
@@ -48,7 +48,7 @@ def _values(ran: Ran) -> Values:
     parts = _tenths(ran)
     wall, last_wall = (part[-1].at_s - part[0].at_s for part in parts)
     windows, last_windows = (part[-1].windows - part[0].windows for part in parts)
-    work = {name: _work(phases) for name, phases in ran.phases().items()}
+    work = {name: work(phases) for name, phases in ran.phases().items()}
     values = {
         "window": ran.wall_s / ran.windows * 1e6,
         "wall": (last_wall / last_windows) / (wall / windows),
@@ -82,17 +82,11 @@ def _processor_s(part: Sequence[Look], name: str) -> float:
     return part[-1].processor_s[name] - part[0].processor_s[name]
 
 
-def _work(phases: dict[str, Reals]) -> Reals:
-    """Returns what a process did in every window besides waiting, in s."""
-    work_s: Reals = np.sum([took_s for phase, took_s in phases.items() if phase != "wait"], axis=0)
-    return work_s
-
-
 def _draw(ran: Ran, path: Path) -> None:
     with drawn(path, 9.0, 3.6, panels=2) as (cost, memory):
         cost.set_title("a window takes (us)")
         for name, phases in ran.phases().items():
-            bins = np.array_split(_work(phases), min(_BINS, ran.windows))
+            bins = np.array_split(work(phases), min(_BINS, ran.windows))
             medians = [float(np.median(part)) * 1e6 for part in bins]
             places = np.linspace(0, ran.windows, len(bins))
             cost.plot(places, medians, color=_COLOURS[name], label=f"{name}, work")

@@ -16,12 +16,9 @@ from pathlib import Path
 
 from benchmarks.figures import dots, drawn
 from benchmarks.framework import Benchmark, Once, Quantity, Result, Setting, Values
-from benchmarks.runs import QUICKSTART, ROOT, Ran, run
+from benchmarks.runs import QUICKSTART, ROOT, Ran, run, sized
 from orchestrator.replay import compare
 from orchestrator.report.style import INK, MUTED, ROLE_COLOURS
-
-PARTNERS = 200
-"""Excitatory and inhibitory neurons that project to a neuron, as in the quickstart."""
 
 
 @dataclass(frozen=True)
@@ -41,10 +38,7 @@ class Size:
     @property
     def changes(self) -> list[str]:
         """What makes the quickstart this large."""
-        return [
-            f"adex.neurons={self.neurons}", f"adex.p_connect={PARTNERS / self.neurons}",
-            f"duration_ms={self.duration_ms}", "window.length_ms=2",
-        ]  # fmt: skip
+        return sized(self.neurons, self.duration_ms)
 
 
 SIZES = (Size(250, 2000), Size(1000, 1000, 1.10), Size(4000, 500, 1.05))

@@ -11,10 +11,14 @@ from benchmarks import (
     nest_alone,
     page_hour,
     page_load,
+    phases,
     ranks,
     ranks_run,
+    recording,
+    start_up,
     translation,
     tvb_stepper,
+    windows,
 )
 from benchmarks.framework import Benchmark
 
@@ -22,10 +26,14 @@ PARTS: dict[str, Benchmark] = {
     benchmark.name: benchmark
     for benchmark in (
         nest_alone.BENCHMARK,
+        windows.BENCHMARK,
+        phases.BENCHMARK,
         lockstep.BENCHMARK,
         translation.BENCHMARK,
         codec.BENCHMARK,
+        start_up.BENCHMARK,
         drift.BENCHMARK,
+        recording.BENCHMARK,
         first_window.BENCHMARK,
         listeners.BENCHMARK,
         page_load.BENCHMARK,

@@ -34,6 +34,9 @@ Reals = npt.NDArray[np.float64]
 
 ROOT = Path(__file__).parents[1]
 QUICKSTART = ROOT / "examples" / "quickstart.yaml"
+PARTNERS = 200
+"""Excitatory and inhibitory neurons that project to a neuron of the quickstart."""
+
 REGIONS = (
     "rPCI", "rPFCPOL", "rV1", "lPFCPOL", "lV2", "lV1", "lPCI", "rPCIP", "lPCIP", "rFEF",
     "rPFCDL", "rV2", "lPCS", "rM1", "lFEF", "lPFCDL", "rPFCORB", "lS1", "lM1", "rS1",
@@ -94,6 +97,23 @@ class Ran:
             for role, ranks in records.plan.participants.items()
             for rank in range(ranks)
         }
+
+
+def sized(neurons: int, duration_ms: int) -> list[str]:
+    """Returns what gives the quickstart networks of a size and windows of 2 ms.
+
+    Each neuron has as many partners as in the quickstart.
+    """
+    return [
+        f"adex.neurons={neurons}", f"adex.p_connect={PARTNERS / neurons}",
+        f"duration_ms={duration_ms}", "window.length_ms=2",
+    ]  # fmt: skip
+
+
+def work(phases: Mapping[str, Reals]) -> Reals:
+    """Returns what a process did in every window besides waiting, in s."""
+    took_s: Reals = np.sum([took_s for phase, took_s in phases.items() if phase != "wait"], axis=0)
+    return took_s
 
 
 def run(

@@ -1,0 +1,139 @@
+"""How long ``cosim run`` of the quickstart takes to its first window, with warm caches.
+
+Every process starts anew, as on a user's machine; compiled code and files are cached, since one run
+comes before the first that counts. Moments come from the orchestrator's log and from the files that
+a run makes. What importing takes is measured besides, by itself.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+
+from benchmarks.figures import drawn
+from benchmarks.framework import Benchmark, Once, Quantity, Result, Setting, Values
+from benchmarks.runs import QUICKSTART
+from benchmarks.servers import WAIT_S, until
+from cosim_core.journal import MAGIC
+from cosim_core.layout import RunLayout
+from cosim_core.protocol import LAUNCH_ORDER, MODULES, peer_name
+from orchestrator.report.style import INK, MUTED, PHASE_COLOURS, ROLE_COLOURS
+
+EVERY_S = 0.005
+_AHEAD = "from {module}.__main__ import import_ahead; import_ahead()"
+_IMPORTS = {
+    "python": "pass",
+    "cosim": "import orchestrator.__main__",
+    "nest": _AHEAD.format(module=MODULES["nest"]),
+    "tvb": _AHEAD.format(module=MODULES["tvb"]),
+    "translator": "import translator.pipeline",
+}
+_WHAT = {"has come": "came", "has built its side": "built"}
+
+
+@contextmanager
+def _prepared(setting: Setting) -> Iterator[Once]:
+    root = setting.folder / "start-up"
+    small = ["--set", "adex.neurons=100", "--set", "adex.K_ext=100"] if setting.is_tiny else []
+    _started(root, small)
+
+    def once() -> Values:
+        return {**_started(root, small), **{f"import {key}": _import_s(key) for key in _IMPORTS}}
+
+    yield once
+
+
+def _started(root: Path, options: list[str]) -> Values:
+    """Returns when what had happened, in seconds after the start."""
+    shutil.rmtree(root, ignore_errors=True)
+    layout = RunLayout(root)
+    command = [
+        sys.executable, "-m", "orchestrator", "run", str(QUICKSTART), "--no-report",
+        "--out", str(root), "--set", "duration_ms=40", *options,
+    ]  # fmt: skip
+    log = layout.logs / "orchestrator.jsonl"
+    began_s = time.time()
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE) as process:
+        until(log.exists, "the run directory is made", every_s=EVERY_S)
+        planned_s = time.time() - began_s
+        simulators = [layout.journal(role, 0) for role in ("nest", "tvb")]
+        until(lambda: all(map(_has_blocks, simulators)), "a window is complete", every_s=EVERY_S)
+        first_s = time.time() - began_s
+        _, told = process.communicate(timeout=WAIT_S)
+    if process.returncode:
+        raise RuntimeError(f"the run failed: {told.decode()}")
+    return {"planned": planned_s, **_moments(log, began_s), "first_window": first_s}
+
+
+def _has_blocks(journal: Path) -> bool:
+    return journal.is_file() and journal.stat().st_size > len(MAGIC)
+
+
+def _moments(log: Path, began_s: float) -> dict[str, float]:
+    """Reads from the orchestrator's log when participants had come and when they had built."""
+    moments = {}
+    for line in map(json.loads, log.read_text().splitlines()):
+        name, _, rest = line["message"].partition(" ")
+        if rest in _WHAT:
+            at_s = datetime.fromisoformat(line["time"]).timestamp()
+            moments[f"{_WHAT[rest]} {name}"] = at_s - began_s
+    return moments
+
+
+def _import_s(key: str) -> float:
+    """Returns how long a process takes that only imports."""
+    began_s = time.perf_counter()
+    subprocess.run(
+        [sys.executable, "-c", _IMPORTS[key]], check=True, timeout=WAIT_S, capture_output=True
+    )
+    return time.perf_counter() - began_s
+
+
+def _draw(result: Result, folder: Path) -> None:
+    with drawn(folder / "start-up.png", 8.0, 2.8) as (axes,):
+        axes.set_title("from `cosim run` to the first window (s)")
+        planned, first = result.median("planned"), result.median("first_window")
+        built = [result.median(f"built {peer_name(role, 0)}") for role in LAUNCH_ORDER]
+        axes.barh("cosim", planned, color=INK, height=0.6)
+        for role, end in zip(LAUNCH_ORDER, built, strict=True):
+            came = result.median(f"came {peer_name(role, 0)}")
+            shade = ROLE_COLOURS[role]
+            axes.barh(role, came - planned, left=planned, color=MUTED, height=0.6)
+            axes.barh(role, end - came, left=came, color=shade, height=0.6)
+            axes.barh(role, max(built) - end, left=end, color=PHASE_COLOURS["wait"], height=0.6)
+        axes.barh("windows", first - max(built), left=max(built), color=INK, height=0.6)
+        axes.axvline(_AT_MOST_S, color=INK, linestyle=":")
+        axes.set_xlabel("plan, then start (grey), imports and build (colour), the first window")
+        axes.invert_yaxis()
+
+
+_AT_MOST_S = 6.0
+
+
+def _quantities() -> Iterator[Quantity]:
+    yield Quantity("planned", "read, planned, run directory made", "s")
+    for role in LAUNCH_ORDER:
+        yield Quantity(f"came {peer_name(role, 0)}", f"{role} greets", "s")
+    for role in LAUNCH_ORDER:
+        yield Quantity(f"built {peer_name(role, 0)}", f"{role} has imported and built", "s")
+    yield Quantity("first_window", "first window of both simulators done", "s", at_most=_AT_MOST_S)
+    for key in _IMPORTS:
+        text = "an interpreter that does nothing" if key == "python" else f"{key} imports, alone"
+        yield Quantity(f"import {key}", text, "s")
+
+
+BENCHMARK = Benchmark(
+    name="start-up",
+    text="cosim run of the quickstart from the start of its process to the first window",
+    quantities=tuple(_quantities()),
+    prepare=_prepared,
+    repeats=7,
+    draw=_draw,
+)
