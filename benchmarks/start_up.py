@@ -8,6 +8,7 @@ a run makes. What importing takes is measured besides, by itself.
 from __future__ import annotations
 
 import json
+import resource
 import shutil
 import subprocess
 import sys
@@ -35,6 +36,11 @@ _IMPORTS = {
     "tvb": _AHEAD.format(module=MODULES["tvb"]),
     "translator": "import translator.pipeline",
 }
+# As `cosim`, but it logs who has come and built, as `cosim serve` does.
+_COSIM = (
+    "import logging; logging.getLogger().setLevel(logging.INFO); "
+    "from orchestrator.__main__ import main; main()"
+)
 _WHAT = {"has come": "came", "has built its side": "built"}
 
 
@@ -45,7 +51,10 @@ def _prepared(setting: Setting) -> Iterator[Once]:
     _started(root, small)
 
     def once() -> Values:
-        return {**_started(root, small), **{f"import {key}": _import_s(key) for key in _IMPORTS}}
+        values = dict(_started(root, small))
+        for key in _IMPORTS:
+            values |= _imported(key)
+        return values
 
     yield once
 
@@ -55,7 +64,7 @@ def _started(root: Path, options: list[str]) -> Values:
     shutil.rmtree(root, ignore_errors=True)
     layout = RunLayout(root)
     command = [
-        sys.executable, "-m", "orchestrator", "run", str(QUICKSTART), "--no-report",
+        sys.executable, "-c", _COSIM, "run", str(QUICKSTART), "--no-report",
         "--out", str(root), "--set", "duration_ms=40", *options,
     ]  # fmt: skip
     log = layout.logs / "orchestrator.jsonl"
@@ -87,13 +96,17 @@ def _moments(log: Path, began_s: float) -> dict[str, float]:
     return moments
 
 
-def _import_s(key: str) -> float:
-    """Returns how long a process takes that only imports."""
+def _imported(key: str) -> Values:
+    """Returns what a process takes that only imports, and its processor time, in seconds."""
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
     began_s = time.perf_counter()
     subprocess.run(
         [sys.executable, "-c", _IMPORTS[key]], check=True, timeout=WAIT_S, capture_output=True
     )
-    return time.perf_counter() - began_s
+    wall_s = time.perf_counter() - began_s
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    processor_s = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    return {f"import {key}": wall_s, f"processor {key}": processor_s}
 
 
 def _draw(result: Result, folder: Path) -> None:
@@ -127,6 +140,7 @@ def _quantities() -> Iterator[Quantity]:
     for key in _IMPORTS:
         text = "an interpreter that does nothing" if key == "python" else f"{key} imports, alone"
         yield Quantity(f"import {key}", text, "s")
+        yield Quantity(f"processor {key}", f"{text}: processor time", "s")
 
 
 BENCHMARK = Benchmark(

@@ -95,7 +95,7 @@ def _prepared(setting: Setting) -> Iterator[Once]:
 def _measured(case: Case, windows: int, folder: Path) -> Values:
     ran = run(QUICKSTART, case.changes(windows, folder), folder / "windows")
     phases = ran.phases()
-    works = {role: float(np.median(work(phases[f"{role}-0"]))) for role in _WHO[1:]}
+    works = {role: float(np.mean(work(phases[f"{role}-0"]))) for role in _WHO[1:]}
     values = {"window": ran.wall_s / ran.windows, **works}
     return {f"{who} {case.key}": seconds * 1e6 for who, seconds in values.items()}
 
