@@ -41,7 +41,7 @@ class Size:
         return sized(self.neurons, self.duration_ms)
 
 
-SIZES = (Size(250, 2000), Size(1000, 1000, 1.10), Size(4000, 500, 1.05))
+SIZES = (Size(250, 1000), Size(1000, 500, 1.10), Size(4000, 200, 1.05))
 TINY = Size(250, 40)
 
 
@@ -163,6 +163,6 @@ BENCHMARK = Benchmark(
     text="co-simulation, windows of 2 ms, against NEST alone in one piece and TVB alone",
     quantities=tuple(_quantities()),
     prepare=_prepared,
-    repeats=5,
+    repeats=7,
     draw=_draw,
 )
