@@ -15,12 +15,11 @@ import numpy as np
 
 from benchmarks.figures import drawn
 from benchmarks.framework import Benchmark, Once, Quantity, Setting, Values
-from benchmarks.runs import ORCHESTRATOR, QUICKSTART, Look, Ran, run, work
-from cosim_core.protocol import LAUNCH_ORDER, peer_name
+from benchmarks.runs import ORCHESTRATOR, PARTICIPANTS, QUICKSTART, Look, Ran, run, work
+from cosim_core.protocol import LAUNCH_ORDER
 from orchestrator.report.style import INK, MUTED, PHASE_COLOURS, ROLE_COLOURS
 
 WINDOWS = 20_000
-PARTICIPANTS = tuple(peer_name(role, 0) for role in LAUNCH_ORDER)
 PROCESSES = (*PARTICIPANTS, ORCHESTRATOR)
 _COLOURS = dict(zip(PROCESSES, [*(ROLE_COLOURS[role] for role in LAUNCH_ORDER), INK], strict=True))
 _BINS = 100

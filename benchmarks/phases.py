@@ -10,12 +10,10 @@ import numpy as np
 
 from benchmarks.figures import drawn
 from benchmarks.framework import Benchmark, Once, Quantity, Result, Setting, Values
-from benchmarks.runs import QUICKSTART, run, sized
-from cosim_core.protocol import LAUNCH_ORDER, peer_name
+from benchmarks.runs import PARTICIPANTS, QUICKSTART, run, sized
 from cosim_core.recorder import PHASES
 from orchestrator.report.style import MUTED, PHASE_COLOURS
 
-PARTICIPANTS = tuple(peer_name(role, 0) for role in LAUNCH_ORDER)
 REST = "rest"
 """What no phase covers: leave to enter windows, reports of progress, the loop itself."""
 

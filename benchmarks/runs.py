@@ -43,6 +43,9 @@ REGIONS = (
 )  # fmt: skip
 """Regions of the quickstart's brain whose shortest tracts are long, so that windows may be."""
 
+PARTICIPANTS = tuple(peer_name(role, 0) for role in LAUNCH_ORDER)
+"""Processes of a run with one rank of each."""
+
 ORCHESTRATOR = "orchestrator"
 """This process, which conducts the run."""
 

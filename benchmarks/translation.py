@@ -140,7 +140,10 @@ def _draw(result: Result, folder: Path) -> None:
         left.legend(title="window")
         right.set_title("by kind: 10 populations, 2 ms (us)")
         keys = [*RATES, *DRIVES]
-        right.barh(keys, [result.median(key) for key in keys], color=colour(REGION_COLOURS, 2))
+        medians = [result.median(key) for key in keys]
+        right.plot(medians, keys, "o", color=colour(REGION_COLOURS, 2))
+        for key, median in zip(keys, medians, strict=True):
+            right.annotate(f"  {median:.3g}", (median, key), va="center", fontsize=8)
         right.set_xscale("log")
         right.invert_yaxis()
 
