@@ -45,7 +45,10 @@ class IdleSimulator:
     def absorb(self, window: Window, arrays: Arrays) -> None:
         """Does nothing."""
 
-    def advance(self, window: Window) -> Arrays:
+    def advance(self, window: Window) -> None:
+        """Does nothing."""
+
+    def read(self, window: Window) -> Arrays:
         """Returns the zeros."""
         return self._signals
 
