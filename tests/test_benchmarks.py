@@ -86,4 +86,4 @@ def test_every_benchmark_runs(part: str, tmp_path: Path) -> None:
 def test_a_part_that_is_not_there_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         main(["frist-window"])
-    assert "there is no frist-window; there are first-window, " in capsys.readouterr().err
+    assert "there is no frist-window; there are nest-alone, " in capsys.readouterr().err
