@@ -48,7 +48,7 @@ from cosim_core.protocol import (
     peer_name,
 )
 from cosim_core.signals import Block, receiver_of, sender_of
-from cosim_core.transport import Channel, Received, Transport
+from cosim_core.transport import Channel, Transport
 
 _logger = logging.getLogger(__name__)
 
@@ -271,6 +271,8 @@ class Link:
             ParticipantLost: If the orchestrator is gone.
             ProtocolError: If something arrives that is not due.
         """
+        if reached():
+            return
         say_at = time.monotonic() + _SAY_WHAT_I_WAIT_FOR_AFTER_S
         self._take_messages()
         while not reached():
@@ -279,9 +281,7 @@ class Link:
                 raise DeadlineExceeded(f"{self.identity.name} waited in vain for {text}")
             if self._data_lost is not None:
                 raise self._data_lost
-            channels = [self._control] if self._data is None else [self._control, self._data]
-            self._transport.wait(channels, deadline.sooner(_POLL_S))
-            self._take_messages()
+            self._take_messages(deadline.sooner(_POLL_S))
             # Only while it waits: the first word after the start means that it has begun.
             is_late = time.monotonic() >= say_at and not reached()
             if is_late and self._state is State.RUNNING:
@@ -296,28 +296,39 @@ class Link:
             except DeadlineExceeded:
                 _logger.info("still waiting for %s", what)
 
-    def _take_messages(self) -> None:
-        while (received := self._control.receive()) is not None:
-            self._obey(decode_message(received[1], "orchestrator"))
-        if self._data is None or self._start is None:
-            return
-        with self.phase("receive"):
-            while (received := self._receive_data(self._data)) is not None:
-                self._keep(*received)
+    def _take_messages(self, timeout_s: float = 0.0) -> None:
+        """Waits for messages, at most so long, and takes all that are there."""
+        while ready := self._transport.wait(self._channels(), timeout_s):
+            timeout_s = 0.0
+            for channel in ready:
+                if channel is self._control:
+                    self._take_order()
+                else:
+                    with self.phase("receive"):
+                        self._take_block(channel)
 
-    def _receive_data(self, data: Channel) -> Received | None:
+    def _channels(self) -> list[Channel]:
+        """Returns where something may come from that is due."""
+        if self._data is None or self._start is None or self._data_lost is not None:
+            return [self._control]
+        return [self._control, self._data]
+
+    def _take_order(self) -> None:
+        if (received := self._control.receive()) is not None:
+            self._obey(decode_message(received[1], "orchestrator"))
+
+    def _take_block(self, data: Channel) -> None:
         """Receives from the data plane; that its other end left matters only to who waits for it.
 
-        The loss is believed when nothing is left to receive after it was told, since the last
-        messages and the news of the loss may arrive together.
+        The loss is told when nothing is left to receive.
         """
         try:
-            return data.receive()
+            received = data.receive()
         except ParticipantLost as lost:
-            if self._data_lost is None:
-                self._data_lost = lost
-                return self._receive_data(data)
-            return None
+            self._data_lost = lost
+            return
+        if received is not None:
+            self._keep(*received)
 
     def _obey(self, message: AnyMessage) -> None:
         self._state = after(self._state, message.kind, self.identity.name)

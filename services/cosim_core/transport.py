@@ -60,8 +60,12 @@ class Transport(Protocol):
             server: Who is bound there; whose public key it must prove to have.
         """
 
-    def wait(self, channels: Sequence[Channel], timeout_s: float) -> None:
-        """Returns when one of the channels may have a message, at the latest after the time."""
+    def wait(self, channels: Sequence[Channel], timeout_s: float) -> list[Channel]:
+        """Waits until a channel has a message or lost its peer, at most so long.
+
+        Returns:
+            The channels of which ``receive`` has something to say.
+        """
 
     def close(self) -> None:
         """Closes every channel; may be called again."""
@@ -102,11 +106,12 @@ class MemoryTransport:
             hub.peers[name] = channel
             return channel
 
-    def wait(self, channels: Sequence[Channel], timeout_s: float) -> None:
-        """Waits until one of the channels has a message or lost its peer."""
+    def wait(self, channels: Sequence[Channel], timeout_s: float) -> list[Channel]:
+        """See :meth:`Transport.wait`."""
         own = [channel for channel in channels if isinstance(channel, MemoryChannel)]
         with self._arrived:
             self._arrived.wait_for(lambda: any(channel.has_news() for channel in own), timeout_s)
+            return [channel for channel in own if channel.has_news()]
 
     def close(self) -> None:
         """Forgets every channel."""

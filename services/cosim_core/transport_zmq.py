@@ -33,7 +33,6 @@ HIGH_WATER_MARK = 100_000
 _COPY_BELOW_BYTES = 65_536
 
 # As plain numbers: pyzmq's enumerations take longer to combine than a frame to send.
-_INPUT = int(zmq.POLLIN)
 _NOW = int(zmq.NOBLOCK)
 _NOW_AND_MORE = int(zmq.NOBLOCK | zmq.SNDMORE)
 
@@ -50,6 +49,7 @@ class ZmqTransport:
         self._channels: list[ZmqChannel] = []
         self._polled: list[Channel] = []
         self._poller = zmq.Poller()
+        self._channel_of: dict[object, Channel] = {}
         self._keys = keys
         self._doorkeeper: ThreadAuthenticator | None = None
 
@@ -98,16 +98,22 @@ class ZmqTransport:
             raise ParticipantLost(f"cannot connect to {endpoint}: {error}") from error
         return self._keep(ZmqChannel(socket, endpoint, monitor))
 
-    def wait(self, channels: Sequence[Channel], timeout_s: float) -> None:
-        """Polls the channels and their connections."""
+    def wait(self, channels: Sequence[Channel], timeout_s: float) -> list[Channel]:
+        """Polls the channels and their connections; see :meth:`Transport.wait`."""
         waiting = list(channels)
         if waiting != self._polled:
-            self._polled, self._poller = waiting, zmq.Poller()
-            for channel in waiting:
-                if isinstance(channel, ZmqChannel):
-                    for socket in channel.sockets():
-                        self._poller.register(socket, zmq.POLLIN)
-        self._poller.poll(max(0, int(timeout_s * 1000)))
+            self._poll_for(waiting)
+        found = self._poller.poll(max(0, int(timeout_s * 1000)))
+        # A channel may be found twice, by a message and by the loss of its connection.
+        return list(dict.fromkeys(self._channel_of[socket] for socket, _ in found))
+
+    def _poll_for(self, channels: list[Channel]) -> None:
+        self._polled, self._poller, self._channel_of = channels, zmq.Poller(), {}
+        for channel in channels:
+            if isinstance(channel, ZmqChannel):
+                for socket in channel.sockets():
+                    self._poller.register(socket, zmq.POLLIN)
+                    self._channel_of[socket] = channel
 
     def close(self) -> None:
         """Closes every channel and waits at most ``LINGER_MS`` for what is on its way."""
@@ -194,7 +200,7 @@ class ZmqChannel:
     def receive(self) -> Received | None:
         """Returns the next message; a lost connection is told after the messages before it."""
         parts = self._take()
-        if parts is None and self._monitor is not None and _has_input(self._monitor):
+        if parts is None and self._monitor is not None and self._monitor.poll(0):
             # What arrived before the break is in the queue by now.
             parts = self._take()
             if parts is None:
@@ -206,8 +212,10 @@ class ZmqChannel:
         return parts[0].decode(errors="backslashreplace"), list(parts[1:])
 
     def _take(self) -> list[bytes] | None:
-        # Asking is cheaper than the exception of a socket that has nothing.
-        return self._socket.recv_multipart(_NOW) if _has_input(self._socket) else None
+        try:
+            return self._socket.recv_multipart(_NOW)
+        except zmq.Again:
+            return None
 
     def close(self) -> None:
         """Closes the socket; messages on their way out get ``LINGER_MS``."""
@@ -216,7 +224,3 @@ class ZmqChannel:
             self._monitor.close()
             self._monitor = None
         self._socket.close()
-
-
-def _has_input(socket: zmq.Socket[bytes]) -> bool:
-    return bool(int(socket.getsockopt(zmq.EVENTS)) & _INPUT)

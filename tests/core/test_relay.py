@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
+
 import numpy as np
 import pytest
 
@@ -79,6 +81,13 @@ def test_a_stand_in_keeps_the_lead_of_the_side_that_it_replaces(tmp_path, lookah
     assert max(leads) == 2 * lookahead - 1
 
 
+class Clockless:
+    """A recorder that keeps no times."""
+
+    def phase(self, name):
+        return nullcontext()
+
+
 class LeftAlone:
     """A link whose peers have left, perhaps because the run was told to stop."""
 
@@ -98,7 +107,7 @@ class LeftAlone:
 @pytest.mark.parametrize(("end", "is_lost"), [(None, True), (4, True), (3, False)])
 def test_who_left_after_a_stop_is_not_missed(tmp_path, end, is_lost):
     plan = make_plan(tmp_path / "run")
-    relay = _Relay(Doubling(plan), LeftAlone(end), plan, None)
+    relay = _Relay(Doubling(plan), LeftAlone(end), plan, Clockless())
     window = plan.grid.window(3)
     if is_lost:
         with pytest.raises(ParticipantLost):
@@ -109,7 +118,7 @@ def test_who_left_after_a_stop_is_not_missed(tmp_path, end, is_lost):
 
 def test_nothing_is_translated_beyond_a_stop(tmp_path):
     plan = make_plan(tmp_path / "run")
-    relay = _Relay(Doubling(plan), LeftAlone(3), plan, None)
+    relay = _Relay(Doubling(plan), LeftAlone(3), plan, Clockless())
     assert relay.last() == 3
     for lane, _ in relay._lanes:
         lane.next = 3
