@@ -15,6 +15,7 @@ import numpy as np
 from cosim_core.ensemble import EnsemblePlan
 from cosim_core.errors import ExperimentError, Fault
 from cosim_core.experiment.tree import NestResources
+from cosim_core.late import imported_late
 from cosim_core.timegrid import InexactTimeError, ticks_of
 from nest_service.context import Nest
 
@@ -23,6 +24,8 @@ _HOW_TO_GET_MPI = (
     "libgsl-dev libboost-dev cmake ninja-build, then pip install --no-binary nest-simulator "
     "nest-simulator==3.10.0 -C cmake.define.with-mpi=ON; or use resources.nest.threads"
 )
+_FOR_TABLES_AND_PLOTS = ("pandas", "matplotlib", "matplotlib.patches", "matplotlib.path")
+"""What NEST imports, but needs only if somebody asks for tables and plots."""
 _QUIET = "PYNEST_QUIET"
 _ISOLATED = "OMPI_MCA_ess_singleton_isolated"
 
@@ -42,7 +45,7 @@ def load_nest(ranks: int = 1) -> Nest:
     # A NEST with MPI that mpirun did not start would otherwise get a daemon of OpenMPI's beside it,
     # in a session of its own, which ending the process group of this worker does not reach.
     os.environ.setdefault(_ISOLATED, "1")
-    with _quiet_import():
+    with _quiet_import(), imported_late(*_FOR_TABLES_AND_PLOTS):
         try:
             return importlib.import_module("nest")
         except ImportError as error:

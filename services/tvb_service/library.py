@@ -24,6 +24,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from cosim_core.errors import ExperimentError
+from cosim_core.late import imported_late
 
 _logger = logging.getLogger(__name__)
 
@@ -48,7 +49,8 @@ def load_tvb() -> None:
             "tvb", "tvb-library is not installed; pip install 'tvb-nest-cosim[tvb]'"
         )
     _make_numba_cache_writable()
-    with _scratch_home(), _own_logging(), warnings.catch_warnings():
+    late = imported_late("scipy.stats")
+    with late, _scratch_home(), _own_logging(), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         importlib.import_module(_SIMULATOR)
 
