@@ -25,7 +25,6 @@ from collections.abc import Callable, Mapping
 from importlib import metadata
 from pathlib import Path
 
-from cosim_core.agent import About, Agent
 from cosim_core.ensemble import EnsemblePlan
 from cosim_core.errors import (
     EXIT_BAD_INPUT,
@@ -172,6 +171,9 @@ def advertised(endpoint: str, environment: Mapping[str, str]) -> str:
 
 def _serve_as_agent(role: Role, orchestrator: str) -> int:
     """Serves as an agent until SIGTERM or SIGINT."""
+    # A worker does not need it.
+    from cosim_core.agent import About, Agent
+
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):

@@ -1,10 +1,9 @@
-"""The command line, ``cosim``."""
+"""The command line, ``cosim``: its options. What a command does is imported when it is called."""
 
 from __future__ import annotations
 
 import json
 import sys
-from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -18,26 +17,10 @@ from cosim_core.errors import (
     CosimError,
     ExperimentError,
 )
-from cosim_core.experiment import Experiment, experiment_schema, load_experiment
-from cosim_core.results import digest, open_run
-from orchestrator import data as datasets
-from orchestrator import runner
-from orchestrator.display import (
-    LiveRun,
-    show_difference,
-    show_failure,
-    show_faults,
-    show_finished,
-    show_plan,
-    show_warnings,
-)
 from orchestrator.keys import keys_app
-from orchestrator.places import Choice, Endpoint, KeyFolder, Launcher, RunLauncher, place_of
-from orchestrator.plan import explain
+from orchestrator.places import Choice, Endpoint, KeyFolder, Launcher, RunLauncher
 from orchestrator.remote import remote_app
-from orchestrator.replay import compare, replay_experiment
 from orchestrator.serving import serve
-from orchestrator.sites import HERE, Place
 from orchestrator.slurm.options import (
     Account,
     Constraint,
@@ -51,9 +34,7 @@ from orchestrator.slurm.options import (
     SbatchArgs,
     TimeLimit,
 )
-from orchestrator.slurm.submit import Submission, submit
 from orchestrator.sweep.command import sweep
-from orchestrator.sweep.tree import sweep_schema
 
 app = typer.Typer(
     name="cosim",
@@ -78,39 +59,6 @@ Out = Annotated[
     Path | None, typer.Option("--out", help="Run directory to make. Default: runs/NAME-TIME.")
 ]
 RunDirectory = Annotated[Path, typer.Argument(help="Run directory.")]
-
-
-def _default_out(experiment: Experiment) -> Path:
-    return runner.free_folder(experiment, datetime.now().astimezone())
-
-
-def _carry_out(
-    experiment: Experiment,
-    base_dir: Path,
-    out: Path | None,
-    place: Place = HERE,
-    *,
-    draw: bool = True,
-) -> runner.Finished:
-    """Plans, checks and runs an experiment with a live display."""
-    console = Console()
-    folder = out or _default_out(experiment)
-    prepared = runner.prepare(experiment, base_dir, folder)
-    runner.check(prepared, folder, place)
-    with LiveRun(console) as live:
-        finished = runner.run(
-            prepared,
-            command=runner.this_command(),
-            observe=live,
-            tell=live.tell,
-            may_rename=out is None,
-            place=place,
-            draw=draw,
-        )
-    with open_run(finished.root) as run:
-        show_warnings(console, run.provenance["warnings"])
-        show_finished(console, finished, run, with_summary=draw)
-    return finished
 
 
 @app.command()
@@ -139,19 +87,14 @@ def run(
 
     Ctrl-C ends it at a window boundary and keeps what was computed; twice, at once.
     """
-    loaded = load_experiment(experiment, overrides or ())
+    from orchestrator import commands
+
     further = tuple(sbatch_arg or ())
     job = JobChoice(
         partition, account, time, constraint, further, interface, mpi, images, dry_run, follow
     )
-    if launcher == "slurm":
-        folder = (out or _default_out(loaded)).absolute()
-        prepared = runner.prepare(loaded, experiment.parent, folder)
-        what = Submission(experiment.absolute(), tuple(overrides or ()), folder, prepared)
-        raise typer.Exit(submit(what, job, Console()))
-    with place_of(Choice(launcher, orchestrator, keys, job)) as place:
-        finished = _carry_out(loaded, experiment.parent, out, place, draw=draw)
-    raise typer.Exit(finished.exit_code)
+    choice = Choice(launcher, orchestrator, keys, job)
+    raise typer.Exit(commands.run(experiment, overrides or (), out, choice, draw=draw))
 
 
 @app.command()
@@ -163,16 +106,9 @@ def validate(
     keys: KeyFolder = None,
 ) -> None:
     """Check an experiment: build everything, run nothing."""
-    console = Console()
-    loaded = load_experiment(experiment, overrides or ())
-    out = _default_out(loaded)
-    prepared = runner.prepare(loaded, experiment.parent, out)
-    with place_of(Choice(launcher, orchestrator, keys)) as place:
-        runner.check(prepared, out, place)
-        with console.status("Building the simulators"):
-            warnings = runner.validate(prepared, place=place)
-    show_warnings(console, warnings)
-    console.print("[bold green]valid[/]: every participant could build its side")
+    from orchestrator import commands
+
+    commands.validate(experiment, overrides or (), Choice(launcher, orchestrator, keys))
 
 
 @app.command()
@@ -182,13 +118,9 @@ def plan(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Show window, lookahead, what limits them, processes, tracts and estimates."""
-    loaded = load_experiment(experiment, overrides or ())
-    prepared = runner.prepare(loaded, experiment.parent, _default_out(loaded))
-    report = explain(prepared.plan, prepared.connectome)
-    if as_json:
-        typer.echo(report.model_dump_json(indent=2))
-    else:
-        show_plan(Console(), report)
+    from orchestrator import commands
+
+    commands.plan(experiment, overrides or (), as_json=as_json)
 
 
 @app.command()
@@ -200,26 +132,24 @@ def replay(
     out: Out = None,
 ) -> None:
     """Run one simulator alone against the recorded other side, and compare the results."""
-    experiment, base_dir = replay_experiment(run_directory, participant)
-    finished = _carry_out(experiment, base_dir, out)
-    if finished.exit_code == 0:
-        difference = compare(run_directory, finished.root, participant)
-        if difference:
-            show_difference(Console(), participant, difference)
-            raise typer.Exit(EXIT_FAILED)
-        Console().print(f"[bold green]identical[/] to what {participant} did in the recorded run")
-    raise typer.Exit(finished.exit_code)
+    from orchestrator import commands
+
+    raise typer.Exit(commands.replay(run_directory, participant, out))
 
 
 @app.command()
 def report(run_directory: RunDirectory) -> None:
     """Draw the figures and the report of a run again."""
+    from orchestrator import runner
+
     typer.echo(str(runner.make_report(run_directory)))
 
 
 @app.command(name="digest")
 def digest_command(run_directory: RunDirectory) -> None:
     """Print the SHA-256 of a run's spikes and TVB series."""
+    from cosim_core.results import digest
+
     typer.echo(digest(run_directory))
 
 
@@ -230,12 +160,17 @@ def schema(
     ] = False,
 ) -> None:
     """Print the JSON schema of experiments."""
+    from cosim_core.experiment import experiment_schema
+    from orchestrator.sweep.tree import sweep_schema
+
     typer.echo(json.dumps(sweep_schema() if sweep else experiment_schema(), indent=2))
 
 
 @data_app.command(name="list")
 def data_list() -> None:
     """List the connectomes that experiments can name."""
+    from orchestrator import data as datasets
+
     table = Table("name", "regions", "here", "where", "licence")
     for row in datasets.list_data():
         table.add_row(
@@ -252,6 +187,8 @@ def data_fetch(
     ] = None,
 ) -> None:
     """Download a connectome, or adopt a copy; its checksum is verified."""
+    from orchestrator import data as datasets
+
     typer.echo(str(datasets.fetch(name, source=source)))
 
 
@@ -260,9 +197,13 @@ def main() -> None:
     try:
         app()
     except ExperimentError as error:
+        from orchestrator.display import show_faults
+
         show_faults(Console(stderr=True), error.faults)
         sys.exit(EXIT_BAD_INPUT)
     except CosimError as error:
+        from orchestrator.display import show_failure
+
         show_failure(Console(stderr=True), error)
         sys.exit(EXIT_FAILED)
 

@@ -9,7 +9,7 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-import pooch
+import platformdirs
 
 from cosim_core.connectome import region_names
 from cosim_core.errors import ExperimentError
@@ -73,7 +73,7 @@ class DataRow:
 def cache_dir() -> Path:
     """Returns the folder of downloads: ``COSIM_DATA_DIR`` or the user's cache folder."""
     override = os.environ.get(CACHE_VARIABLE)
-    return Path(override) if override else Path(pooch.os_cache("tvb-nest-cosim"))
+    return Path(override) if override else platformdirs.user_cache_path("tvb-nest-cosim")
 
 
 def cached(name: str) -> Path:
@@ -158,6 +158,8 @@ def fetch(name: str, *, source: Path | None = None) -> Path:
 
 
 def _download(path: Path, download: Download) -> Path:
+    import pooch
+
     try:
         found = pooch.retrieve(
             download.url,
@@ -173,6 +175,8 @@ def _download(path: Path, download: Download) -> Path:
 
 
 def _adopt(source: Path, path: Path, download: Download) -> Path:
+    import pooch
+
     got = pooch.file_hash(str(source), alg="sha256")
     if got != download.sha256:
         raise ExperimentError.single(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable
 from types import TracebackType
+from typing import TYPE_CHECKING
 
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
@@ -16,11 +17,13 @@ from rich.text import Text
 
 from cosim_core.errors import Fault
 from cosim_core.lifecycle import State
-from cosim_core.results import Run, Summary, summary
 from orchestrator.coordinator import Coordinator
 from orchestrator.peers import Peer
 from orchestrator.plan import PlanReport
 from orchestrator.runner import Finished
+
+if TYPE_CHECKING:
+    from cosim_core.results import Run, Summary
 
 _BAR_WIDTH = 24
 _PLAIN_INTERVAL_S = 10.0
@@ -170,6 +173,8 @@ def show_finished(
             _indent(outcome.detail), style="dim", markup=False, highlight=False, soft_wrap=True
         )
     if with_summary:
+        from cosim_core.results import summary
+
         console.print(_summary_table(summary(run), run))
     for line in (
         f"digest  {finished.digest}",

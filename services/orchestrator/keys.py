@@ -7,8 +7,6 @@ from typing import Annotated
 
 import typer
 
-from cosim_core.security import deal_keys, new_keys
-
 keys_app = typer.Typer(help="Keys for sockets beyond one machine.", no_args_is_help=True)
 
 
@@ -33,6 +31,8 @@ def new(
 
     Every machine needs the public keys of all and its own secret; COSIM_KEYS names the folder.
     """
+    from cosim_core.security import deal_keys, new_keys
+
     if not deal:
         for path in new_keys(folder):
             typer.echo(path)

@@ -6,13 +6,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from cosim_core.errors import ExperimentError, Fault
-from orchestrator.sites import HERE, Place, listen_to_agents
 from orchestrator.slurm.options import JobChoice, place_in_job
+
+if TYPE_CHECKING:
+    from orchestrator.sites import Place
 
 Launcher = Annotated[
     Literal["local", "attach"],
@@ -69,6 +71,9 @@ def place_of(choice: Choice) -> Iterator[Place]:
         ExperimentError: If the choice makes no sense or cannot be had.
         SecurityError: If the keys cannot be used.
     """
+    # The options stand in every help text, which need not wait for sockets.
+    from orchestrator.sites import HERE, listen_to_agents
+
     if choice.launcher == "job":
         yield place_in_job(choice.job)
         return

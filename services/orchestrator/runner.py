@@ -30,7 +30,6 @@ from cosim_core.experiment import Experiment
 from cosim_core.experiment.load import dump_yaml
 from cosim_core.layout import RunLayout, write_atomically
 from cosim_core.logs import also_log_to
-from cosim_core.results import collect, open_run
 from orchestrator.control import RunControl
 from orchestrator.coordinator import Coordinator
 from orchestrator.data import connectome_path
@@ -307,6 +306,9 @@ def _keep(
     command: list[str],
 ) -> Finished:
     """Writes what became of the run, then the result files."""
+    # Reading and writing results loads h5py, for which the first window need not wait.
+    from cosim_core.results import collect, open_run
+
     layout = RunLayout(Path(coordinator.plan.run_dir))
     write_atomically(layout.plan, plan_file(coordinator.plan, coordinator.built()))
     with open_run(layout.root) as run:

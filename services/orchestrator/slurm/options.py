@@ -7,13 +7,15 @@ import signal
 import socket
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from cosim_core.errors import ExperimentError, Fault
 from cosim_core.mpi import STARTERS, StarterName
-from orchestrator.sites import Place, job_place
+
+if TYPE_CHECKING:
+    from orchestrator.sites import Place
 
 Partition = Annotated[str | None, typer.Option(help="slurm: partition.")]
 Account = Annotated[str | None, typer.Option(help="slurm: account.")]
@@ -101,4 +103,7 @@ def place_in_job(choice: JobChoice) -> Place:
             "--interface",
             f"{socket.gethostname()} has no '{choice.interface}'; it has {', '.join(there)}",
         )
+    # As for the options in orchestrator.places
+    from orchestrator.sites import job_place
+
     return job_place(Path(folder), choice.interface, STARTERS[choice.mpi])

@@ -9,7 +9,6 @@ import typer
 from rich.console import Console
 
 from cosim_core.errors import EXIT_BAD_INPUT, ExperimentError
-from orchestrator.display import show_faults
 from orchestrator.slurm.options import (
     Account,
     Constraint,
@@ -78,6 +77,7 @@ def sweep(
     window boundary; twice, at once.
     """
     # Whoever calls another command need not wait for pandas.
+    from orchestrator.display import show_faults
     from orchestrator.sweep.array import SlurmArray
     from orchestrator.sweep.campaign import Campaign
 
