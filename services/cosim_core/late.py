@@ -1,8 +1,9 @@
 """Importing a large package without what it imports for parts that a run does not use.
 
-tvb-library imports ``scipy.stats`` to make up connectomes, NEST imports ``pandas`` and
-``matplotlib`` for tables and plots; together these take longer than building either side of the
-quickstart. They are imported when something of them is first asked for.
+tvb-library imports ``scipy.stats`` to make up connectomes and ``scipy.integrate`` for integrators
+that adapt their steps, NEST imports ``pandas`` and ``matplotlib`` for tables and plots; together
+these take longer than building either side of the quickstart. They are imported when something of
+them is first asked for.
 """
 
 from __future__ import annotations

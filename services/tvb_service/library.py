@@ -49,7 +49,7 @@ def load_tvb() -> None:
             "tvb", "tvb-library is not installed; pip install 'tvb-nest-cosim[tvb]'"
         )
     _make_numba_cache_writable()
-    late = imported_late("scipy.stats")
+    late = imported_late("scipy.integrate", "scipy.stats")
     with late, _scratch_home(), _own_logging(), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         importlib.import_module(_SIMULATOR)

@@ -26,7 +26,7 @@ HEAVY = ("h5py", "matplotlib", "nest", "pandas", "pooch", "scipy.stats", "tvb", 
         (
             "from tvb_service.__main__ import import_ahead; import_ahead()",
             ("tvb.simulator.simulator",),
-            ("matplotlib", "nest", "pandas", "scipy.stats", "tvb.simulator.lab"),
+            ("matplotlib", "nest", "pandas", "scipy.integrate", "scipy.stats", "tvb.simulator.lab"),
         ),
     ],
     ids=["help", "orchestrator", "worker", "nest", "tvb"],
