@@ -23,8 +23,8 @@ from typing import Any
 import numpy as np
 
 EXAMPLE = Path(__file__).parents[1] / "examples" / "quickstart.yaml"
-BACKGROUND_HZ = 480.0
-"""Stands for the 400 afferents of 0.8 Hz and for the connectome."""
+BACKGROUND_HZ = 800.0
+"""Stands for 400 afferents of 0.8 Hz and for the connectome."""
 WARM_UP_MS = 20.0
 
 

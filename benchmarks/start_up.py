@@ -54,7 +54,7 @@ def _prepared(setting: Setting) -> Iterator[Once]:
         values = dict(_started(root, small))
         for key in _IMPORTS:
             values |= _imported(key)
-        return values
+        return values | {name: _command_s(name) for name in _COMMANDS}
 
     yield once
 
@@ -109,6 +109,17 @@ def _imported(key: str) -> Values:
     return {f"import {key}": wall_s, f"processor {key}": processor_s}
 
 
+def _command_s(name: str) -> float:
+    """Returns the wall time of a command that runs nothing, in seconds."""
+    arguments = ["--help"] if name == "help" else [name, str(QUICKSTART)]
+    began_s = time.perf_counter()
+    subprocess.run(
+        [sys.executable, "-m", "orchestrator", *arguments],
+        check=True, timeout=WAIT_S, capture_output=True,
+    )  # fmt: skip
+    return time.perf_counter() - began_s
+
+
 def _draw(result: Result, folder: Path) -> None:
     with drawn(folder / "start-up.png", 8.0, 2.8) as (axes,):
         axes.set_title("from `cosim run` to the first window (s)")
@@ -128,6 +139,8 @@ def _draw(result: Result, folder: Path) -> None:
 
 
 _AT_MOST_S = 6.0
+_COMMANDS = {"help": 0.5, "plan": 2.0, "validate": None}
+"""Commands that run nothing, and what they may take at most, in s."""
 
 
 def _quantities() -> Iterator[Quantity]:
@@ -141,6 +154,8 @@ def _quantities() -> Iterator[Quantity]:
         text = "an interpreter that does nothing" if key == "python" else f"{key} imports, alone"
         yield Quantity(f"import {key}", text, "s")
         yield Quantity(f"processor {key}", f"{text}: processor time", "s")
+    for name, at_most_s in _COMMANDS.items():
+        yield Quantity(name, f"cosim {'--help' if name == 'help' else name}", "s", at_most=at_most_s)
 
 
 BENCHMARK = Benchmark(
