@@ -155,7 +155,9 @@ def _quantities() -> Iterator[Quantity]:
         yield Quantity(f"import {key}", text, "s")
         yield Quantity(f"processor {key}", f"{text}: processor time", "s")
     for name, at_most_s in _COMMANDS.items():
-        yield Quantity(name, f"cosim {'--help' if name == 'help' else name}", "s", at_most=at_most_s)
+        yield Quantity(
+            name, f"cosim {'--help' if name == 'help' else name}", "s", at_most=at_most_s
+        )
 
 
 BENCHMARK = Benchmark(

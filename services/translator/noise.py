@@ -43,8 +43,7 @@ class OrnsteinUhlenbeck:
         h = np.array([dt_ms / noise.tau_ms for noise in noises])
         nsig = np.array([noise.nsig for noise in noises])
         kick = (1.0 - 0.5 * h) * np.sqrt(2.0 * nsig) * np.sqrt(dt_ms)
-        keep = 1.0 - h + 0.5 * h * h
-        self._rows_of_keep = {factor: np.flatnonzero(keep == factor) for factor in keep.tolist()}
+        self._keep = 1.0 - h + 0.5 * h * h
         self._kick = kick[:, np.newaxis]
         self._weight_hz = np.array([[noise.weight_hz] for noise in noises])
         self._streams = tuple(streams)
@@ -64,9 +63,7 @@ class OrnsteinUhlenbeck:
             Input rate by noise in Hz, float64 [region, tick], and the state at the last tick.
         """
         normals = ndtri(uniforms_of(np.stack([stream.words(window) for stream in self._streams])))
-        path, last = self._kick * normals, np.empty_like(state)
-        for keep, rows in self._rows_of_keep.items():
-            path[rows], last[rows] = leaky_sum(keep, path[rows], state[rows])
+        path, last = leaky_sum(self._keep, self._kick * normals, state)
         return self._weight_hz * path, last
 
 
