@@ -55,8 +55,7 @@ def sweep_script() -> str:
         *[sys.executable, "-m", "orchestrator", "sweep", sweep, "--launcher", "slurm"],
         *["--images", ROOT / "sif", "--out", ROOT / "sweep", "--time", "5", "--dry-run"],
     )
-    examples = f"{sweep.parent}/../../examples"
-    return script.replace(examples, "/home/hpc/examples").replace(str(ROOT), "/home/hpc")
+    return script.replace(str(ROOT), "/home/hpc")
 
 
 @pytest.fixture(scope="module")

@@ -84,6 +84,16 @@ TWO_NESTS = dataclasses.replace(JOB, nest_kernels=2, threads=1)
                 {0: ["run", "$HOME"], 7: ["run", "it's"]},
             ),
         ),
+        (
+            "array-images.sbatch",
+            array_script(
+                dataclasses.replace(REQUEST, groups=(Group(1, 4, True),), array="0,7%4"),
+                ["cosim"],
+                {0: ["run", "$HOME"], 7: ["run", "it's"]},
+                Path("/data/images/all.sif"),
+                IN_IMAGES.binds,
+            ),
+        ),
     ],
 )
 def test_scripts_are_the_golden_text(name: str, script: str) -> None:
@@ -130,6 +140,35 @@ def test_an_element_gets_its_own_words_as_they_are(tmp_path: Path) -> None:
     assert said("4") == (0, "other|")
     assert said("5") == (2, "")
     assert [path.name for path in tmp_path.iterdir()] == ["script"]
+
+
+@pytest.mark.parametrize("engine", ["apptainer", "singularity"])
+def test_an_element_runs_in_its_image_by_whichever_engine_there_is(
+    engine: str, tmp_path: Path
+) -> None:
+    """Both names are those of one program, and of two folders an image sees the odd one, too."""
+    image, binds = Path("/data/it's/all.sif"), [Path("/data/a b"), Path("/data/c,d")]
+    script = tmp_path / "script"
+    script.write_text(array_script(REQUEST, ["cosim"], {3: ["run", "$HOME"]}, image, binds))
+
+    def said() -> subprocess.CompletedProcess[str]:
+        environment = {"PATH": str(tmp_path), "SLURM_ARRAY_TASK_ID": "3"}
+        bash = ["/bin/bash", script]
+        return subprocess.run(bash, capture_output=True, text=True, env=environment)
+
+    (tmp_path / "hostname").write_text("#!/bin/sh\necho node7\n")
+    (tmp_path / "hostname").chmod(0o755)
+    refused = said()
+    assert refused.returncode == 1
+    assert refused.stderr == "neither apptainer nor singularity is in PATH on node7\n"
+    (tmp_path / engine).write_text("#!/bin/sh\nprintf '%s|' \"$@\"\n")
+    (tmp_path / engine).chmod(0o755)
+    assert said().stdout.split("|")[:-1] == [
+        *["--silent", "exec"],
+        *["--mount", 'type=bind,"source=/data/a b","destination=/data/a b"'],
+        *["--mount", 'type=bind,"source=/data/c,d","destination=/data/c,d"'],
+        *[str(image), "cosim", "run", "$HOME"],
+    ]
 
 
 @pytest.mark.parametrize(

@@ -125,7 +125,11 @@ class EnsembleJob:
 
 
 def array_script(
-    request: Request, words: Sequence[str], elements: Mapping[int, Sequence[str]]
+    request: Request,
+    words: Sequence[str],
+    elements: Mapping[int, Sequence[str]],
+    image: Path | None = None,
+    binds: Sequence[Path] = (),
 ) -> str:
     """Returns the script of a job array, whose elements are one command with words of their own.
 
@@ -133,10 +137,14 @@ def array_script(
         request: What it asks for; its ``array`` names the elements.
         words: How the command begins.
         elements: How it goes on, by index.
+        image: In which it is run, if in any.
+        binds: Folders that the image must see besides home and temporary files.
     """
     cases = [f"{index}) set -- {command_line(own)} ;;" for index, own in elements.items()]
     choice = ['case "$SLURM_ARRAY_TASK_ID" in', *cases, "*) exit 2 ;;", "esac"]
-    return _script(request, [*choice, f'exec {command_line(words)} "$@"'])
+    engine = _ENGINE.splitlines() if image else ()
+    within = _in_image(image, binds) if image else ""
+    return _script(request, [*choice, *engine, f'exec {within}{command_line(words)} "$@"'])
 
 
 def ensemble_script(request: Request, job: EnsembleJob) -> str:
@@ -221,10 +229,20 @@ def _within(job: EnsembleJob, name: str) -> str:
     """Returns what stands before a command to run it in an image; nothing if there are none."""
     if job.images is None:
         return ""
-    mounts = [word for path in job.binds for word in ("--mount", _mount(path))]
-    image = str(job.images / f"{name}.sif")
     folder = '--bind "$COSIM_JOB" ' if name == "orchestrator" else ""
-    return f'"$engine" --silent exec {folder}{command_line([*mounts, image])} '
+    return _in_image(job.images / f"{name}.sif", job.binds, folder)
+
+
+def _in_image(image: Path, binds: Sequence[Path], further: str = "") -> str:
+    """Returns what stands before a command to run it in an image; ``_ENGINE`` comes before.
+
+    Args:
+        image: The image.
+        binds: Folders that it must see.
+        further: Further options, as the shell is to read them.
+    """
+    mounts = [word for path in binds for word in ("--mount", _mount(path))]
+    return f'"$engine" --silent exec {further}{command_line([*mounts, str(image)])} '
 
 
 def _mount(path: Path) -> str:

@@ -65,7 +65,7 @@ class SlurmArray:
         self, layout: SweepLayout, base: Path, name: str, at_once: int | None, choice: JobChoice
     ) -> None:
         self._layout = layout
-        self._base = base.absolute()
+        self._base = base.resolve()
         self._name = name
         self._at_once = at_once
         self._choice = choice
@@ -116,15 +116,11 @@ class SlurmArray:
         if faults := request_faults(request):
             raise ExperimentError(faults)
         elements = {point.index: self._arguments(point) for point, _ in waiting}
-        return array_script(request, self._program(), elements)
-
-    def _program(self) -> list[str]:
         if self._choice.images is None:
-            return [sys.executable, "-m", "orchestrator"]
-        folders = dict.fromkeys([self._layout.root, self._base.parent])
-        binds = [word for folder in folders for word in ("--bind", str(folder))]
+            return array_script(request, [sys.executable, "-m", "orchestrator"], elements)
         image = self._choice.images.absolute() / "all.sif"
-        return ["apptainer", "--silent", "exec", *binds, str(image), "cosim"]
+        binds = list(dict.fromkeys([self._layout.root, self._base.parent]))
+        return array_script(request, ["cosim"], elements, image, binds)
 
     def _arguments(self, point: Point) -> list[str]:
         changes = [part for text in point.overrides for part in ("--set", text)]
