@@ -16,6 +16,7 @@ from benchmarks import (
     ranks_run,
     recording,
     start_up,
+    sweep,
     translation,
     tvb_stepper,
     windows,
@@ -40,6 +41,7 @@ PARTS: dict[str, Benchmark] = {
         page_hour.BENCHMARK,
         ranks.BENCHMARK,
         ranks_run.BENCHMARK,
+        sweep.BENCHMARK,
         tvb_stepper.BENCHMARK,
     )
 }

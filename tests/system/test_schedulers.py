@@ -95,10 +95,11 @@ def test_the_page_has_a_script_for_a_run_and_for_a_sweep_each() -> None:
 @pytest.mark.parametrize("scheduler", SCHEDULERS)
 def test_a_job_runs_an_experiment_with_ranks(scheduler: str, home: Path, work: Path) -> None:
     (work / "study.yaml").write_text(yaml.safe_dump(TINY))
-    said(start(f"run.{scheduler}", home, work, SCHEDULERS[scheduler]))
+    two = SCRIPTS[f"run.{scheduler}"].replace("nest.ranks=4", "nest.ranks=2")
+    said(start(f"run.{scheduler}", home, work, SCHEDULERS[scheduler], two))
     assert outcome(work)["outcome"] == "finished"
     (run,) = (work / "runs").iterdir()
-    assert yaml.safe_load((run / "experiment.yaml").read_text())["resources"]["nest"]["ranks"] == 4
+    assert yaml.safe_load((run / "experiment.yaml").read_text())["resources"]["nest"]["ranks"] == 2
 
 
 @pytest.mark.parametrize("scheduler", SCHEDULERS)
