@@ -14,11 +14,13 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import pandas as pd
 import pytest
 import yaml
 
 from cosim_core.client import Client, ServerRefusal
 from cosim_core.results import digest
+from sweep.sweeps import grid, write_sweep
 
 TINY: dict[str, Any] = {
     "name": "tiny",
@@ -199,3 +201,39 @@ def test_second_server_on_one_folder_is_refused(tmp_path: Path) -> None:
         second = cosim("serve", "--port", "0", "--data", tmp_path / "home", cwd=tmp_path)
         assert second.returncode == 1
         assert "another server uses" in second.stderr.replace("\n", " ")
+
+
+def test_a_sweep_that_was_killed_is_taken_up_again_on_the_server(tmp_path: Path) -> None:
+    """Three points, one of which fails; each is carried out once, with the bits of a local run."""
+    tree = TINY | {"tvb": TINY["tvb"] | {"coupling": {"name": "Linear"}}}
+    gains = [0.2, 1e300, 0.1]
+    write_sweep(tmp_path, grid(tvb__coupling__parameters__a=gains), tree)
+    file = tmp_path / "tiny.yaml"
+    local = cosim(
+        *["run", file, "--set", "tvb.coupling.parameters.a=0.1", "--out", "local"], cwd=tmp_path
+    )
+    assert local.returncode == 0, local.stderr
+    with server(tmp_path / "home") as (client, _):
+        token = client._http.headers["Authorization"].removeprefix("Bearer ")
+        command = ["sweep", "sweep.yaml", "--url", f"{client._http.base_url}?token={token}"]
+        with subprocess.Popen(
+            [sys.executable, "-m", "orchestrator", *command],
+            cwd=tmp_path,
+            stdout=subprocess.DEVNULL,
+        ) as sweep:
+            _until(lambda: client.runs(state="finished")["total"])
+            sweep.kill()
+        resumed = cosim(*command, cwd=tmp_path)
+        assert resumed.returncode == 1, resumed.stdout + resumed.stderr
+        states = [(run["label"], run["state"]) for run in reversed(client.runs()["items"])]
+        assert [state for _, state in states] == ["finished", "failed", "finished"], states
+        # Again, there is nothing to do.
+        assert cosim(*command, cwd=tmp_path).returncode == 1
+        assert client.runs()["total"] == len(gains)
+    (folder,) = (tmp_path / "sweeps").iterdir()
+    table = pd.read_parquet(folder / "table.parquet")
+    assert table["outcome"].tolist() == ["finished", "failed", "finished"]
+    assert table["cause"][1].startswith("failed on the server: ")
+    assert "TVB" in table["cause"][1]
+    assert table["digest"].nunique() == 3
+    assert table["digest"][2] == digest(tmp_path / "local")

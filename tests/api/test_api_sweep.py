@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from unittest.mock import Mock
 
 import pandas as pd
 import pytest
@@ -17,7 +18,10 @@ from api.conftest import Served
 from api.fake_ensemble import TINY, Gate
 from cosim_core.client import Client, ServerRefusal
 from cosim_core.errors import ExperimentError
+from orchestrator.store.models import RunState
 from orchestrator.sweep.campaign import Campaign, MakeExecutor
+from orchestrator.sweep.executor import Needs
+from orchestrator.sweep.record import remember_failed
 from orchestrator.sweep.remote import RemotePool
 from sweep.sweeps import Tree, grid, write_sweep
 
@@ -68,6 +72,28 @@ def test_runs_that_a_killed_sweep_left_on_the_server_are_found(
     assert campaign.run(Console(quiet=True), pool_of(served), retry_failed=False) == 0
     assert len(served.ensemble.started) == 3
     assert table(campaign)["outcome"].tolist() == ["finished"] * 3
+
+
+@pytest.mark.parametrize("state", RunState)
+@pytest.mark.parametrize("is_noted", [False, True])
+def test_a_run_of_before_counts_unless_it_has_no_result(
+    state: RunState, is_noted: bool, tmp_path: Path
+) -> None:
+    """A failure is a result until it is noted; after that the point is due on demand alone."""
+    campaign = campaign_of(tmp_path)
+    point = campaign.points[0]
+    campaign.layout.make()
+    if is_noted:
+        remember_failed(campaign.layout, point, "no luck")
+    client = Mock(Client)
+    client.create.return_value = {"id": "new"}
+    client.runs.return_value = {
+        "items": [{"id": "old", "label": f"point {point.id}", "state": str(state)}]
+    }
+    pool = RemotePool(campaign.layout, client, 1)
+    assert pool.take([(point, Needs(1, 0, 0))]) == [point]
+    again = {RunState.INTERRUPTED, RunState.REFUSED} | ({RunState.FAILED} if is_noted else set())
+    assert client.create.called == (state in again)
 
 
 def test_a_failed_point_is_told_and_tried_again_on_demand(served: Served, tmp_path: Path) -> None:

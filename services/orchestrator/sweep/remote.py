@@ -26,9 +26,6 @@ PATIENCE_S = 120.0
 QUEUED = 2
 """Runs that wait on the server beside the present one, so that it never waits for this machine."""
 
-_KEPT = frozenset({"queued", "building", "running", "paused", "stopping", "finished"})
-"""States in which a run of an earlier call is taken up again."""
-
 
 @dataclass
 class _Remote:
@@ -92,8 +89,11 @@ class RemotePool:
 
     def _find(self, point: Point) -> dict[str, Any] | None:
         label = _label(point)
+        # Whose failure is noted already is to be tried again; any other is news.
+        is_retry = self._layout.record(point.id).is_file()
+        lost = FINAL - ({"finished"} if is_retry else {"finished", "failed"})
         found = self._client.runs(search=label)["items"]
-        return next((r for r in found if r["label"] == label and r["state"] in _KEPT), None)
+        return next((r for r in found if r["label"] == label and r["state"] not in lost), None)
 
     def ended(self) -> list[Ended]:
         """See :meth:`Executor.ended`."""
