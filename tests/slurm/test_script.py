@@ -146,7 +146,7 @@ def test_an_element_gets_its_own_words_as_they_are(tmp_path: Path) -> None:
 def test_an_element_runs_in_its_image_by_whichever_engine_there_is(
     engine: str, tmp_path: Path
 ) -> None:
-    """Both names are those of one program, and of two folders an image sees the odd one, too."""
+    """Both names are those of one program; folders of odd names are seen by the image, too."""
     image, binds = Path("/data/it's/all.sif"), [Path("/data/a b"), Path("/data/c,d")]
     script = tmp_path / "script"
     script.write_text(array_script(REQUEST, ["cosim"], {3: ["run", "$HOME"]}, image, binds))
