@@ -38,16 +38,17 @@ def _prepared(setting: Setting) -> Iterator[Once]:
         every_s = 0.05 if setting.is_tiny else 0.25
         ran = run(QUICKSTART, changes, setting.folder / "drift", look_every_s=every_s)
         _draw(ran, setting.folder / "drift.png")
-        return _values(ran)
+        return values_of(ran)
 
     yield once
 
 
-def _values(ran: Ran) -> Values:
+def values_of(ran: Ran) -> Values:
+    """Returns the last tenth of a run by its first, and what a window takes."""
     parts = _tenths(ran)
     wall, last_wall = (part[-1].at_s - part[0].at_s for part in parts)
     windows, last_windows = (part[-1].windows - part[0].windows for part in parts)
-    work = {name: work(phases) for name, phases in ran.phases().items()}
+    works = {name: work(phases) for name, phases in ran.phases().items()}
     values = {
         "window": ran.wall_s / ran.windows * 1e6,
         "wall": (last_wall / last_windows) / (wall / windows),
@@ -62,7 +63,7 @@ def _values(ran: Ran) -> Values:
     for name in PARTICIPANTS:
         tenth = max(1, ran.windows // 10)
         values[f"work {name}"] = float(
-            np.median(work[name][-tenth:]) / np.median(work[name][:tenth])
+            np.median(works[name][-tenth:]) / np.median(works[name][:tenth])
         )
     return values
 

@@ -8,13 +8,15 @@ from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from benchmarks import report
+from benchmarks import drift, nest_alone, report
 from benchmarks.__main__ import main
 from benchmarks.framework import Benchmark, Once, Quantity, Result, Setting, carry_out
 from benchmarks.machine import machine
 from benchmarks.parts import PARTS
+from benchmarks.runs import PARTICIPANTS, Look, Ran, run
 from system.conftest import mpi_is_missing
 
 SERIES = ("nest-alone", "windows", "drift", "ranks", "ranks-run", "tvb-stepper")
@@ -81,6 +83,44 @@ def test_every_benchmark_runs(part: str, tmp_path: Path) -> None:
     assert (tmp_path / "page-hour.svg").is_file() == (part == "page-hour")
     has_figure = PARTS[part].draw is not None or part == "drift"
     assert (tmp_path / f"{part}.png").is_file() == has_figure
+
+
+def test_other_spikes_end_the_comparison(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def run_otherwise(example: Path, changes: list[str], root: Path) -> Ran:
+        return run(example, [*changes, *(["seed=2"] if "ensemble=nest" in changes else [])], root)
+
+    monkeypatch.setattr(nest_alone, "run", run_otherwise)
+    with pytest.raises(RuntimeError, match="has other spikes than"):
+        carry_out(nest_alone.BENCHMARK, Setting(tmp_path, is_tiny=True), repeats=1)
+
+
+def looks(per_window_s: float, bytes_now: int, first: int) -> list[Look]:
+    """A tenth of 1,000 windows, looked at twice."""
+    begin = 0.0 if first == 0 else 1000.0
+    return [
+        Look(
+            first + windows,
+            begin + windows * per_window_s,
+            dict.fromkeys(drift.PROCESSES, begin + 0.5 * windows * per_window_s),
+            dict.fromkeys(drift.PROCESSES, bytes_now),
+        )
+        for windows in (0, 100)
+    ]
+
+
+def test_drift_holds_the_last_tenth_against_the_first(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ran = Ran(tmp_path, 1000, [*looks(0.002, 2**20, 0), *looks(0.003, 2**21, 900)])
+    advance = np.r_[np.full(500, 1e-3), np.full(500, 2e-3)]
+    phases = {"wait": np.arange(1000.0), "advance": advance}
+    monkeypatch.setattr(Ran, "phases", lambda self: dict.fromkeys(PARTICIPANTS, phases))
+    found = drift.values_of(ran)
+    assert found["wall"] == pytest.approx(1.5)
+    assert found["work nest-0"] == pytest.approx(2.0)
+    assert found["processor tvb-0"] == pytest.approx(1.5)
+    assert found["memory translator-0"] == pytest.approx(2.0)
+    assert found["size orchestrator"] == pytest.approx(2.0)
 
 
 def test_a_part_that_is_not_there_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
