@@ -9,6 +9,7 @@ from pathlib import Path
 
 from matplotlib.axes import Axes
 
+from benchmarks.report import rounded
 from orchestrator.report.style import INK, house_style, new_figure
 
 DPI = 160
@@ -33,6 +34,14 @@ def dots(
     axes.plot(spread, samples, "o", color=colour, markersize=4, alpha=0.6, markeredgewidth=0)
     median = statistics.median(samples)
     axes.hlines(median, place - 0.22, place + 0.22, color=colour, linewidth=2)
-    axes.annotate(f"{median:.3g}", (place + 0.25, median), color=colour, va="center", fontsize=8)
+    axes.annotate(
+        rounded(median),
+        (place, median),
+        xytext=(0, 5),
+        textcoords="offset points",
+        ha="center",
+        color=colour,
+        fontsize=8,
+    )
     if target is not None:
         axes.hlines(target, place - 0.3, place + 0.3, color=INK, linestyle=":", linewidth=1.2)

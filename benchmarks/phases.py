@@ -12,7 +12,7 @@ from benchmarks.figures import drawn
 from benchmarks.framework import Benchmark, Once, Quantity, Result, Setting, Values
 from benchmarks.runs import PARTICIPANTS, QUICKSTART, run, sized
 from cosim_core.recorder import PHASES
-from orchestrator.report.style import MUTED, PHASE_COLOURS
+from orchestrator.report.style import MUTED, PHASE_COLOURS, legend_above
 
 REST = "rest"
 """What no phase covers: leave to enter windows, reports of progress, the loop itself."""
@@ -36,7 +36,7 @@ def _prepared(setting: Setting) -> Iterator[Once]:
 
 def _draw(result: Result, folder: Path) -> None:
     with drawn(folder / "phases.png", 8.0, 2.6) as (axes,):
-        axes.set_title("a window of 2 ms, 2 x 1,000 neurons (ms)", pad=22)
+        axes.set_title("a window of 2 ms, 2 x 1,000 neurons (ms)", pad=32)
         left = np.zeros(len(PARTICIPANTS))
         # Waiting last, where it stands back.
         for phase in (*(p for p in PHASES if p != "wait"), REST, "wait"):
@@ -45,7 +45,7 @@ def _draw(result: Result, folder: Path) -> None:
             axes.barh(PARTICIPANTS, medians_ms, left=left, color=shade, label=phase, height=0.6)
             left += medians_ms
         axes.invert_yaxis()
-        axes.legend(loc="lower right", bbox_to_anchor=(1.0, 1.0), ncols=len(PHASES) + 1)
+        legend_above(axes)
 
 
 BENCHMARK = Benchmark(

@@ -47,11 +47,16 @@ def _rows(result: Result) -> Iterator[str]:
             median = result.median(quantity.key)
             cells = [
                 result.benchmark.name, quantity.text, _shown(median, quantity),
-                f"{min(samples):.3g} to {max(samples):.3g}", str(len(samples)),
+                f"{rounded(min(samples))} to {rounded(max(samples))}", str(len(samples)),
                 quantity.target, _VERDICTS[quantity.is_met(median)],
             ]  # fmt: skip
             yield f"| {' | '.join(cells)} |"
 
 
 def _shown(value: float, quantity: Quantity) -> str:
-    return f"{value:.3g} {quantity.unit}".rstrip()
+    return f"{rounded(value)} {quantity.unit}".rstrip()
+
+
+def rounded(value: float) -> str:
+    """Writes a value with three digits, or all digits before the point."""
+    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}"
