@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+import threading
 import zlib
 from pathlib import Path
 
@@ -199,6 +200,39 @@ def test_what_does_not_reach_the_disk_is_told(tmp_path, monkeypatch):
     with pytest.raises(RunDirectoryError, match=r"to the disk: .*Input/output error"):
         writer.close()
     writer.close()
+
+
+def test_appending_does_not_wait_for_the_disk(tmp_path, monkeypatch):
+    released, threads = threading.Event(), []
+
+    def fsync(number):
+        threads.append(threading.current_thread())
+        assert released.wait(10.0)
+
+    monkeypatch.setattr("os.fsync", fsync)
+    writer = JournalWriter(tmp_path / "j", sync_every=2)
+    for block in blocks(3):
+        writer.append(block)
+    released.set()
+    writer.close()
+    assert len(threads) == 2
+    assert threading.main_thread() not in threads[:1]
+    assert_equal(list(read_journal(tmp_path / "j")), blocks(3))
+
+
+def test_what_the_disk_refused_meanwhile_is_told_later(tmp_path, monkeypatch):
+    def fsync(number):
+        raise OSError(5, "Input/output error")
+
+    monkeypatch.setattr("os.fsync", fsync)
+    writer = JournalWriter(tmp_path / "j", sync_every=2)
+    first, second, third, fourth = blocks(4)
+    for block in (first, second, third):
+        writer.append(block)
+    with pytest.raises(RunDirectoryError, match=r"to the disk: .*Input/output error"):
+        writer.append(fourth)
+    with pytest.raises(RunDirectoryError):
+        writer.close()
 
 
 def test_a_recorder_keeps_blocks_and_times(tmp_path):
