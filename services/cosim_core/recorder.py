@@ -7,7 +7,9 @@ from collections.abc import Mapping
 from contextlib import AbstractContextManager
 
 import numpy as np
+import numpy.typing as npt
 
+from cosim_core.errors import RunDirectoryError
 from cosim_core.journal import JournalWriter
 from cosim_core.layout import RunLayout
 from cosim_core.signals import REAL, Array, Block
@@ -21,6 +23,24 @@ writing the journal."""
 _COMPUTING = ("absorb", "advance", "read")
 
 _FLUSH_EVERY = 256
+
+
+def phases_of(block: Block) -> npt.NDArray[np.float64]:
+    """Returns the times that a block of a timing journal holds.
+
+    Returns:
+        float64 [window, phase], s, phases in the order of :data:`PHASES`.
+
+    Raises:
+        RunDirectoryError: If they are times of other phases.
+    """
+    rows = np.asarray(block.arrays["phases"], np.float64)
+    if rows.ndim != 2 or rows.shape[1] != len(PHASES):
+        raise RunDirectoryError(
+            f"{block.edge} has times of shape {rows.shape}, expected {len(PHASES)} phases per "
+            "window; the run was made by another version of tvb-nest-cosim"
+        )
+    return rows
 
 
 class _Phase:

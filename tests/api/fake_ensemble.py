@@ -20,6 +20,7 @@ from cosim_core.experiment.load import dump_yaml
 from cosim_core.journal import JournalWriter
 from cosim_core.layout import RunLayout, write_atomically
 from cosim_core.protocol import Configure, Done, Hello, Progress, Ready, Start, Stop
+from cosim_core.recorder import PHASES
 from cosim_core.results import collect, digest
 from cosim_core.signals import Block
 from orchestrator.api.schemas import AgentAnswer
@@ -186,7 +187,9 @@ class Puppets:
         assert outcome is not None
         for role in self.plan.participants:
             with JournalWriter(layout.timing_journal(role, 0)) as timing:
-                phases = self.activity.input_hz["rHC"][: 5 * self.windows].reshape(-1, 5)
+                columns = len(PHASES)
+                phases = self.activity.input_hz["rHC"][: columns * self.windows]
+                phases = phases.reshape(-1, columns)
                 timing.append(Block(f"{role}.timing", 0, 0, {"phases": phases.copy()}))
         write_atomically(layout.plan, plan_file(self.plan, self.coordinator.built()))
         collect(layout.root)

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from cosim_core.errors import RunDirectoryError
 from cosim_core.journal import MAGIC, JournalWriter, read_journal
 from cosim_core.layout import RunLayout
-from cosim_core.recorder import PHASES, Recorder
+from cosim_core.recorder import PHASES, Recorder, phases_of
 from cosim_core.signals import Block
 from cosim_core.timegrid import Window
 
@@ -258,3 +258,8 @@ def test_a_recorder_keeps_blocks_and_times(tmp_path):
     assert recorder.compute_s == pytest.approx(
         phases[:, [PHASES.index(name) for name in ("absorb", "advance", "read")]].sum()
     )
+
+
+def test_times_of_other_phases_are_refused():
+    with pytest.raises(RunDirectoryError, match=r"nest.timing .* another version"):
+        phases_of(Block("nest.timing", 0, 0, {"phases": np.zeros((4, 5))}))

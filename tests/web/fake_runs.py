@@ -281,7 +281,10 @@ class FakeRun:
 
 def timing(windows: int) -> dict[str, Any]:
     """Returns mean seconds per window."""
-    phases = {"wait": 0.004, "absorb": 0.001, "advance": 0.024, "send": 0.001, "record": 0.002}
+    phases = {
+        "wait": 0.004, "receive": 0.0, "absorb": 0.001, "advance": 0.024, "read": 0.0,
+        "encode": 0.0, "send": 0.001, "record": 0.002,
+    }  # fmt: skip
     each = {"windows": [0], "counts": [windows], **{phase: [s] for phase, s in phases.items()}}
     return {"phases": list(phases), "participants": dict.fromkeys(PROCESSES, each)}
 

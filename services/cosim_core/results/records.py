@@ -22,6 +22,7 @@ from cosim_core.errors import RunDirectoryError
 from cosim_core.experiment import SpikingGroup
 from cosim_core.journal import MAGIC, read_journal
 from cosim_core.layout import RunLayout
+from cosim_core.recorder import phases_of
 from cosim_core.signals import NEST_TO_TRANSLATOR, Block, group_signals
 from cosim_core.timegrid import Window, ms_of
 
@@ -181,13 +182,16 @@ class RunRecords:
         """Yields how long a process took, for the complete windows.
 
         Yields:
-            Index of a window, and seconds per phase (float64, shape (5,), in the order of
+            Index of a window, and seconds per phase (float64, in the order of
             :data:`cosim_core.recorder.PHASES`).
+
+        Raises:
+            RunDirectoryError: If the run has times of other phases.
         """
         for block in _readable(self.layout.timing_journal(role, rank)):
-            for index, seconds in enumerate(block.arrays["phases"], start=block.window):
+            for index, seconds in enumerate(phases_of(block), start=block.window):
                 if index < self.complete_windows:
-                    yield index, np.asarray(seconds, np.float64)
+                    yield index, seconds
 
     def _summed(self, window: Window, blocks: list[Block]) -> dict[str, Counts]:
         sums = {

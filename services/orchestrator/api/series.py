@@ -20,7 +20,7 @@ from cosim_core.errors import RunDirectoryError
 from cosim_core.journal import read_journal
 from cosim_core.journal_tail import JournalTail
 from cosim_core.layout import RunLayout
-from cosim_core.recorder import PHASES
+from cosim_core.recorder import PHASES, phases_of
 from cosim_core.results import Run, first_series, open_run
 from cosim_core.results.growing import plain_name
 from cosim_core.signals import Block
@@ -213,7 +213,7 @@ def _mean_phases(blocks: Iterable[Block], max_points: int) -> dict[str, list[flo
     size, most = 1, max_points - max_points % 2
     sums, counts = np.zeros((most, len(PHASES))), np.zeros(most, dtype=np.int64)
     for block in blocks:
-        rows = block.arrays["phases"]
+        rows = phases_of(block)
         windows = block.window + np.arange(len(rows))
         while windows[-1] // size >= most:
             size *= 2
