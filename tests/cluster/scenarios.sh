@@ -4,7 +4,7 @@ set -u
 cd
 export PATH=$PATH:/usr/sbin
 fact() { printf '%s=%s\n' "$1" "$2" >>facts; }
-rm -rf facts runs data slurm sif sweep; mkdir -p runs data slurm/state slurm/spool.n1 slurm/spool.n2 sif
+rm -rf facts runs data slurm sif sweep clients; mkdir -p runs data slurm/state slurm/spool.n1 slurm/spool.n2 sif
 
 # Definition files, from archives of the Docker images. Another compression would take minutes.
 for service in orchestrator nest tvb translator; do
@@ -94,13 +94,38 @@ for name in ranks nodes odd; do
 done
 fact pwned "$(find . -name pwned)"
 
-# A sweep, whose script was written elsewhere.
-mkdir -p sweep/logs
-job=$(sbatch --parsable sweep.sbatch)
-for _ in $(seq 400); do [ -z "$(squeue --noheader --jobs="$job" 2>/dev/null)" ] && break; sleep 0.3; done
-fact sweep_digests "$(python3 -c 'import glob, json
-print(*sorted(json.load(open(path))["digest"] for path in glob.glob("sweep/points/*/provenance.json")))')"
-fact sweep_said "$(tail -qn 2 sweep/logs/* | tr '\n' ' ')"
+# A sweep as a job array, by the image's `cosim` and the node's Slurm. The node's programs run in the
+# image by the node's own loader and libraries, and as if they had been called outside.
+mkdir clients
+for program in sbatch squeue scancel; do
+    cat >clients/$program <<'END'
+#!/bin/sh
+exec env -i HOME="$HOME" USER="$USER" PATH=/usr/bin:/bin SLURM_CONF="$SLURM_CONF" \
+    /host/lib64/ld-linux-x86-64.so.2 --library-path /host/usr/lib/x86_64-linux-gnu \
+    "/host/usr/bin/${0##*/}" "$@"
+END
+    chmod +x clients/$program
+done
+sweep() {
+    APPTAINERENV_PREPEND_PATH=$HOME/clients apptainer --silent exec --bind /:/host \
+        --bind /usr/lib/x86_64-linux-gnu/slurm-wlm --bind /run/munge sif/orchestrator.sif \
+        cosim sweep cluster/sweep.yaml --out sweep --launcher slurm --images sif --time 5 --at-once 3
+}
+done_points() { ls sweep/points/*/provenance.json 2>/dev/null | wc -l; }
+sweep >sweep1.log 2>&1 &
+for _ in $(seq 900); do [ "$(done_points)" -ge 4 ] && break; sleep 0.2; done
+fact sweep_before "$(done_points)"
+# Killed while elements run, of which Slurm then starts the rest by itself.
+pkill -KILL -u "$(id -u)" -f 'cosim sweep'; wait
+sweep >sweep2.log 2>&1; fact sweep_code $?
+fact sweep_said "$(tail -n 6 sweep1.log sweep2.log | tr '\n' ' ')"
+fact sweep_elements "$(ls sweep/logs | wc -l)"
+fact sweep_table "$(python3 -c 'import csv
+rows = list(csv.DictReader(open("sweep/table.csv")))
+base = [row["digest"] for row in rows
+        if (float(row["adex.external_hz"]), float(row["adex.excitatory.b_pA"])) == (0.8, 20)]
+print(len(rows), len({row["digest"] for row in rows}), *{row["outcome"] for row in rows}, *base)')"
+fact sweep_after_s $SECONDS
 
 script killed $long --time 5
 job=$(sbatch --parsable killed.sbatch); await_windows killed
