@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
+from http import HTTPStatus
 from pathlib import Path
 from typing import IO
 
@@ -19,7 +20,7 @@ import psutil
 
 from benchmarks.framework import Setting
 from cosim_core.client import Client
-from cosim_core.client.calls import PREFIX, options
+from cosim_core.client.calls import PREFIX, ServerRefusal, options
 from cosim_core.deadline import Deadline
 from cosim_core.protocol import MODULES
 
@@ -54,8 +55,12 @@ class Served:
             time.sleep(QUIET_S)
 
     def end(self, run: str) -> None:
-        """Ends a run now."""
-        self.client.abort(run)
+        """Ends a run now, unless it ends by itself already."""
+        try:
+            self.client.abort(run)
+        except ServerRefusal as refusal:
+            if refusal.status != HTTPStatus.CONFLICT:
+                raise
         self.client.wait(run)
 
     def _are_free(self) -> bool:
