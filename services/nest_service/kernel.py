@@ -112,6 +112,8 @@ def prepare_kernel(nest: Nest, plan: EnsemblePlan, kernel: int = 0) -> list[str]
         rng_seed=kernel_seed(experiment.seed, kernel),
         total_num_virtual_procs=resources.total_virtual_processes,
         print_time=False,
+        # Else NEST shrinks and grows its buffers for ever and keeps a log of it in memory.
+        spike_buffer_shrink_limit=0.0,
     )
     threads = resources.total_virtual_processes // resources.ranks
     if threads == resources.threads:

@@ -139,6 +139,13 @@ def test_threads_do_not_change_a_spike(make_plan, run, kind):
     assert "2 threads" in by_number.warnings[0]
 
 
+def test_nest_keeps_no_log_that_grows_with_time(make_plan, run, nest):
+    """A line for every change of a buffer's size, of which there were several in each window."""
+    outcome = run(plan_of(make_plan, "poisson", 20), {"rHC": drive_of("poisson")})
+    assert len(outcome.sent) > 10
+    assert len(nest.spike_buffer_resize_log["times"]) < 10
+
+
 def test_windows_do_not_change_tracts_or_analog_samples(make_plan, run):
     tract = TractPlan(
         source="rHC",
