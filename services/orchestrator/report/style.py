@@ -169,12 +169,12 @@ def bin_ms(duration_ms: float) -> float:
     return next((step for step in steps if duration_ms / step <= 250), steps[-1])
 
 
-def legend_above(axes: Axes) -> None:
+def legend_above(axes: Axes, columns: int = 8) -> None:
     """Puts the legend on the line of the title, so that panels keep their full width."""
     axes.legend(
         loc="lower right",
         bbox_to_anchor=(1.0, 1.0),
-        ncols=8,
+        ncols=columns,
         borderaxespad=0.2,
         columnspacing=1.4,
         handlelength=1.4,

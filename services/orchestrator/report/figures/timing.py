@@ -61,8 +61,8 @@ def _bars(axes: Axes, timing: pd.DataFrame) -> None:
     axes.tick_params(axis="y", length=0)
     axes.spines["left"].set_visible(False)
     axes.set_xlabel("wall time (s)")
-    axes.set_title("Per process", pad=22)
-    legend_above(axes)
+    axes.set_title("Per process", pad=36)
+    legend_above(axes, columns=4)
 
 
 def _curves(axes: Axes, run: Run, timing: pd.DataFrame) -> None:
@@ -84,6 +84,6 @@ def _curves(axes: Axes, run: Run, timing: pd.DataFrame) -> None:
     axes.axhline(window_ms, color=INK, linewidth=0.8, linestyle="--", label="real time")
     axes.set_yscale("log")
     axes.set_ylabel("work per window (ms)")
-    axes.set_title("Over the run", pad=22)
+    axes.set_title("Over the run", pad=36)
     legend_above(axes)
     time.apply(axes)
