@@ -84,8 +84,7 @@ class Exponential:
     def smooth(self, state: Reals, counts: Counts) -> tuple[Reals, Reals]:
         """See :meth:`Kernel.smooth`."""
         keep = math.exp(-1.0 / self.time_constant_ticks)
-        factors = np.full(state.shape, keep)
-        return leaky_sum(factors, (1.0 - keep) * counts.astype(np.float64), state)
+        return leaky_sum(keep, (1.0 - keep) * counts.astype(np.float64), state)
 
 
 class FiniteKernel:
