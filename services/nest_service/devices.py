@@ -92,6 +92,15 @@ def _synapse(region: Region, delay_ticks: int, dt_ms: float, **parameters: Any) 
     }
 
 
+def _courses(what: str, times: Times, values: Iterable[Array]) -> list[dict[str, Any]]:
+    """Returns what generators of a course in time are set to, one each.
+
+    Lists, since NEST takes over numbers of Python faster than those of NumPy.
+    """
+    listed = times.tolist()
+    return [{f"{what}_times": listed, f"{what}_values": each.tolist()} for each in values]
+
+
 class _Rates:
     """Independent Poisson spikes: every target gets its own realisation of the rate."""
 
@@ -108,11 +117,7 @@ class _Rates:
             nest.Connect(generator, region.nodes(region.driven), syn_spec=synapse)
 
     def emit(self, times: Times, arrays: Mapping[str, Array]) -> None:
-        # Lists, since NEST takes over numbers of Python faster than those of NumPy.
-        listed = times.tolist()
-        self._generators.set(
-            [{"rate_times": listed, "rate_values": arrays[name].tolist()} for name in self._names]
-        )
+        self._generators.set(_courses("rate", times, [arrays[name] for name in self._names]))
 
 
 class _Mothers:
@@ -204,10 +209,4 @@ class _Currents:
             nest.Connect(generator, region.nodes(region.driven), syn_spec=synapse)
 
     def emit(self, times: Times, arrays: Mapping[str, Array]) -> None:
-        listed = times.tolist()
-        self._generators.set(
-            [
-                {"amplitude_times": listed, "amplitude_values": arrays[name].tolist()}
-                for name in self._names
-            ]
-        )
+        self._generators.set(_courses("amplitude", times, [arrays[name] for name in self._names]))
