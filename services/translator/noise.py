@@ -63,8 +63,8 @@ class OrnsteinUhlenbeck:
             Input rate by noise in Hz, float64 [region, tick], and the state at the last tick.
         """
         normals = ndtri(uniforms_of(np.stack([stream.words(window) for stream in self._streams])))
-        path, last = leaky_sum(self._keep, self._kick * normals, state)
-        return self._weight_hz * path, last
+        path, state = leaky_sum(self._keep, self._kick * normals, state)
+        return self._weight_hz * path, state
 
 
 class NoiseInOrder:
@@ -80,15 +80,13 @@ class NoiseInOrder:
         self._noise = noise
         self._state = noise.initial()
         self._made = np.empty((self._state.size, 0))
-        self._next = 0
 
     def of(self, window: Window) -> Reals:
         """Returns the input rate by noise in Hz, float64 [region, tick], of the next window."""
         if self._made.shape[1] < window.ticks:
-            start = self._next + self._made.shape[1]
+            start = window.start + self._made.shape[1]
             ahead = Window(window.index, start, max(window.stop, start + _AHEAD_TICKS))
             fresh, self._state = self._noise.advance(self._state, ahead)
             self._made = np.concatenate((self._made, fresh), axis=1)
         hz, self._made = self._made[:, : window.ticks], self._made[:, window.ticks :]
-        self._next = window.stop
         return hz
