@@ -54,7 +54,7 @@ def validate(experiment: Path, overrides: Sequence[str], choice: Choice) -> None
     out = _default_out(loaded)
     prepared = runner.prepare(loaded, experiment.parent, out)
     with place_of(choice) as place:
-        runner.check(prepared, out, place)
+        runner.check(prepared, out, place, may_rename=True)
         with console.status("Building the simulators"):
             warnings = runner.validate(prepared, place=place)
     show_warnings(console, warnings)
@@ -128,7 +128,7 @@ def _carry_out(
     console = Console()
     folder = out or _default_out(experiment)
     prepared = runner.prepare(experiment, base_dir, folder)
-    runner.check(prepared, folder, place)
+    runner.check(prepared, folder, place, may_rename=out is None)
     with LiveRun(console) as live:
         finished = runner.run(
             prepared,

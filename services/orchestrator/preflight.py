@@ -30,6 +30,7 @@ def preflight(
     needed_bytes: int,
     free_bytes: int,
     is_here: bool = True,
+    may_exist: bool = False,
     which: Callable[[str], str | None] = shutil.which,
     is_root: bool | None = None,
     environment: Mapping[str, str] = os.environ,
@@ -42,6 +43,7 @@ def preflight(
         needed_bytes: Estimated size of the run directory.
         free_bytes: Free space where it will lie.
         is_here: Whether the participants will be processes of this machine.
+        may_exist: Whether the run will take a name of its own should another have made ``out``.
         which: Finds a program.
         is_root: Whether the user is root; None: find out.
         environment: The environment that mpirun will see.
@@ -49,7 +51,7 @@ def preflight(
     Raises:
         ExperimentError: With every fault found.
     """
-    faults = [*_folder_faults(out), *_stand_in_faults(plan)]
+    faults = [*_folder_faults(out, may_exist), *_stand_in_faults(plan)]
     if is_here:
         faults += socket_faults()
     if needed_bytes > free_bytes:
@@ -95,12 +97,12 @@ def _mpi_faults(
     ]
 
 
-def _folder_faults(out: Path) -> list[Fault]:
-    if out.exists():
+def _folder_faults(out: Path, may_exist: bool) -> list[Fault]:
+    if out.exists() and not may_exist:
         return [
             Fault("--out", f"{out} exists; results never overwrite others. Choose another folder")
         ]
-    parent = existing_ancestor(out)
+    parent = existing_ancestor(out.parent)
     if not parent.is_dir():
         return [Fault("--out", f"{parent} is no folder, so {out} cannot be made in it")]
     if not os.access(parent, os.W_OK | os.X_OK):

@@ -127,10 +127,16 @@ def _numbered(folder: Path) -> Iterator[Path]:
     yield from (folder.with_name(f"{folder.name}-{number}") for number in itertools.count(2))
 
 
-def check(prepared: Prepared, out: Path, place: Place = HERE) -> None:
+def check(prepared: Prepared, out: Path, place: Place = HERE, *, may_rename: bool = False) -> None:
     """Checks that a plan can be carried out and its results be kept.
 
     If not, the participants are asked as well, so that the user learns of all faults at once.
+
+    Args:
+        prepared: The plan.
+        out: Its run directory.
+        place: Where it will take place.
+        may_rename: As for :func:`run`.
 
     Raises:
         ExperimentError: With every fault found.
@@ -138,7 +144,14 @@ def check(prepared: Prepared, out: Path, place: Place = HERE) -> None:
     needed = explain(prepared.plan, prepared.connectome).disk_bytes
     free = shutil.disk_usage(existing_ancestor(out)).free
     try:
-        preflight(prepared.plan, out, needed_bytes=needed, free_bytes=free, is_here=place.is_here)
+        preflight(
+            prepared.plan,
+            out,
+            needed_bytes=needed,
+            free_bytes=free,
+            is_here=place.is_here,
+            may_exist=may_rename,
+        )
     except ExperimentError as error:
         further = _further_faults(prepared, error.faults) if place.is_here else []
         raise ExperimentError([*error.faults, *further]) from error

@@ -41,6 +41,10 @@ def test_results_never_overwrite_others(tmp_path: Path) -> None:
     assert "exists" in faults(tmp_path)["--out"].message
 
 
+def test_a_run_that_may_take_another_name_does_not_mind(tmp_path: Path) -> None:
+    assert faults(tmp_path, may_exist=True) == {}
+
+
 def test_a_file_is_no_folder(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     assert "is no folder" in faults(tmp_path / "file" / "run")["--out"].message

@@ -70,6 +70,18 @@ def test_what_slurm_refuses_is_told_in_its_words(
     done = slurm.cosim("run", experiment, "--launcher", "slurm", "--out", tmp_path / "one")
     assert done.returncode == 1
     assert "Requested node configuration is not available" in done.stderr
+    assert not (tmp_path / "one.sbatch").exists()
+
+
+def test_two_jobs_never_have_the_same_results(
+    slurm: FakeSlurm, experiment: Path, tmp_path: Path
+) -> None:
+    command = ("run", experiment, "--launcher", "slurm", "--out", tmp_path / "one")
+    slurm.cosim(*command)
+    done = slurm.cosim(*command)
+    assert done.returncode == 2
+    assert f"{tmp_path / 'one.sbatch'} exists, so a job" in " ".join(done.stderr.split())
+    assert len(slurm.calls("sbatch")) == 1
 
 
 def test_without_slurm_the_way_out_is_told(

@@ -165,11 +165,16 @@ def test_runs_that_start_together_get_folders_of_their_own(tmp_path: Path) -> No
 
 
 def test_a_folder_is_taken_by_one_run_only(tmp_path: Path) -> None:
-    """What happens when two runs have checked the folder before either has made it."""
+    """What happens when runs have chosen the same name before one of them has made the folder."""
     prepared = runner.prepare(parse(EXPERIMENT), tmp_path, tmp_path / "same")
-    taken = [runner._claimed(prepared.plan, may_rename=True) for _ in range(3)]
+    taken = []
+    for _ in range(3):
+        runner.check(prepared, tmp_path / "same", may_rename=True)
+        taken.append(runner._claimed(prepared.plan, may_rename=True))
     assert [plan.run for plan in taken] == ["same", "same-2", "same-3"]
     assert all(Path(plan.run_dir, "journal").is_dir() for plan in taken)
+    with pytest.raises(ExperimentError, match="same exists"):
+        runner.check(prepared, tmp_path / "same")
     with pytest.raises(ExperimentError, match="same was made by somebody else just now"):
         runner._claimed(prepared.plan, may_rename=False)
 

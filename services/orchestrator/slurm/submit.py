@@ -14,7 +14,7 @@ from rich.console import Console
 
 from cosim_core.deadline import Deadline
 from cosim_core.errors import EXIT_FAILED, ExperimentError, Fault, RunDirectoryError
-from cosim_core.layout import RunLayout, write_atomically
+from cosim_core.layout import RunLayout
 from orchestrator import runner
 from orchestrator.sites import ELSEWHERE
 from orchestrator.slurm import queue
@@ -75,16 +75,32 @@ def submit(what: Submission, choice: JobChoice, console: Console) -> int:
     if choice.dry_run:
         typer.echo(script, nl=False)
         return 0
+    _write_script(what.script, script)
     try:
-        what.out.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise RunDirectoryError(f"cannot make {what.out.parent}: {error.strerror}") from error
-    write_atomically(what.script, script.encode())
-    number = queue.submit(what.script)
+        number = queue.submit(what.script)
+    except queue.SchedulerError:
+        what.script.unlink()
+        raise
     _say(console, f"job     {number}, 'scancel {number}' ends it")
     _say(console, f"results {what.out}")
     _say(console, f"log     {what.log}")
     return _follow(number, what, console) if choice.follow else 0
+
+
+def _write_script(path: Path, script: str) -> None:
+    """Writes a batch script, whose name is that of one job only."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("x") as file:
+            file.write(script)
+    except FileExistsError as error:
+        raise ExperimentError.single(
+            "--out",
+            f"{path} exists, so a job with these results was submitted before. Choose another "
+            "folder, or, if that job is over, remove the file",
+        ) from error
+    except OSError as error:
+        raise RunDirectoryError(f"cannot write {path}: {error.strerror}") from error
 
 
 def _typed(what: Submission, choice: JobChoice) -> tuple[Request, EnsembleJob]:
