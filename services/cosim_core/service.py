@@ -57,7 +57,7 @@ GREETING_TIMEOUT_S = 60.0
 DISTRIBUTIONS: dict[Role, tuple[str, ...]] = {
     "nest": ("nest-simulator",),
     "tvb": ("tvb-library", "numpy"),
-    "translator": ("numpy", "scipy"),
+    "translator": ("numpy", "numba", "scipy"),
 }
 """Packages whose versions an agent announces."""
 

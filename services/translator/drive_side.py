@@ -23,6 +23,9 @@ from translator.user_classes import UserClass
 Reals = npt.NDArray[np.float64]
 Arrays = Mapping[str, Array]
 
+_NOTHING = np.array(0.0)
+"""Stands for a coupling that is missing: of no shape that a coupling has."""
+
 
 @dataclass(frozen=True)
 class _Share:
@@ -84,14 +87,12 @@ class DriveSide:
             if region.drive.noise is not None and region.drive.noise.weight_hz > 0.0
         }
         seed = plan.experiment.seed
-        self._noisy_rows = list(noises)
-        self._noise = NoiseInOrder(
-            OrnsteinUhlenbeck(
-                list(noises.values()),
-                [CounterStream(seed, regions[row].name, "noise") for row in noises],
-                plan.experiment.dt_ms,
-            )
-        )
+        self._noisy_rows = _as_index(list(noises))
+        self._noise = None
+        if noises:
+            streams = [CounterStream(seed, regions[row].name, "noise") for row in noises]
+            noise = OrnsteinUhlenbeck(list(noises.values()), streams, plan.experiment.dt_ms)
+            self._noise = NoiseInOrder(noise)
 
     def translate(
         self, window: Window, coupling: Arrays
@@ -118,17 +119,12 @@ class DriveSide:
 
     def _input(self, window: Window, coupling: Arrays) -> Reals:
         """Computes synapses * max(least, coupling + external + noise), float64 [region, tick]."""
-        rows = []
-        for name in self._couplings:
-            got = coupling.get(name)
-            if got is None or got.shape != (window.ticks,):
-                raise ProtocolError(
-                    f"edge {TVB_TO_TRANSLATOR}, window {window.index}: {name} is "
-                    f"{'missing' if got is None else f'of shape {got.shape}'}, expected shape "
-                    f"({window.ticks},)"
-                )
-            rows.append(got)
-        afferent_hz = np.array(rows, dtype=np.float64)
+        rows = [coupling.get(name, _NOTHING) for name in self._couplings]
+        shape = (window.ticks,)
+        if any(row.shape != shape for row in rows):
+            raise _bad_coupling(window, dict(zip(self._couplings, rows, strict=True)))
+        # Of equal rows this makes the same as stacking them, in half the time.
+        afferent_hz = np.concatenate(rows, dtype=np.float64).reshape(len(rows), *shape)
         if not np.isfinite(afferent_hz).all():
             row, tick = (int(i) for i in np.argwhere(~np.isfinite(afferent_hz))[0])
             raise SimulationError(
@@ -137,11 +133,27 @@ class DriveSide:
                 "model has probably left the range in which it is stable"
             )
         afferent_hz += self._external_hz
-        if self._noisy_rows:
+        if self._noise is not None:
             afferent_hz[self._noisy_rows] += self._noise.of(window)
         np.maximum(afferent_hz, self._least_hz, out=afferent_hz)
         afferent_hz *= self._synapses
         return afferent_hz
+
+
+def _bad_coupling(window: Window, rows: Arrays) -> ProtocolError:
+    name, got = next((n, row) for n, row in rows.items() if row.shape != (window.ticks,))
+    return ProtocolError(
+        f"edge {TVB_TO_TRANSLATOR}, window {window.index}: {name} is "
+        f"{'missing' if got is _NOTHING else f'of shape {got.shape}'}, expected shape "
+        f"({window.ticks},)"
+    )
+
+
+def _as_index(rows: list[int]) -> list[int] | slice:
+    """Returns an index of ascending rows: of adjacent ones a slice, which is much faster."""
+    if rows and rows[-1] - rows[0] + 1 == len(rows):
+        return slice(rows[0], rows[-1] + 1)
+    return rows
 
 
 def _driven(plan: EnsemblePlan, region: RegionPlan, sizes: Mapping[str, int]) -> DrivenRegion:

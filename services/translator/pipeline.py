@@ -9,9 +9,7 @@ TVB to NEST: coupling -> input rate of a neuron (:mod:`translator.drive_side`) -
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-
-import numpy as np
-import scipy
+from importlib.metadata import version
 
 from cosim_core.ensemble import Built, EnsemblePlan, Populations
 from cosim_core.errors import ExperimentError, Fault
@@ -69,7 +67,7 @@ class Pipeline:
         if faults:
             raise ExperimentError(faults)
         return Built(
-            versions={"numpy": np.__version__, "scipy": scipy.__version__},
+            versions={name: version(name) for name in ("numpy", "numba", "scipy")},
             warnings=list(self._stand_in.warnings) if self._stand_in else [],
         )
 
@@ -199,4 +197,7 @@ class _Keeper:
         parts[kind] = arrays
         if parts.keys() == self._kinds:
             del self._waiting[window.index]
-            self._record(window, {name: a for part in parts.values() for name, a in part.items()})
+            kept: dict[str, Array] = {}
+            for part in parts.values():
+                kept.update(part)
+            self._record(window, kept)

@@ -61,7 +61,7 @@ class _Region:
     """Rows of one region, and the user's translator if it has one."""
 
     name: str
-    counts: str
+    rates: str
     rows: slice
     guarded: GuardedRate | None
     nest_ranks: range
@@ -69,6 +69,27 @@ class _Region:
     def of(self, ranks: Sequence[Arrays]) -> Iterator[tuple[int, Arrays]]:
         """Yields the ranks of NEST that have the region, and what they sent."""
         return ((rank, ranks[rank]) for rank in self.nest_ranks)
+
+
+@dataclass(frozen=True)
+class _Share:
+    """The counts that a rank of NEST sends: their names, populations, and rows among all."""
+
+    names: list[str]
+    sizes: list[int]
+    rows: slice
+
+
+def _share(regions: Sequence[_Region]) -> _Share:
+    """Describes what a rank with these regions sends.
+
+    Ranks have all regions or one, so the rows are adjacent.
+    """
+    return _Share(
+        [f"counts/{region.name}" for region in regions],
+        [region.rows.stop - region.rows.start for region in regions],
+        slice(regions[0].rows.start, regions[-1].rows.stop),
+    )
 
 
 class RateSide:
@@ -101,17 +122,18 @@ class RateSide:
         self._regions = [
             _Region(
                 region.name,
-                f"counts/{region.name}",
+                f"rates/{region.name}",
                 slice(ends[i], ends[i + 1]),
                 guards.get(region.name),
                 plan.ranks_of(region.name),
             )
             for i, region in enumerate(regions)
         ]
-        self._regions_of_rank: dict[int, list[_Region]] = {}
-        for region in self._regions:
-            for rank in region.nest_ranks:
-                self._regions_of_rank.setdefault(rank, []).append(region)
+        ranks = dict.fromkeys(itertools.chain(*(region.nest_ranks for region in self._regions)))
+        self._shares = {
+            rank: _share([region for region in self._regions if rank in region.nest_ranks])
+            for rank in ranks
+        }
         self._banks = []
         for (is_user, _, _), members in itertools.groupby(
             range(len(regions)), lambda i: kernel_key(regions[i])
@@ -150,34 +172,35 @@ class RateSide:
                     counts[region.rows].astype(np.uint32),
                     _merged_spikes(window, region, ranks),
                 )
-        return {f"rates/{region.name}": rates[region.rows] for region in self._regions}
+        return {region.rates: rates[region.rows] for region in self._regions}
 
     def _counts(self, window: Window, ranks: Sequence[Arrays]) -> Counts:
         """Sums the ranks' counts, int64 [population of all regions, tick]."""
-        counts = np.zeros((self._hz_per_count.shape[0], window.ticks), dtype=np.int64)
-        # Ranks have all regions or one, so what a rank has is in adjacent rows.
-        for rank, regions in self._regions_of_rank.items():
-            got = [ranks[rank].get(region.counts, _NOTHING) for region in regions]
+        ticks = window.ticks
+        counts = np.zeros((self._hz_per_count.shape[0], ticks), dtype=np.int64)
+        for rank, share in self._shares.items():
+            arrays = ranks[rank]
+            got = [arrays.get(name, _NOTHING) for name in share.names]
             shapes = [counted.shape for counted in got]
-            expected = [(region.rows.stop - region.rows.start, window.ticks) for region in regions]
+            expected = [(size, ticks) for size in share.sizes]
             if shapes != expected:
-                raise _bad_counts(window, rank, regions, shapes, expected)
-            rows = slice(regions[0].rows.start, regions[-1].rows.stop)
-            counts[rows] += np.concatenate(got)
+                raise _bad_counts(window, rank, share.names, shapes, expected)
+            part = counts[share.rows]
+            np.add(part, np.concatenate(got), out=part)
         return counts
 
 
 def _bad_counts(
     window: Window,
     rank: int,
-    regions: Sequence[_Region],
+    names: Sequence[str],
     shapes: Sequence[Shape],
     expected: Sequence[Shape],
 ) -> ProtocolError:
-    wrong = next(i for i in range(len(regions)) if shapes[i] != expected[i])
+    wrong = next(i for i in range(len(names)) if shapes[i] != expected[i])
     got = "missing" if shapes[wrong] == _NOTHING.shape else f"of shape {shapes[wrong]}"
     return ProtocolError(
-        f"edge {NEST_TO_TRANSLATOR}, window {window.index}, rank {rank}: {regions[wrong].counts} "
+        f"edge {NEST_TO_TRANSLATOR}, window {window.index}, rank {rank}: {names[wrong]} "
         f"is {got}, expected shape {expected[wrong]}"
     )
 

@@ -5,21 +5,26 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from cosim_core.kernels import load_kernels
+
 Reals = npt.NDArray[np.float64]
 
+_kernels = load_kernels("translator.compiled.recursion")
 
-def leaky_sum(keep: Reals | float, inputs: Reals, state: Reals) -> tuple[Reals, Reals]:
+
+def leaky_sum(keep: Reals, inputs: Reals, state: Reals) -> tuple[Reals, Reals]:
     """Computes y[s] = keep * y[s-1] + x[s], two roundings per tick whatever the window.
 
+    A tick needs the one before it, so NumPy would be called twice per tick.
+
     Args:
-        keep: Factor, one for all rows or one per row.
-        inputs: x, float64 [row, tick]; overwritten with y.
+        keep: Factor, float64 [row].
+        inputs: x, float64 [row, tick], contiguous; overwritten with y.
         state: y at the last tick before the window, float64 [row].
 
     Returns:
         y, float64 [row, tick], and y at the last tick.
     """
-    for column in inputs.T:
-        column += keep * state
-        state = column
-    return inputs, state.copy()
+    after = state.copy()
+    _kernels.leaky_sum(keep, inputs, after)
+    return inputs, after

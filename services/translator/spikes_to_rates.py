@@ -84,7 +84,8 @@ class Exponential:
     def smooth(self, state: Reals, counts: Counts) -> tuple[Reals, Reals]:
         """See :meth:`Kernel.smooth`."""
         keep = math.exp(-1.0 / self.time_constant_ticks)
-        return leaky_sum(keep, (1.0 - keep) * counts.astype(np.float64), state)
+        inputs = (1.0 - keep) * counts.astype(np.float64)
+        return leaky_sum(np.full(len(inputs), keep), inputs, state)
 
 
 class FiniteKernel:

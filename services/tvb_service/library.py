@@ -8,13 +8,11 @@ package imports ``tvb`` at its top and is itself imported only after :func:`load
 
 from __future__ import annotations
 
-import atexit
 import importlib
 import importlib.util
 import logging
 import logging.config
 import os
-import shutil
 import sys
 import tempfile
 import warnings
@@ -24,13 +22,12 @@ from importlib.metadata import version
 from pathlib import Path
 
 from cosim_core.errors import ExperimentError
+from cosim_core.kernels import CACHE_VARIABLE, scratch_cache
 from cosim_core.late import imported_late
 
 _logger = logging.getLogger(__name__)
 
 _HOME = "TVB_USER_HOME"
-CACHE_VARIABLE = "NUMBA_CACHE_DIR"
-"""Names the folder in which numba keeps what it compiles."""
 _SIMULATOR = "tvb.simulator.simulator"
 
 
@@ -92,15 +89,3 @@ def _make_numba_cache_writable() -> None:
     if os.environ.get(CACHE_VARIABLE) or any(os.access(place, os.W_OK) for place in places):
         return
     os.environ[CACHE_VARIABLE] = scratch_cache()
-
-
-def scratch_cache() -> str:
-    """Makes a folder for compiled code that vanishes with this process."""
-    folder = tempfile.mkdtemp(prefix="numba-cache-")
-    atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    _logger.warning(
-        "no folder of this user can be written to, so every start compiles anew, for some "
-        "seconds; %s may name a folder",
-        CACHE_VARIABLE,
-    )
-    return folder

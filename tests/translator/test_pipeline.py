@@ -211,4 +211,4 @@ def test_targets_that_do_not_exist_are_named() -> None:
 
 def test_versions_are_told() -> None:
     built = Pipeline(make_plan()).build(lambda window, arrays: None)
-    assert set(built.versions) == {"numpy", "scipy"}
+    assert set(built.versions) == {"numpy", "numba", "scipy"}

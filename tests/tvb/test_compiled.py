@@ -9,10 +9,10 @@ import pytest
 from scipy import special
 from tvb.datatypes.connectivity import Connectivity
 
+from cosim_core.kernels import load_kernels
 from tvb_brains import KINDS, build, connectivity_of, synthetic
 from tvb_service.compiled import eligible
-from tvb_service.compiled.load import load_kernels
-from tvb_service.compiled.stepper import CompiledStepper
+from tvb_service.compiled.stepper import KERNELS, CompiledStepper
 from tvb_service.stepper import LoopStepper, Stepper
 
 SCHEMES = ("HeunDeterministic", "HeunStochastic", "EulerDeterministic", "EulerStochastic")
@@ -125,7 +125,7 @@ def test_parameters_may_differ_by_region() -> None:
 
 
 def test_erfc_has_scipys_bits() -> None:
-    load_kernels()
+    load_kernels(KERNELS)
     from numba import njit
 
     from tvb_service.compiled.erfc import erfc
@@ -153,7 +153,7 @@ def test_erfc_has_scipys_bits() -> None:
 
 
 def test_every_model_that_is_said_to_be_compiled_is() -> None:
-    load_kernels()
+    load_kernels(KERNELS)
     from tvb_service.compiled.models import READERS
 
     assert set(READERS) == set(eligible.MODELS) == set(KINDS)

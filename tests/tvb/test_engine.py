@@ -11,7 +11,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numba
 import numpy as np
 import pytest
 from tvb.simulator import coupling, models
@@ -19,7 +18,6 @@ from tvb.simulator import coupling, models
 import tvb_service.engine
 from cosim_core.errors import ExperimentError, Fault
 from tvb_cases import Case, run_case
-from tvb_service.compiled import load
 from tvb_service.compiled.stepper import CompiledStepper
 from tvb_service.simulator import TvbSimulator
 
@@ -186,40 +184,3 @@ def test_a_second_start_loads_what_the_first_compiled(tmp_path: Path) -> None:
     assert "MODELS base oscillator\n" in first
     (folder,) = (tmp_path / "tvb-nest-cosim" / "kernels").iterdir()
     assert stat.S_IMODE(folder.stat().st_mode) == 0o700
-
-
-def test_the_folder_changes_with_any_of_the_code(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path / "given"))
-    before = load.cache_folder()
-    assert before.parent == tmp_path / "given"
-    copy = tmp_path / "copy"
-    copy.mkdir()
-    for path in Path(load.__file__).parent.glob("*.py"):
-        (copy / path.name).write_bytes(path.read_bytes())
-    monkeypatch.setattr(load, "__file__", str(copy / "load.py"))
-    assert load.cache_folder() == before
-    (copy / "erfc.py").write_text("")
-    assert load.cache_folder() != before
-
-
-def test_the_folder_of_other_compiled_code_is_left_as_it_is(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(numba.config, "CACHE_DIR", "elsewhere")
-    load.load_kernels()
-    assert numba.config.CACHE_DIR == "elsewhere"
-
-
-def test_without_a_folder_to_write_to_it_compiles_and_warns(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
-    (tmp_path / "file").touch()
-    monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path / "file"))
-    folder = load.cache_folder()
-    assert folder.is_dir()
-    assert tmp_path not in folder.parents
-    (record,) = caplog.records
-    assert record.levelno == logging.WARNING
-    assert "every start compiles anew" in record.getMessage()

@@ -9,9 +9,12 @@ import numpy as np
 from tvb.simulator.integrators import HeunDeterministic, HeunStochastic, IntegratorStochastic
 
 from cosim_core.connectome import Reals
-from tvb_service.compiled.load import load_kernels, prepare
+from cosim_core.kernels import load_kernels, prepare
 from tvb_service.proxies import Indices
 from tvb_service.stepper import Stepper
+
+KERNELS = "tvb_service.compiled.window"
+"""Module of what is compiled; imported by :func:`cosim_core.kernels.load_kernels` alone."""
 
 
 class CompiledStepper(Stepper):
@@ -27,7 +30,7 @@ class CompiledStepper(Stepper):
 
     def __init__(self, simulator: Any, proxies: Indices, total_ticks: int) -> None:
         super().__init__(simulator, proxies, total_ticks)
-        self._kernels = load_kernels()
+        self._kernels = load_kernels(KERNELS)
         from tvb_service.compiled.models import read_model
 
         history = simulator.history
