@@ -16,7 +16,8 @@ from dataclasses import dataclass
 
 from pydantic import ValidationError
 
-from cosim_core.codec import decode_block, decode_message, encode_block, encode_message
+from cosim_core.codec import decode_message, encode_block, encode_message
+from cosim_core.data_plane import DataPlane
 from cosim_core.deadline import Deadline
 from cosim_core.ensemble import Built, EnsemblePlan
 from cosim_core.errors import (
@@ -47,13 +48,10 @@ from cosim_core.protocol import (
     Stop,
     peer_name,
 )
-from cosim_core.signals import Block, receiver_of, sender_of
+from cosim_core.signals import Block
 from cosim_core.transport import Channel, Transport
 
 _logger = logging.getLogger(__name__)
-
-OPEN = b"OPEN"
-"""First frame of a connected participant on the data plane: from now on it can be sent to."""
 
 PROGRESS_INTERVAL_S = 0.05
 _SAY_WHAT_I_WAIT_FOR_AFTER_S = 0.5
@@ -95,19 +93,15 @@ class Link:
         self.identity = identity
         self._transport = transport
         self._control = transport.connect(control_endpoint, identity.name)
-        self._data: Channel | None = None
+        self._data = DataPlane(transport, identity.name, identity.run)
         self._state = State.LAUNCHED
         self._configure: Configure | None = None
         self._plan: EnsemblePlan | None = None
         self._start: Start | None = None
         self._horizon = 0
         self._end: int | None = None
-        self._peers: set[str] = set()
-        self._open_peers: set[str] = set()
         self._next_progress_s = 0.0
         self._windows = 0
-        self._data_lost: ParticipantLost | None = None
-        self.inbox = Inbox({})
         self.compute_s: Callable[[], float] = lambda: 0.0
         self.wait_s: Callable[[], float] = lambda: 0.0
         self.phase: Callable[[str], AbstractContextManager[None]] = lambda name: nullcontext()
@@ -140,8 +134,7 @@ class Link:
 
     def bind_data(self, endpoint: str) -> str:
         """Binds the data plane (translator) and returns where it really is."""
-        self._data = self._transport.bind(endpoint)
-        return self._data.endpoint
+        return self._data.bind(endpoint)
 
     def ready(self, built: Built, data_endpoint: str | None) -> None:
         """Reports what was built."""
@@ -160,19 +153,16 @@ class Link:
         """
         self._wait_for_orchestrator(lambda: self._start is not None, "the start of the run")
         assert self._start is not None  # noqa: S101 - what the wait has just made true
-        if self._data is None and self._start.data_endpoint is not None:
-            self._data = self._transport.connect(
-                self._start.data_endpoint, self.identity.name, server="translator"
-            )
-            self._data.send([OPEN])
+        if self._start.data_endpoint is not None:
+            self._data.connect(self._start.data_endpoint)
         return self._start
 
     def await_peers(self, timeout_s: float) -> None:
         """Waits until every other participant has opened the data plane (translator)."""
         self.wait_until(
-            lambda: self._open_peers >= self._peers,
+            lambda: not self._data.absent(),
             Deadline.after(timeout_s),
-            lambda: f"{', '.join(sorted(self._peers - self._open_peers))} to connect",
+            lambda: f"{', '.join(self._data.absent())} to connect",
         )
 
     # During the run
@@ -193,6 +183,11 @@ class Link:
                 f"the orchestrator to let it enter window {window}",
             )
         return self._end is None or window < self._end
+
+    @property
+    def inbox(self) -> Inbox:
+        """Blocks that have arrived."""
+        return self._data.inbox
 
     @property
     def may_refuse(self) -> bool:
@@ -230,8 +225,6 @@ class Link:
 
     def send_frames(self, frames: Frames, peer: str = "") -> None:
         """Sends the frames of a block; ``peer`` only from the translator."""
-        if self._data is None:
-            raise ProtocolError(f"{self.identity.name} has no data plane in this ensemble")
         self._data.send(frames, peer)
 
     def completed(self, windows: int) -> None:
@@ -279,8 +272,8 @@ class Link:
             if deadline.passed():
                 text = what if isinstance(what, str) else what()
                 raise DeadlineExceeded(f"{self.identity.name} waited in vain for {text}")
-            if self._data_lost is not None:
-                raise self._data_lost
+            if self._data.lost is not None:
+                raise self._data.lost
             self._take_messages(deadline.sooner(_POLL_S))
             # Only while it waits: the first word after the start means that it has begun.
             is_late = time.monotonic() >= say_at and not reached()
@@ -305,30 +298,15 @@ class Link:
                     self._take_order()
                 else:
                     with self.phase("receive"):
-                        self._take_block(channel)
+                        self._data.take(channel)
 
     def _channels(self) -> list[Channel]:
         """Returns where something may come from that is due."""
-        if self._data is None or self._start is None or self._data_lost is not None:
-            return [self._control]
-        return [self._control, self._data]
+        return [self._control] if self._start is None else [self._control, *self._data.channels()]
 
     def _take_order(self) -> None:
         if (received := self._control.receive()) is not None:
             self._obey(decode_message(received[1], "orchestrator"))
-
-    def _take_block(self, data: Channel) -> None:
-        """Receives from the data plane; that its other end left matters only to who waits for it.
-
-        The loss is told when nothing is left to receive.
-        """
-        try:
-            received = data.receive()
-        except ParticipantLost as lost:
-            self._data_lost = lost
-            return
-        if received is not None:
-            self._keep(*received)
 
     def _obey(self, message: AnyMessage) -> None:
         self._state = after(self._state, message.kind, self.identity.name)
@@ -354,31 +332,8 @@ class Link:
                 f"{self.identity.name} was started for the experiment {self.identity.digest[:12]}, "
                 f"the orchestrator sent {plan.experiment_digest[:12]}"
             )
-        role = self.identity.role
-        incoming = [edge for edge in plan.edges if receiver_of(edge) == role]
-        self.inbox = Inbox({edge: plan.participants[sender_of(edge)] for edge in incoming})
-        self._peers = {
-            peer_name(other, rank)
-            for other, ranks in plan.participants.items()
-            for rank in range(ranks)
-            if other != role
-        }
+        self._data.expect(plan, self.identity.role)
         return plan
-
-    def _keep(self, peer: str, frames: list[bytes | memoryview]) -> None:
-        if peer and peer not in self._peers:
-            _logger.warning("ignored %d frames from a stranger, %r", len(frames), peer)
-            return
-        if len(frames) == 1 and bytes(frames[0]) == OPEN:
-            self._open_peers.add(peer)
-            return
-        sender = peer or "translator"
-        block = decode_block(frames, self.identity.run, sender)
-        if peer and peer != peer_name(sender_of(block.edge), block.rank):
-            raise ProtocolError(
-                f"{peer} sent a block in the name of {sender_of(block.edge)} rank {block.rank}"
-            )
-        self.inbox.put(block, sender)
 
     def _report(self, waiting_for: str | None, *, at_once: bool = False) -> None:
         now = time.monotonic()

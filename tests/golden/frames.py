@@ -18,7 +18,7 @@ import msgpack
 import numpy as np
 
 from cosim_core.codec import encode_block, encode_message
-from cosim_core.link import OPEN
+from cosim_core.data_plane import OPEN
 from cosim_core.protocol import (
     Abort,
     AnyMessage,
