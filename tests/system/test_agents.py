@@ -17,6 +17,7 @@ from cosim_core.results import digest
 from cosim_core.security import load_keys, new_keys
 from orchestrator.coordinator import Coordinator
 from system.agent_ensemble import WAIT_S, Ensemble, nothing
+from system.trouble import eventually
 
 
 def test_runs_one_after_another_give_the_local_digest(
@@ -45,7 +46,9 @@ def test_waiting_workers_that_die_are_done_without(
     killed = [process for processes in ensemble.children() for process in processes]
     for process in killed:
         process.kill()
-    psutil.wait_procs(killed, WAIT_S)
+    # Their agents notice when they want to use them, and have not buried them until then.
+    dead = (psutil.STATUS_ZOMBIE, psutil.STATUS_DEAD)
+    eventually(lambda: all(process.status() in dead for process in killed), "their end")
     tiny["duration_ms"] = 10.0
     outcome = ensemble.run(tiny, tmp_path / "cold", nothing)
     assert outcome.kind == "finished", outcome
