@@ -13,6 +13,7 @@ from cosim_core.ensemble import EnsemblePlan, Populations, RegionPlan
 from cosim_core.errors import ExperimentError, Fault, ProtocolError, SimulationError
 from cosim_core.signals import TVB_TO_TRANSLATOR, Array
 from cosim_core.timegrid import Window
+from translator.compiled import kernels
 from translator.counters import CounterStream
 from translator.guards import GuardedDrive
 from translator.interfaces import DriveContext
@@ -75,9 +76,9 @@ class DriveSide:
         self._couplings = [f"coupling/{region.name}" for region in regions]
         self._inputs = [f"input/{region.name}" for region in regions]
         self._shares = _shares(plan, regions, driven, populations, users)
-        self._external_hz = np.array([[region.drive.external_hz] for region in regions])
-        self._least_hz = np.array([[region.drive.least_hz] for region in regions])
-        self._synapses = np.array([[region.drive.synapses] for region in regions])
+        self._external_hz = np.array([region.drive.external_hz for region in regions], np.float64)
+        self._least_hz = np.array([region.drive.least_hz for region in regions], np.float64)
+        self._synapses = np.array([region.drive.synapses for region in regions], np.float64)
         self._prepare_noise(plan, regions)
 
     def _prepare_noise(self, plan: EnsemblePlan, regions: Sequence[RegionPlan]) -> None:
@@ -87,7 +88,8 @@ class DriveSide:
             if region.drive.noise is not None and region.drive.noise.weight_hz > 0.0
         }
         seed = plan.experiment.seed
-        self._noisy_rows = _as_index(list(noises))
+        self._noisy = np.array(list(noises), dtype=np.int64)
+        self._no_noise = np.empty((0, 0))
         self._noise = None
         if noises:
             streams = [CounterStream(seed, regions[row].name, "noise") for row in noises]
@@ -124,20 +126,21 @@ class DriveSide:
         if any(row.shape != shape for row in rows):
             raise _bad_coupling(window, dict(zip(self._couplings, rows, strict=True)))
         # Of equal rows this makes the same as stacking them, in half the time.
-        afferent_hz = np.concatenate(rows, dtype=np.float64).reshape(len(rows), *shape)
-        if not np.isfinite(afferent_hz).all():
-            row, tick = (int(i) for i in np.argwhere(~np.isfinite(afferent_hz))[0])
-            raise SimulationError(
-                f"edge {TVB_TO_TRANSLATOR}, window {window.index}: {self._couplings[row]} is "
-                f"{afferent_hz[row, tick]} for the device tick {window.start + 1 + tick}; TVB's "
-                "model has probably left the range in which it is stable"
-            )
-        afferent_hz += self._external_hz
-        if self._noise is not None:
-            afferent_hz[self._noisy_rows] += self._noise.of(window)
-        np.maximum(afferent_hz, self._least_hz, out=afferent_hz)
-        afferent_hz *= self._synapses
-        return afferent_hz
+        input_hz = np.concatenate(rows, dtype=np.float64).reshape(len(rows), *shape)
+        noise_hz = self._no_noise if self._noise is None else self._noise.of(window)
+        if not kernels.total_input(
+            input_hz, self._external_hz, noise_hz, self._noisy, self._least_hz, self._synapses
+        ):
+            raise self._not_finite(window, np.array(rows))
+        return input_hz
+
+    def _not_finite(self, window: Window, coupling: Reals) -> SimulationError:
+        row, tick = (int(i) for i in np.argwhere(~np.isfinite(coupling))[0])
+        return SimulationError(
+            f"edge {TVB_TO_TRANSLATOR}, window {window.index}: {self._couplings[row]} is "
+            f"{coupling[row, tick]} for the device tick {window.start + 1 + tick}; TVB's "
+            "model has probably left the range in which it is stable"
+        )
 
 
 def _bad_coupling(window: Window, rows: Arrays) -> ProtocolError:
@@ -147,13 +150,6 @@ def _bad_coupling(window: Window, rows: Arrays) -> ProtocolError:
         f"{'missing' if got is _NOTHING else f'of shape {got.shape}'}, expected shape "
         f"({window.ticks},)"
     )
-
-
-def _as_index(rows: list[int]) -> list[int] | slice:
-    """Returns an index of ascending rows: of adjacent ones a slice, which is much faster."""
-    if rows and rows[-1] - rows[0] + 1 == len(rows):
-        return slice(rows[0], rows[-1] + 1)
-    return rows
 
 
 def _driven(plan: EnsemblePlan, region: RegionPlan, sizes: Mapping[str, int]) -> DrivenRegion:

@@ -5,11 +5,9 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from cosim_core.kernels import load_kernels
+from translator.compiled import kernels
 
 Reals = npt.NDArray[np.float64]
-
-_kernels = load_kernels("translator.compiled.recursion")
 
 
 def leaky_sum(keep: Reals, inputs: Reals, state: Reals) -> tuple[Reals, Reals]:
@@ -26,5 +24,5 @@ def leaky_sum(keep: Reals, inputs: Reals, state: Reals) -> tuple[Reals, Reals]:
         y, float64 [row, tick], and y at the last tick.
     """
     after = state.copy()
-    _kernels.leaky_sum(keep, inputs, after)
+    kernels.leaky_sum(keep, inputs, after)
     return inputs, after

@@ -18,6 +18,7 @@ import numpy.typing as npt
 
 from cosim_core.experiment.spiking import Rate
 from cosim_core.timegrid import InexactTimeError, ticks_of
+from translator.compiled import kernels
 from translator.recursion import leaky_sum
 
 Reals = npt.NDArray[np.float64]
@@ -64,11 +65,9 @@ class Boxcar:
 
     def smooth(self, state: Counts, counts: Counts) -> tuple[Reals, Counts]:
         """See :meth:`Kernel.smooth`."""
-        cumulated = counts.cumsum(axis=1)
-        cumulated += state[:, -1:]
-        history = np.concatenate((state, cumulated), axis=1)
-        inside = cumulated - history[:, : counts.shape[1]]
-        return inside / self.width_ticks, history[:, -self.width_ticks :]
+        smoothed, after = np.empty(counts.shape), np.empty_like(state)
+        kernels.sliding_mean(state, counts, smoothed, after)
+        return smoothed, after
 
 
 @dataclass(frozen=True)

@@ -14,14 +14,14 @@ from cosim_core.kernels import cache_folder, load_kernels
 
 numba = pytest.importorskip("numba")
 
-MODULE = "translator.compiled.recursion"
+MODULE = "translator.compiled.kernels"
 
 
 def test_what_one_start_compiles_the_next_one_loads(tmp_path: Path) -> None:
     ask = (
         "from cosim_core.kernels import load_kernels\n"
-        f"kernel = load_kernels({MODULE!r}).leaky_sum\n"
-        "print(sum(kernel.stats.cache_hits.values()), sum(kernel.stats.cache_misses.values()))"
+        f"stats = load_kernels({MODULE!r}).leaky_sum.stats\n"
+        "print(sum(stats.cache_hits.values()), sum(stats.cache_misses.values()))"
     )
     answers = [
         subprocess.run(

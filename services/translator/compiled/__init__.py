@@ -1,1 +1,5 @@
-"""What is compiled by numba; modules are imported by :func:`cosim_core.kernels.load_kernels`."""
+"""What numba compiles of the translation; compiled, or loaded, when this is imported."""
+
+from cosim_core.kernels import load_kernels
+
+kernels = load_kernels("translator.compiled.kernels")

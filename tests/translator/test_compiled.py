@@ -1,10 +1,11 @@
-"""The compiled recursion: the bits of two roundings per tick, as Python's own numbers have them."""
+"""What is compiled has the bits of the same operations done one by one."""
 
 from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
 
+from translator.compiled import kernels
 from translator.recursion import leaky_sum
 
 Reals = npt.NDArray[np.float64]
@@ -21,7 +22,7 @@ def by_hand(keep: Reals, inputs: Reals, state: Reals) -> Reals:
     return np.array(paths)
 
 
-def test_it_rounds_after_the_product_and_after_the_sum() -> None:
+def test_leaky_sum_rounds_after_the_product_and_after_the_sum() -> None:
     generator = np.random.default_rng(1)
     keep, state = generator.uniform(0.5, 1.0, 7), generator.normal(size=7)
     inputs = generator.normal(size=(7, 5000))
@@ -31,7 +32,19 @@ def test_it_rounds_after_the_product_and_after_the_sum() -> None:
     assert after.tobytes() == expected[:, -1].tobytes()
 
 
-def test_the_state_before_is_left_as_it_was() -> None:
+def test_the_state_before_a_leaky_sum_is_left_as_it_was() -> None:
     state = np.ones(1)
     leaky_sum(np.full(1, 0.5), np.ones((1, 3)), state)
     assert state == 1.0
+
+
+def test_total_input_is_that_of_numpy_and_noise_goes_to_its_own_regions() -> None:
+    generator = np.random.default_rng(2)
+    coupling, noise = generator.normal(5.0, 3.0, (4, 30)), generator.normal(size=(2, 30))
+    external, least, synapses = (generator.uniform(0.0, 9.0, 4) for _ in range(3))
+    expected = coupling + external[:, np.newaxis]
+    expected[[1, 3]] += noise
+    expected = np.maximum(expected, least[:, np.newaxis]) * synapses[:, np.newaxis]
+    assert (expected == (least * synapses)[:, np.newaxis]).any()
+    assert kernels.total_input(coupling, external, noise, np.array([1, 3]), least, synapses)
+    assert coupling.tobytes() == expected.tobytes()
