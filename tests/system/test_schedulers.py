@@ -90,6 +90,18 @@ def test_the_page_has_a_script_for_a_run_and_for_a_sweep_each() -> None:
     assert sorted(SCRIPTS) == sorted(f"{what}.{s}" for what in ("run", "sweep") for s in SCHEDULERS)
 
 
+@pytest.mark.mpi
+@pytest.mark.usefixtures("mpi")
+@pytest.mark.parametrize("scheduler", SCHEDULERS)
+def test_a_job_runs_an_experiment_with_ranks(scheduler: str, home: Path, work: Path) -> None:
+    (work / "study.yaml").write_text(yaml.safe_dump(TINY))
+    two = SCRIPTS[f"run.{scheduler}"].replace("nest.ranks=4", "nest.ranks=2")
+    said(start(f"run.{scheduler}", home, work, SCHEDULERS[scheduler], two))
+    assert outcome(work)["outcome"] == "finished"
+    (run,) = (work / "runs").iterdir()
+    assert yaml.safe_load((run / "experiment.yaml").read_text())["resources"]["nest"]["ranks"] == 2
+
+
 @pytest.mark.parametrize("scheduler", SCHEDULERS)
 def test_the_elements_of_an_array_make_a_table(scheduler: str, home: Path, work: Path) -> None:
     sweep = write_sweep(work, grid(adex__external_hz=[0.5, 1.0]))
@@ -105,17 +117,15 @@ def test_the_elements_of_an_array_make_a_table(scheduler: str, home: Path, work:
     assert table["digest"].nunique() == 2
 
 
-@pytest.mark.mpi
-@pytest.mark.usefixtures("mpi")
 @pytest.mark.parametrize("scheduler", SCHEDULERS)
-def test_a_run_with_ranks_ends_in_good_order_as_its_time_limit_nears(
+def test_a_run_ends_in_good_order_as_its_time_limit_nears(
     scheduler: str, home: Path, work: Path
 ) -> None:
     """``timeout`` takes SIGALRM for its clock."""
     endless = changed(TINY, duration_ms=1e6)
     (work / "study.yaml").write_text(yaml.safe_dump(endless))
-    two = SCRIPTS[f"run.{scheduler}"].replace("nest.ranks=4", "nest.ranks=2")
-    job = start(f"run.{scheduler}", home, work, SCHEDULERS[scheduler], two)
+    alone = SCRIPTS[f"run.{scheduler}"].replace("nest.ranks=4", "nest.ranks=1")
+    job = start(f"run.{scheduler}", home, work, SCHEDULERS[scheduler], alone)
     roots = lambda: list((work / "runs").glob("*"))  # noqa: E731
     eventually(lambda: any(recorded_windows(root, "nest") > 2 for root in roots()), "windows")
     assert psutil.Process(job.pid).name() == "timeout"
@@ -125,8 +135,6 @@ def test_a_run_with_ranks_ends_in_good_order_as_its_time_limit_nears(
     assert outcome(work)["cause"] == "interrupted by the time limit of the job"
     (root,) = roots()
     assert (root / "spikes.h5").is_file()
-    kept = yaml.safe_load((root / "experiment.yaml").read_text())
-    assert kept["resources"]["nest"]["ranks"] == 2
 
 
 @pytest.mark.parametrize("script", SCRIPTS)
