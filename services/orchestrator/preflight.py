@@ -43,7 +43,8 @@ def preflight(
         needed_bytes: Estimated size of the run directory.
         free_bytes: Free space where it will lie.
         is_here: Whether the participants will be processes of this machine.
-        may_exist: Whether the run will take a name of its own should another have made ``out``.
+        may_exist: Whether a folder of this name is in nobody's way: it will be removed, or the run
+            will take another name.
         which: Finds a program.
         is_root: Whether the user is root; None: find out.
         environment: The environment that mpirun will see.

@@ -10,12 +10,13 @@ import numpy as np
 import numpy.typing as npt
 
 from cosim_core.ensemble import EnsemblePlan, Populations, RegionPlan
-from cosim_core.errors import ExperimentError, Fault, ProtocolError, SimulationError
+from cosim_core.errors import ExperimentError, Fault, SimulationError
 from cosim_core.signals import TVB_TO_TRANSLATOR, Array
 from cosim_core.timegrid import Window
 from translator.compiled import kernels
 from translator.counters import CounterStream
 from translator.guards import GuardedDrive
+from translator.incoming import signals_of
 from translator.interfaces import DriveContext
 from translator.noise import NoiseInOrder, OrnsteinUhlenbeck
 from translator.rates_to_drive import BUILT_IN, DrivenRegion, DriveTranslation
@@ -23,9 +24,6 @@ from translator.user_classes import UserClass
 
 Reals = npt.NDArray[np.float64]
 Arrays = Mapping[str, Array]
-
-_NOTHING = np.array(0.0)
-"""Stands for a coupling that is missing: of no shape that a coupling has."""
 
 
 @dataclass(frozen=True)
@@ -121,35 +119,22 @@ class DriveSide:
 
     def _input(self, window: Window, coupling: Arrays) -> Reals:
         """Computes synapses * max(least, coupling + external + noise), float64 [region, tick]."""
-        rows = [coupling.get(name, _NOTHING) for name in self._couplings]
-        shape = (window.ticks,)
-        if any(row.shape != shape for row in rows):
-            raise _bad_coupling(window, dict(zip(self._couplings, rows, strict=True)))
+        where = f"edge {TVB_TO_TRANSLATOR}, window {window.index}"
+        shapes = [(window.ticks,)] * len(self._couplings)
+        rows = signals_of(coupling, self._couplings, shapes, where)
         # Of equal rows this makes the same as stacking them, in half the time.
-        input_hz = np.concatenate(rows, dtype=np.float64).reshape(len(rows), *shape)
+        input_hz = np.concatenate(rows, dtype=np.float64).reshape(len(rows), window.ticks)
         noise_hz = self._no_noise if self._noise is None else self._noise.of(window)
         if not kernels.total_input(
             input_hz, self._external_hz, noise_hz, self._noisy, self._least_hz, self._synapses
         ):
-            raise self._not_finite(window, np.array(rows))
+            row, tick = (int(i) for i in np.argwhere(~np.isfinite(rows))[0])
+            raise SimulationError(
+                f"{where}: {self._couplings[row]} is {rows[row][tick]} for the device tick "
+                f"{window.start + 1 + tick}; TVB's model has probably left the range in which it "
+                "is stable"
+            )
         return input_hz
-
-    def _not_finite(self, window: Window, coupling: Reals) -> SimulationError:
-        row, tick = (int(i) for i in np.argwhere(~np.isfinite(coupling))[0])
-        return SimulationError(
-            f"edge {TVB_TO_TRANSLATOR}, window {window.index}: {self._couplings[row]} is "
-            f"{coupling[row, tick]} for the device tick {window.start + 1 + tick}; TVB's "
-            "model has probably left the range in which it is stable"
-        )
-
-
-def _bad_coupling(window: Window, rows: Arrays) -> ProtocolError:
-    name, got = next((n, row) for n, row in rows.items() if row.shape != (window.ticks,))
-    return ProtocolError(
-        f"edge {TVB_TO_TRANSLATOR}, window {window.index}: {name} is "
-        f"{'missing' if got is _NOTHING else f'of shape {got.shape}'}, expected shape "
-        f"({window.ticks},)"
-    )
 
 
 def _driven(plan: EnsemblePlan, region: RegionPlan, sizes: Mapping[str, int]) -> DrivenRegion:

@@ -197,7 +197,4 @@ class _Keeper:
         parts[kind] = arrays
         if parts.keys() == self._kinds:
             del self._waiting[window.index]
-            kept: dict[str, Array] = {}
-            for part in parts.values():
-                kept.update(part)
-            self._record(window, kept)
+            self._record(window, {name: a for part in parts.values() for name, a in part.items()})

@@ -12,10 +12,11 @@ import numpy.typing as npt
 from cosim_core.ensemble import EnsemblePlan, Populations, RegionPlan
 from cosim_core.errors import ExperimentError, Fault, ProtocolError
 from cosim_core.experiment.spiking import Rate
-from cosim_core.signals import COUNT, NEST_TO_TRANSLATOR, Array
+from cosim_core.signals import NEST_TO_TRANSLATOR, Array
 from cosim_core.timegrid import InexactTimeError, Window
 from translator.counters import CounterStream
 from translator.guards import GuardedRate
+from translator.incoming import signals_of
 from translator.interfaces import RateContext, Spikes
 from translator.spikes_to_rates import Kernel, kernel_of
 from translator.user_classes import UserClass
@@ -23,10 +24,6 @@ from translator.user_classes import UserClass
 Reals = npt.NDArray[np.float64]
 Counts = npt.NDArray[np.int64]
 Arrays = Mapping[str, Array]
-Shape = tuple[int, ...]
-
-_NOTHING = np.array(0, dtype=COUNT)
-"""Stands for counts that are missing: of no shape that counts have."""
 
 
 def rate_faults(plan: EnsemblePlan) -> list[Fault]:
@@ -179,30 +176,11 @@ class RateSide:
         ticks = window.ticks
         counts = np.zeros((self._hz_per_count.shape[0], ticks), dtype=np.int64)
         for rank, share in self._shares.items():
-            arrays = ranks[rank]
-            got = [arrays.get(name, _NOTHING) for name in share.names]
-            shapes = [counted.shape for counted in got]
-            expected = [(size, ticks) for size in share.sizes]
-            if shapes != expected:
-                raise _bad_counts(window, rank, share.names, shapes, expected)
+            where = f"edge {NEST_TO_TRANSLATOR}, window {window.index}, rank {rank}"
+            shapes = [(size, ticks) for size in share.sizes]
             part = counts[share.rows]
-            np.add(part, np.concatenate(got), out=part)
+            part += np.concatenate(signals_of(ranks[rank], share.names, shapes, where))
         return counts
-
-
-def _bad_counts(
-    window: Window,
-    rank: int,
-    names: Sequence[str],
-    shapes: Sequence[Shape],
-    expected: Sequence[Shape],
-) -> ProtocolError:
-    wrong = next(i for i in range(len(names)) if shapes[i] != expected[i])
-    got = "missing" if shapes[wrong] == _NOTHING.shape else f"of shape {shapes[wrong]}"
-    return ProtocolError(
-        f"edge {NEST_TO_TRANSLATOR}, window {window.index}, rank {rank}: {names[wrong]} "
-        f"is {got}, expected shape {expected[wrong]}"
-    )
 
 
 def _guards(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import logging
 import stat
 import subprocess
@@ -12,7 +13,9 @@ import pytest
 
 from cosim_core.kernels import cache_folder, load_kernels
 
-numba = pytest.importorskip("numba")
+numba = pytest.importorskip(
+    "numba", reason="numba is not installed: pip install 'tvb-nest-cosim[translator]'"
+)
 
 MODULE = "translator.compiled.kernels"
 
@@ -36,6 +39,9 @@ def test_what_one_start_compiles_the_next_one_loads(tmp_path: Path) -> None:
     assert answers == [["0", "1"], ["1", "0"]]
     (folder,) = (tmp_path / "tvb-nest-cosim" / "kernels").iterdir()
     assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+    spec = importlib.util.find_spec(MODULE)
+    assert spec is not None
+    assert folder.name == cache_folder(Path(str(spec.origin)).parent).name
 
 
 def test_the_folder_changes_with_any_of_the_code(

@@ -14,7 +14,7 @@ from rich.console import Console
 
 from cosim_core.deadline import Deadline
 from cosim_core.errors import EXIT_FAILED, ExperimentError, Fault, RunDirectoryError
-from cosim_core.layout import RunLayout
+from cosim_core.layout import RunLayout, write_atomically
 from orchestrator import runner
 from orchestrator.sites import ELSEWHERE
 from orchestrator.slurm import queue
@@ -75,10 +75,11 @@ def submit(what: Submission, choice: JobChoice, console: Console) -> int:
     if choice.dry_run:
         typer.echo(script, nl=False)
         return 0
-    _write_script(what.script, script)
+    _claim(what.script)
     try:
+        write_atomically(what.script, script.encode())
         number = queue.submit(what.script)
-    except queue.SchedulerError:
+    except (RunDirectoryError, queue.SchedulerError):
         what.script.unlink()
         raise
     _say(console, f"job     {number}, 'scancel {number}' ends it")
@@ -87,12 +88,11 @@ def submit(what: Submission, choice: JobChoice, console: Console) -> int:
     return _follow(number, what, console) if choice.follow else 0
 
 
-def _write_script(path: Path, script: str) -> None:
-    """Writes a batch script, whose name is that of one job only."""
+def _claim(path: Path) -> None:
+    """Makes the file of a batch script, whose name is that of one job only."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with path.open("x") as file:
-            file.write(script)
+        path.touch(exist_ok=False)
     except FileExistsError as error:
         raise ExperimentError.single(
             "--out",
@@ -100,7 +100,7 @@ def _write_script(path: Path, script: str) -> None:
             "folder, or, if that job is over, remove the file",
         ) from error
     except OSError as error:
-        raise RunDirectoryError(f"cannot write {path}: {error.strerror}") from error
+        raise RunDirectoryError(f"cannot make {path}: {error.strerror}") from error
 
 
 def _typed(what: Submission, choice: JobChoice) -> tuple[Request, EnsembleJob]:

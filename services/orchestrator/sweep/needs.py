@@ -33,8 +33,7 @@ def needs_of(point: Point, base_dir: Path, out: Path, *, is_here: bool) -> Needs
     prepared = runner.prepare(point.experiment, base_dir, out)
     report = explain(prepared.plan, prepared.connectome)
     # What is in the way is an unfinished run of this point, which will be removed.
-    unused = out.with_name(f"{out.name}.new")
-    preflight(prepared.plan, unused, needed_bytes=0, free_bytes=0, is_here=is_here)
+    preflight(prepared.plan, out, needed_bytes=0, free_bytes=0, is_here=is_here, may_exist=True)
     return Needs(
         cores_of(prepared.plan),
         report.memory_bytes,
