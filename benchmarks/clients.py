@@ -12,7 +12,7 @@ import sys
 
 import httpx
 
-from cosim_core.client.calls import events, get, of_run, options
+from tvb_nest_cosim.cosim_core.client.calls import events, get, of_run, options
 
 ASK_EVERY_S = 2.0
 POINTS = 500

@@ -13,8 +13,8 @@ import numpy as np
 
 from benchmarks.framework import Benchmark, Once, Quantity, Setting, Values
 from benchmarks.stopwatch import processor_us
-from cosim_core.codec import decode_block, encode_block
-from cosim_core.signals import COUNT, NEST_TO_TRANSLATOR, REAL, Array, Block
+from tvb_nest_cosim.cosim_core.model.signals import COUNT, NEST_TO_TRANSLATOR, REAL, Array, Block
+from tvb_nest_cosim.cosim_core.wire.codec import decode_block, encode_block
 
 RUN = "benchmark"
 TIMES = 1000

@@ -16,8 +16,8 @@ import numpy as np
 from benchmarks.figures import drawn
 from benchmarks.framework import Benchmark, Once, Quantity, Setting, Values
 from benchmarks.runs import ORCHESTRATOR, PARTICIPANTS, QUICKSTART, Look, Ran, run, work
-from cosim_core.protocol import LAUNCH_ORDER
-from orchestrator.report.style import INK, MUTED, PHASE_COLOURS, ROLE_COLOURS
+from tvb_nest_cosim.cosim_core.wire.protocol import LAUNCH_ORDER
+from tvb_nest_cosim.orchestrator.report.style import INK, MUTED, PHASE_COLOURS, ROLE_COLOURS
 
 WINDOWS = 20_000
 PROCESSES = (*PARTICIPANTS, ORCHESTRATOR)

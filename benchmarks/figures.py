@@ -10,7 +10,7 @@ from pathlib import Path
 from matplotlib.axes import Axes
 
 from benchmarks.report import rounded
-from orchestrator.report.style import INK, house_style, new_figure
+from tvb_nest_cosim.orchestrator.report.style import INK, house_style, new_figure
 
 DPI = 160
 

@@ -9,8 +9,8 @@ from datetime import datetime
 
 from benchmarks.framework import Benchmark, Once, Quantity, Setting, Values
 from benchmarks.servers import Served, experiment, served
-from cosim_core.client import LiveEvent
-from cosim_core.protocol import LAUNCH_ORDER, peer_name
+from tvb_nest_cosim.cosim_core.client import LiveEvent
+from tvb_nest_cosim.cosim_core.wire.protocol import LAUNCH_ORDER, peer_name
 
 _PEERS = tuple(peer_name(role, 0) for role in LAUNCH_ORDER)
 

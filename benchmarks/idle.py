@@ -11,11 +11,11 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from cosim_core.ensemble import Built, EnsemblePlan, Populations
-from cosim_core.protocol import MODULES, Role
-from cosim_core.service import main, main_translator
-from cosim_core.signals import REAL, Array, Record
-from cosim_core.timegrid import Window
+from tvb_nest_cosim.cosim_core.model.plan import Built, Populations, RunPlan
+from tvb_nest_cosim.cosim_core.model.signals import REAL, Array, Record
+from tvb_nest_cosim.cosim_core.model.timegrid import Window
+from tvb_nest_cosim.cosim_core.participant.service import main, main_translator
+from tvb_nest_cosim.cosim_core.wire.protocol import MODULES, Role
 
 Arrays = Mapping[str, Array]
 
@@ -29,7 +29,7 @@ class IdleSimulator:
         self.lag = self.lead = 0
         self._role, self._signals = role, signals(values)
 
-    def build(self, plan: EnsemblePlan, rank: int, record: Record) -> Built:
+    def build(self, plan: RunPlan, rank: int, record: Record) -> Built:
         """Takes lag and lead from the plan, as TVB does."""
         if self._role == "tvb":
             self.lag = self.lead = plan.lookahead

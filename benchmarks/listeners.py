@@ -17,7 +17,7 @@ from dataclasses import dataclass
 
 from benchmarks.framework import Benchmark, Once, Quantity, Setting, Values
 from benchmarks.servers import WAIT_S, Served, experiment, served, until
-from cosim_core.client import FINAL
+from tvb_nest_cosim.cosim_core.client import FINAL
 
 
 @dataclass(frozen=True)

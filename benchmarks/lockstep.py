@@ -17,7 +17,7 @@ from pathlib import Path
 from benchmarks.figures import dots, drawn
 from benchmarks.framework import Benchmark, Once, Quantity, Result, Setting, Values
 from benchmarks.runs import PARTICIPANTS, QUICKSTART, run
-from orchestrator.report.style import INK, MUTED, PHASE_COLOURS, ROLE_COLOURS
+from tvb_nest_cosim.orchestrator.report.style import INK, MUTED, PHASE_COLOURS, ROLE_COLOURS
 
 WINDOWS = 5_000
 AT_LEAST = 2000.0
@@ -75,7 +75,7 @@ def _measured(case: Case, windows: int, folder: Path) -> Values:
     ]  # fmt: skip
     through = ["benchmarks.idle", str(case.size)]
     if not case.keeps:
-        through = ["benchmarks.unkept", *through]
+        through = ["benchmarks.without_journal", *through]
     ran = run(QUICKSTART, changes, folder / "lockstep", through=through)
     processor_s = sum(map(ran.processor_s, PARTICIPANTS))
     return {case.key: windows / ran.wall_s, f"processor {case.key}": processor_s / windows * 1e6}

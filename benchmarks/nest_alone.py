@@ -17,8 +17,8 @@ from pathlib import Path
 from benchmarks.figures import dots, drawn
 from benchmarks.framework import Benchmark, Once, Quantity, Result, Setting, Values
 from benchmarks.runs import QUICKSTART, ROOT, Ran, run, sized
-from orchestrator.replay import compare
-from orchestrator.report.style import INK, MUTED, ROLE_COLOURS
+from tvb_nest_cosim.orchestrator.report.style import INK, MUTED, ROLE_COLOURS
+from tvb_nest_cosim.orchestrator.run.replay import compare
 
 
 @dataclass(frozen=True)
@@ -78,7 +78,7 @@ def _cosim(size: Size, drive: Ran, root: Path) -> Ran:
 
 def _nest_alone(size: Size, drive: Ran, root: Path) -> Ran:
     alone = [
-        "ensemble=nest", "stand_in.kind=journal", f"stand_in.run={drive.root}",
+        "simulators=nest", "stand_in.kind=journal", f"stand_in.run={drive.root}",
         f"window.length_ms={size.duration_ms}", "window.lookahead=1",
     ]  # fmt: skip
     return run(QUICKSTART, [*size.changes, *alone], root)

@@ -30,10 +30,10 @@ WARM_UP_MS = 20.0
 
 def simulate(neurons: int, duration_ms: float) -> dict[str, Any]:
     """Simulates two regions; returns its cost, and digests of spikes and of last potentials."""
-    from cosim_core.experiment import load_experiment
-    from nest_service.context import NetworkContext
-    from nest_service.kernel import load_nest
-    from nest_service.networks.adex_region import build
+    from tvb_nest_cosim.cosim_core.model.experiment import load_experiment
+    from tvb_nest_cosim.nest_service.context import NetworkContext
+    from tvb_nest_cosim.nest_service.kernel import load_nest
+    from tvb_nest_cosim.nest_service.networks.adex_region import build
 
     experiment = load_experiment(EXAMPLE, [f"adex.neurons={neurons}"])
     nest = load_nest()

@@ -11,8 +11,8 @@ import numpy as np
 from benchmarks.figures import drawn
 from benchmarks.framework import Benchmark, Once, Quantity, Result, Setting, Values
 from benchmarks.runs import PARTICIPANTS, QUICKSTART, run, sized
-from cosim_core.recorder import PHASES
-from orchestrator.report.style import MUTED, PHASE_COLOURS, legend_above
+from tvb_nest_cosim.cosim_core.run_dir.recorder import PHASES
+from tvb_nest_cosim.orchestrator.report.style import MUTED, PHASE_COLOURS, legend_above
 
 REST = "rest"
 """What no phase covers: leave to enter windows, reports of progress, the loop itself."""

@@ -17,14 +17,9 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.framework import Benchmark, Once, Quantity, Setting, Values
-from cosim_core.codec import decode_block, encode_block
-from cosim_core.ensemble import EnsemblePlan, Populations
-from cosim_core.experiment import load_experiment
-from cosim_core.inbox import Inbox
-from cosim_core.layout import RunLayout
-from cosim_core.protocol import Frames, peer_name
-from cosim_core.recorder import Recorder
-from cosim_core.signals import (
+from tvb_nest_cosim.cosim_core.model.experiment import load_experiment
+from tvb_nest_cosim.cosim_core.model.plan import Populations, RunPlan
+from tvb_nest_cosim.cosim_core.model.signals import (
     COUNT,
     NEST_TO_TRANSLATOR,
     NEURON,
@@ -33,10 +28,15 @@ from cosim_core.signals import (
     Array,
     Block,
 )
-from cosim_core.timegrid import Window
-from cosim_core.transport_zmq import ZmqTransport
-from orchestrator.runner import prepare
-from translator.pipeline import Pipeline
+from tvb_nest_cosim.cosim_core.model.timegrid import Window
+from tvb_nest_cosim.cosim_core.participant.inbox import Inbox
+from tvb_nest_cosim.cosim_core.run_dir.layout import RunLayout
+from tvb_nest_cosim.cosim_core.run_dir.recorder import Recorder
+from tvb_nest_cosim.cosim_core.wire.codec import decode_block, encode_block
+from tvb_nest_cosim.cosim_core.wire.protocol import Frames, peer_name
+from tvb_nest_cosim.cosim_core.wire.zmq_transport import ZmqTransport
+from tvb_nest_cosim.orchestrator.run.runner import prepare
+from tvb_nest_cosim.translator.pipeline import Pipeline
 
 EXAMPLE = Path(__file__).parents[1] / "examples" / "quickstart.yaml"
 HERE = Path(__file__).parent
@@ -95,7 +95,7 @@ def _fitted(rows: Array) -> Values:
     }
 
 
-def _plan(ranks: int, folder: Path, *, with_spikes: bool) -> EnsemblePlan:
+def _plan(ranks: int, folder: Path, *, with_spikes: bool) -> RunPlan:
     changes = [f"resources.nest.ranks={ranks}", f"window.length_ms={WINDOW_TICKS / 10}"]
     if with_spikes:
         changes.append("spiking.0.rate.translator=ranks:MeanRate")
@@ -133,7 +133,7 @@ def _window_us(ranks: int, spikes: int, windows: int, folder: Path) -> float:
 
 
 def _step(
-    plan: EnsemblePlan,
+    plan: RunPlan,
     pipeline: Pipeline,
     recorder: Recorder,
     inbox: Inbox,
@@ -141,7 +141,7 @@ def _step(
     frames: list[Frames],
     listeners: _Listeners,
 ) -> None:
-    """Does what :mod:`cosim_core.relay` does for a window, both ways."""
+    """Does what :mod:`cosim_core.participant.translator_loop` does for a window, both ways."""
     for rank, each in enumerate(frames):
         inbox.put(decode_block(each, plan.run, peer_name("nest", rank)), peer_name("nest", rank))
     window = plan.grid.window(index)
@@ -158,7 +158,7 @@ def _step(
 
 
 def _frames(
-    plan: EnsemblePlan, populations: Populations, window: int, ranks: int, spikes: int
+    plan: RunPlan, populations: Populations, window: int, ranks: int, spikes: int
 ) -> list[Frames]:
     """Makes what every rank sends of a window, spikes dealt evenly."""
     rng = np.random.default_rng(window)

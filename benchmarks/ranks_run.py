@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from benchmarks.framework import Benchmark, Once, Quantity, Setting, Values
-from cosim_core.results import open_run
+from tvb_nest_cosim.cosim_core.results import open_run
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -64,7 +64,8 @@ def _measured(network: str, neurons: int, ranks: int, root: Path, duration_ms: i
     ]  # fmt: skip
     options = [word for change in changes for word in ("--set", change)]
     done = subprocess.run(
-        [sys.executable, "-m", "orchestrator", "run", str(EXAMPLE), "--no-report",
+        [sys.executable, "-P", "-m", "tvb_nest_cosim.orchestrator",
+         "run", str(EXAMPLE), "--no-report",
          "--out", str(root), *options],
         # Not what MPI has set behind Python's back, should NEST have been loaded here.
         env=dict(os.environ),

@@ -15,9 +15,9 @@ from pathlib import Path
 from benchmarks.figures import dots, drawn
 from benchmarks.framework import Benchmark, Once, Quantity, Result, Setting, Values
 from benchmarks.runs import QUICKSTART, run, sized
-from orchestrator.report.style import PHASE_COLOURS, ROLE_COLOURS
+from tvb_nest_cosim.orchestrator.report.style import PHASE_COLOURS, ROLE_COLOURS
 
-NOWHERE = ("benchmarks.unkept",)
+NOWHERE = ("benchmarks.without_journal",)
 SILENT = ("spiking.0.record.spikes=false", "spiking.0.record.analog=[]")
 CASES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "all": ((), ()),

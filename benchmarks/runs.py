@@ -18,17 +18,22 @@ import numpy as np
 import numpy.typing as npt
 import psutil
 
-from cosim_core.ensemble import EnsemblePlan, plan_file
-from cosim_core.experiment import load_experiment
-from cosim_core.layout import RunLayout, write_atomically
-from cosim_core.processes import Crew, Exit, start_workers, worker_command
-from cosim_core.protocol import LAUNCH_ORDER, peer_name
-from cosim_core.recorder import PHASES
-from cosim_core.results.records import RunRecords
-from orchestrator.coordinator import Coordinator
-from orchestrator.runner import prepare
-from orchestrator.session import Session
-from orchestrator.sites import local_site
+from tvb_nest_cosim.cosim_core.model.experiment import load_experiment
+from tvb_nest_cosim.cosim_core.model.plan import RunPlan, plan_file
+from tvb_nest_cosim.cosim_core.processes.process_group import (
+    Exit,
+    ProcessGroup,
+    start_workers,
+    worker_command,
+)
+from tvb_nest_cosim.cosim_core.run_dir.layout import RunLayout, write_atomically
+from tvb_nest_cosim.cosim_core.run_dir.recorder import PHASES
+from tvb_nest_cosim.cosim_core.run_dir.records import RunRecords
+from tvb_nest_cosim.cosim_core.wire.protocol import LAUNCH_ORDER, peer_name
+from tvb_nest_cosim.orchestrator.launchers.sites import local_site
+from tvb_nest_cosim.orchestrator.run.coordinator import Coordinator
+from tvb_nest_cosim.orchestrator.run.runner import prepare
+from tvb_nest_cosim.orchestrator.run.session import Session
 
 Reals = npt.NDArray[np.float64]
 
@@ -194,8 +199,8 @@ class _Watch:
 class _Launcher:
     """Starts the participants of this machine through another module."""
 
-    def __init__(self, plan: EnsemblePlan, through: Sequence[str]) -> None:
-        self._plan, self._through, self._crew = plan, through, Crew()
+    def __init__(self, plan: RunPlan, through: Sequence[str]) -> None:
+        self._plan, self._through, self._group = plan, through, ProcessGroup()
 
     def start(self, control: str, run: str, digest: str) -> None:
         """Starts every participant."""
@@ -205,12 +210,12 @@ class _Launcher:
             _, _, *service = worker_command(role, control, run, digest)
             command = [sys.executable, "-m", *self._through, *service]
             ranks = self._plan.participants.get(role, 0)
-            start_workers(self._crew, role, ranks, command, logs, environment, None)
+            start_workers(self._group, role, ranks, command, logs, environment, None)
 
     def poll(self) -> list[Exit]:
         """Returns the processes that ended since the last call."""
-        return self._crew.poll()
+        return self._group.poll()
 
     def stop(self, grace_s: float) -> None:
         """Waits for the processes to leave, then makes them."""
-        self._crew.stop(grace_s)
+        self._group.stop(grace_s)

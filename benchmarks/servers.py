@@ -19,10 +19,10 @@ import httpx
 import psutil
 
 from benchmarks.framework import Setting
-from cosim_core.client import Client
-from cosim_core.client.calls import PREFIX, ServerRefusal, options
-from cosim_core.deadline import Deadline
-from cosim_core.protocol import MODULES
+from tvb_nest_cosim.cosim_core.client import Client
+from tvb_nest_cosim.cosim_core.client.calls import PREFIX, ServerRefusal, options
+from tvb_nest_cosim.cosim_core.deadline import Deadline
+from tvb_nest_cosim.cosim_core.wire.protocol import MODULES
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
 WAIT_S = 120.0
@@ -114,7 +114,7 @@ def served() -> Iterator[Served]:
 
 @contextmanager
 def _process(module: str, *arguments: str, log: IO[bytes]) -> Iterator[psutil.Popen]:
-    command = [sys.executable, "-m", module, *arguments]
+    command = [sys.executable, "-P", "-m", module, *arguments]
     process = psutil.Popen(command, stdout=subprocess.PIPE, stderr=log, text=True)
     try:
         yield process

@@ -22,24 +22,24 @@ from benchmarks.figures import drawn
 from benchmarks.framework import Benchmark, Once, Quantity, Result, Setting, Values
 from benchmarks.runs import QUICKSTART
 from benchmarks.servers import WAIT_S, until
-from cosim_core.journal import MAGIC
-from cosim_core.layout import RunLayout
-from cosim_core.protocol import LAUNCH_ORDER, MODULES, peer_name
-from orchestrator.report.style import INK, MUTED, PHASE_COLOURS, ROLE_COLOURS
+from tvb_nest_cosim.cosim_core.run_dir.journal import MAGIC
+from tvb_nest_cosim.cosim_core.run_dir.layout import RunLayout
+from tvb_nest_cosim.cosim_core.wire.protocol import LAUNCH_ORDER, MODULES, peer_name
+from tvb_nest_cosim.orchestrator.report.style import INK, MUTED, PHASE_COLOURS, ROLE_COLOURS
 
 EVERY_S = 0.005
 _AHEAD = "from {module}.__main__ import import_ahead; import_ahead()"
 _IMPORTS = {
     "python": "pass",
-    "cosim": "import orchestrator.__main__",
+    "cosim": "import tvb_nest_cosim.orchestrator.cli.main",
     "nest": _AHEAD.format(module=MODULES["nest"]),
     "tvb": _AHEAD.format(module=MODULES["tvb"]),
-    "translator": "import translator.pipeline",
+    "translator": "import tvb_nest_cosim.translator.pipeline",
 }
 # As `cosim`, but it logs who has come and built, as `cosim serve` does.
 _COSIM = (
     "import logging; logging.getLogger().setLevel(logging.INFO); "
-    "from orchestrator.__main__ import main; main()"
+    "from tvb_nest_cosim.orchestrator.cli.main import main; main()"
 )
 _WHAT = {"has come": "came", "has built its side": "built"}
 
@@ -114,7 +114,7 @@ def _command_s(name: str) -> float:
     arguments = ["--help"] if name == "help" else [name, str(QUICKSTART)]
     began_s = time.perf_counter()
     subprocess.run(
-        [sys.executable, "-m", "orchestrator", *arguments],
+        [sys.executable, "-P", "-m", "tvb_nest_cosim.orchestrator", *arguments],
         check=True, timeout=WAIT_S, capture_output=True,
     )  # fmt: skip
     return time.perf_counter() - began_s

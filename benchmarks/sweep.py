@@ -19,8 +19,8 @@ import yaml
 
 from benchmarks.framework import Benchmark, Once, Quantity, Setting, Values
 from benchmarks.servers import EXAMPLES
-from cosim_core.layout import RunLayout
-from orchestrator.sweep.layout import SweepLayout
+from tvb_nest_cosim.cosim_core.run_dir.layout import RunLayout
+from tvb_nest_cosim.orchestrator.sweep.folder import SweepLayout
 
 _POINTS = 4
 _WAIT_S = 600.0
@@ -47,7 +47,8 @@ def _prepared(setting: Setting) -> Iterator[Once]:
 def _measured(folder: Path) -> Values:
     out = folder / "out"
     done = subprocess.run(
-        [sys.executable, "-m", "orchestrator", "sweep", str(folder / "sweep.yaml"),
+        [sys.executable, "-P", "-m", "tvb_nest_cosim.orchestrator",
+         "sweep", str(folder / "sweep.yaml"),
          "--out", str(out), "--at-once", "1"],
         check=False, timeout=_WAIT_S, capture_output=True, text=True,
     )  # fmt: skip

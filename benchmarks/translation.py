@@ -19,14 +19,14 @@ from benchmarks.figures import drawn
 from benchmarks.framework import Benchmark, Once, Quantity, Result, Setting
 from benchmarks.runs import QUICKSTART, REGIONS
 from benchmarks.stopwatch import processor_us
-from cosim_core.ensemble import EnsemblePlan
-from cosim_core.experiment import load_experiment
-from cosim_core.experiment.spiking import DriveKind, RateKind
-from cosim_core.signals import COUNT, REAL, Array
-from cosim_core.timegrid import ms_of
-from orchestrator.report.style import INK, REGION_COLOURS, colour
-from orchestrator.runner import prepare
-from translator.pipeline import Pipeline
+from tvb_nest_cosim.cosim_core.model.experiment import load_experiment
+from tvb_nest_cosim.cosim_core.model.experiment.spiking import DriveKind, RateKind
+from tvb_nest_cosim.cosim_core.model.plan import RunPlan
+from tvb_nest_cosim.cosim_core.model.signals import COUNT, REAL, Array
+from tvb_nest_cosim.cosim_core.model.timegrid import ms_of
+from tvb_nest_cosim.orchestrator.report.style import INK, REGION_COLOURS, colour
+from tvb_nest_cosim.orchestrator.run.runner import prepare
+from tvb_nest_cosim.translator.pipeline import Pipeline
 
 POPULATIONS = (2, 10, 20, 40)
 TICKS = (1, 5, 20, 50)
@@ -55,7 +55,7 @@ class Case:
     neurons: int = 1000
     changes: tuple[str, ...] = field(default=())
 
-    def plan(self, windows: int) -> EnsemblePlan:
+    def plan(self, windows: int) -> RunPlan:
         """Returns the plan of a run of so many windows that translates this."""
         names = ",".join(REGIONS[: self.populations // 2])
         changes = [

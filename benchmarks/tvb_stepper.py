@@ -37,11 +37,11 @@ _TARGETS = {"ZerlautAdaptationFirstOrder": 10.0, "ZerlautAdaptationSecondOrder":
 _START = """
 import sys, time
 sys.path.append(sys.argv[1])
-from tvb_service.library import load_tvb
+from tvb_nest_cosim.tvb_service.library import load_tvb
 load_tvb()
 import numpy
 from tvb_brains import build
-from tvb_service.compiled.stepper import CompiledStepper
+from tvb_nest_cosim.tvb_service.compiled.stepper import CompiledStepper
 simulator = build("ZerlautAdaptationSecondOrder", "HeunDeterministic")
 began = time.monotonic()
 CompiledStepper(simulator, numpy.array([20, 4]), 1)
@@ -51,7 +51,7 @@ print(time.monotonic() - began)
 
 @contextmanager
 def _prepared(setting: Setting) -> Iterator[Once]:
-    from tvb_service.library import load_tvb
+    from tvb_nest_cosim.tvb_service.library import load_tvb
 
     load_tvb()
     models, sizes = (_MODELS[2:3], _REGIONS[:1]) if setting.is_tiny else (_MODELS, _REGIONS)
@@ -71,8 +71,8 @@ def _prepared(setting: Setting) -> Iterator[Once]:
 
 def _turns(model: str, regions: int) -> dict[str, Callable[[], None]]:
     from tvb_brains import build, connectivity_of, synthetic
-    from tvb_service.compiled.stepper import CompiledStepper
-    from tvb_service.stepper import LoopStepper, Stepper
+    from tvb_nest_cosim.tvb_service.compiled.stepper import CompiledStepper
+    from tvb_nest_cosim.tvb_service.stepper import LoopStepper, Stepper
 
     def simulator() -> Any:
         # 200 tracts into each of 1,000 regions; tvb-library's own have 20 and 270

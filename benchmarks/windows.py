@@ -20,7 +20,7 @@ from matplotlib.axes import Axes
 from benchmarks.figures import drawn
 from benchmarks.framework import Benchmark, Once, Quantity, Result, Setting, Values
 from benchmarks.runs import QUICKSTART, REGIONS, run, work
-from orchestrator.report.style import INK, ROLE_COLOURS
+from tvb_nest_cosim.orchestrator.report.style import INK, ROLE_COLOURS
 
 LENGTHS_MS = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0)
 SPIKING = (1, 2, 4, 8)

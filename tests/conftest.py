@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 import time
 import weakref
@@ -26,6 +27,9 @@ GRACE_S = 2.0
 
 SHARED_DATA = Path(__file__).parents[2] / "shared" / "data"
 """Data beside the repository that a developer may or may not have."""
+
+COSIM = [sys.executable, "-P", "-m", "tvb_nest_cosim.orchestrator"]
+"""The command line, as a process of its own."""
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
 

@@ -8,11 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from cosim_core.connectome import Connectome
-from cosim_core.ensemble import EnsemblePlan
-from cosim_core.errors import ExperimentError, Fault
-from cosim_core.experiment import parse
-from orchestrator.plan import make_plan
+from tvb_nest_cosim.cosim_core.errors import ExperimentError, Fault
+from tvb_nest_cosim.cosim_core.model.connectome import Connectome
+from tvb_nest_cosim.cosim_core.model.experiment import parse
+from tvb_nest_cosim.cosim_core.model.plan import RunPlan
+from tvb_nest_cosim.orchestrator.planning.plan import make_plan
 
 LABELS = ("alpha", "beta", "gamma", "delta")
 
@@ -29,7 +29,7 @@ EXPLICIT: dict[str, Any] = {
     "spiking": [
         {
             "regions": ["alpha", "beta"],
-            "network": {"module": "nest_service.networks.brunel:build"},
+            "network": {"module": "tvb_nest_cosim.nest_service.networks.brunel:build"},
             "drive": {"weight": 2.0, "synapses": 10.0, "hz_per_unit": 5.0},
             "feed": [
                 {"variable": "y1", "population": "excitatory", "unit_per_hz": 0.5},
@@ -69,7 +69,7 @@ def changed(tree: dict[str, Any], **changes: Any) -> dict[str, Any]:
     return tree
 
 
-def plan_of(tree: dict[str, Any], network: Connectome | None = None) -> EnsemblePlan:
+def plan_of(tree: dict[str, Any], network: Connectome | None = None) -> RunPlan:
     """Plans an experiment."""
     return make_plan(
         parse(tree),

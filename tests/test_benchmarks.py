@@ -87,7 +87,7 @@ def test_every_benchmark_runs(part: str, tmp_path: Path) -> None:
 
 def test_other_spikes_end_the_comparison(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def run_otherwise(example: Path, changes: list[str], root: Path) -> Ran:
-        return run(example, [*changes, *(["seed=2"] if "ensemble=nest" in changes else [])], root)
+        return run(example, [*changes, *(["seed=2"] if "simulators=nest" in changes else [])], root)
 
     monkeypatch.setattr(nest_alone, "run", run_otherwise)
     with pytest.raises(RuntimeError, match="has other spikes than"):

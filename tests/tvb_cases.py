@@ -10,14 +10,14 @@ from typing import Any
 
 import numpy as np
 
-from cosim_core.connectome import Connectome, load_connectome
-from cosim_core.ensemble import Built, DrivePlan, EnsemblePlan, RegionPlan
-from cosim_core.experiment import HOP_TICKS, Experiment, Feed, parse
-from cosim_core.experiment.spiking import DriveKind
-from cosim_core.experiment.tvb import Engine
-from cosim_core.signals import TRANSLATOR_TO_TVB, TVB_TO_TRANSLATOR
-from cosim_core.timegrid import ticks_of
-from tvb_service.simulator import TvbSimulator
+from tvb_nest_cosim.cosim_core.model.connectome import Connectome, load_connectome
+from tvb_nest_cosim.cosim_core.model.experiment import HOP_TICKS, Experiment, Feed, parse
+from tvb_nest_cosim.cosim_core.model.experiment.spiking import DriveKind
+from tvb_nest_cosim.cosim_core.model.experiment.tvb import Engine
+from tvb_nest_cosim.cosim_core.model.plan import Built, DrivePlan, RegionPlan, RunPlan
+from tvb_nest_cosim.cosim_core.model.signals import TRANSLATOR_TO_TVB, TVB_TO_TRANSLATOR
+from tvb_nest_cosim.cosim_core.model.timegrid import ticks_of
+from tvb_nest_cosim.tvb_service.simulator import TvbSimulator
 
 SPEED_MM_PER_MS = 4.0
 
@@ -74,10 +74,10 @@ class Case:
             }
         )
 
-    def plan(self) -> EnsemblePlan:
+    def plan(self) -> RunPlan:
         experiment = self.experiment()
         connectome = connectome_of(experiment)
-        return EnsemblePlan(
+        return RunPlan(
             run="test",
             run_dir="unused",
             base_dir=self.base_dir,

@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
-from nest_service.context import NetworkContext, Nodes
+from tvb_nest_cosim.nest_service.context import NetworkContext, Nodes
 
 
 class Parameters(BaseModel):

@@ -8,8 +8,8 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from cosim_core.timegrid import Window
-from translator.interfaces import DriveContext, RateContext, Spikes
+from tvb_nest_cosim.cosim_core.model.timegrid import Window
+from tvb_nest_cosim.translator.interfaces import DriveContext, RateContext, Spikes
 
 Reals = npt.NDArray[np.float64]
 

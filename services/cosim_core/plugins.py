@@ -10,7 +10,7 @@ import traceback
 from collections.abc import Callable, Collection
 from pathlib import Path
 
-from cosim_core.errors import ExperimentError
+from tvb_nest_cosim.cosim_core.errors import ExperimentError
 
 PLUGIN_PATH_VARIABLE = "COSIM_PLUGIN_PATH"
 """Environment variable: folders of modules that experiments may name, as ``PATH`` is written."""

@@ -8,14 +8,17 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from cosim_core.codec import decode_message, encode_message
-from cosim_core.deadline import Deadline
-from cosim_core.ensemble import Built, EnsemblePlan, merged, plan_file
-from cosim_core.errors import DeadlineExceeded, ParticipantLost
-from cosim_core.layout import RunLayout, write_atomically
-from cosim_core.link import Identity, Link
-from cosim_core.participant import Simulator, run_windows
-from cosim_core.protocol import (
+from tvb_nest_cosim.cosim_core.deadline import Deadline
+from tvb_nest_cosim.cosim_core.errors import DeadlineExceeded, ParticipantLost
+from tvb_nest_cosim.cosim_core.model.plan import Built, RunPlan, merged, plan_file
+from tvb_nest_cosim.cosim_core.participant.link import Identity, Link
+from tvb_nest_cosim.cosim_core.participant.service import run_translator, work_and_record
+from tvb_nest_cosim.cosim_core.participant.translator_loop import Translation
+from tvb_nest_cosim.cosim_core.participant.window_loop import Simulator, run_windows
+from tvb_nest_cosim.cosim_core.run_dir.layout import RunLayout, write_atomically
+from tvb_nest_cosim.cosim_core.run_dir.recorder import Recorder
+from tvb_nest_cosim.cosim_core.wire.codec import decode_message, encode_message
+from tvb_nest_cosim.cosim_core.wire.protocol import (
     AnyMessage,
     Configure,
     Done,
@@ -28,10 +31,7 @@ from cosim_core.protocol import (
     Start,
     peer_name,
 )
-from cosim_core.recorder import Recorder
-from cosim_core.relay import Translation
-from cosim_core.service import run_translator, work_and_record
-from cosim_core.transport import Channel, MemoryTransport
+from tvb_nest_cosim.cosim_core.wire.transport import Channel, MemoryTransport
 
 CONTROL = "memory://control"
 DATA = "memory://data"
@@ -41,7 +41,7 @@ DATA = "memory://data"
 class _Host:
     """A minimal orchestrator: configure all, start all, wait for all; no horizon, no faults."""
 
-    plan: EnsemblePlan
+    plan: RunPlan
     transport: MemoryTransport
     control: Channel
     heard: dict[str, AnyMessage] = field(default_factory=dict)
@@ -67,9 +67,9 @@ class _Host:
 
 
 def run_in_memory(
-    plan: EnsemblePlan,
+    plan: RunPlan,
     simulators: Mapping[Role, Simulator],
-    make_translation: Callable[[EnsemblePlan], Translation],
+    make_translation: Callable[[RunPlan], Translation],
     timeout_s: float = 120.0,
 ) -> None:
     """Runs an ensemble of one process per role in threads of this process, NEST in this one.
@@ -94,7 +94,7 @@ def run_in_memory(
     def participate(role: Role) -> None:
         link = Link(transport, CONTROL, Identity(role, 0, plan.run, plan.experiment_digest))
 
-        def work(link: Link, plan: EnsemblePlan, recorder: Recorder, endpoint: str) -> None:
+        def work(link: Link, plan: RunPlan, recorder: Recorder, endpoint: str) -> None:
             if role == "translator":
                 run_translator(make_translation, link, plan, recorder, endpoint)
             else:
@@ -132,9 +132,7 @@ def run_in_memory(
         raise errors[0]
 
 
-def _run_simulator(
-    simulator: Simulator, link: Link, plan: EnsemblePlan, recorder: Recorder
-) -> None:
+def _run_simulator(simulator: Simulator, link: Link, plan: RunPlan, recorder: Recorder) -> None:
     try:
         link.ready(simulator.build(plan, 0, recorder.record), None)
         run_windows(simulator, link, plan, recorder, link.await_start())

@@ -1,21 +1,21 @@
-"""Entry point of the NEST service: ``python -m nest_service worker ...``."""
+"""Entry point of the NEST service: ``python -P -m tvb_nest_cosim.nest_service worker ...``."""
 
 from __future__ import annotations
 
-from cosim_core.participant import Simulator
-from cosim_core.service import main
+from tvb_nest_cosim.cosim_core.participant.service import main
+from tvb_nest_cosim.cosim_core.participant.window_loop import Simulator
 
 
 def make_simulator() -> Simulator:
     """Makes the simulator that a worker carries through a run; NEST itself loads on building."""
-    from nest_service.simulator import NestSimulator
+    from tvb_nest_cosim.nest_service.simulator import NestSimulator
 
     return NestSimulator()
 
 
 def import_ahead() -> None:
     """Imports NEST."""
-    from nest_service.kernel import load_nest
+    from tvb_nest_cosim.nest_service.kernel import load_nest
 
     load_nest()
     make_simulator()

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from cosim_core.ensemble import EnsemblePlan
-from cosim_core.errors import Fault
-from cosim_core.experiment.spiking import Analog
-from cosim_core.plugins import suggest
-from cosim_core.timegrid import InexactTimeError, ticks_of
-from nest_service.context import Nest
-from nest_service.regions import Region
+from tvb_nest_cosim.cosim_core.errors import Fault
+from tvb_nest_cosim.cosim_core.model.experiment.spiking import Analog
+from tvb_nest_cosim.cosim_core.model.plan import RunPlan
+from tvb_nest_cosim.cosim_core.model.timegrid import InexactTimeError, ticks_of
+from tvb_nest_cosim.cosim_core.plugins import suggest
+from tvb_nest_cosim.nest_service.context import Nest
+from tvb_nest_cosim.nest_service.regions import Region
 
 
-def check_names(nest: Nest, regions: Iterable[Region], plan: EnsemblePlan) -> list[Fault]:
+def check_names(nest: Nest, regions: Iterable[Region], plan: RunPlan) -> list[Fault]:
     """Finds every population, neuron and variable that is named but does not exist.
 
     Returns:

@@ -16,9 +16,9 @@ from typing import Any, TypeAlias, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from cosim_core.errors import ExperimentError, Fault
-from cosim_core.experiment.adex import AdexRegion
-from cosim_core.plugins import suggest
+from tvb_nest_cosim.cosim_core.errors import ExperimentError, Fault
+from tvb_nest_cosim.cosim_core.model.experiment.adex import AdexRegion
+from tvb_nest_cosim.cosim_core.plugins import suggest
 
 Nest: TypeAlias = Any
 """The module ``nest``, which carries no types."""

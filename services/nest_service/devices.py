@@ -1,7 +1,7 @@
 """Drive: devices that turn the translator's blocks into input to neurons.
 
 Blocks are labelled by the tick at which a device *emits*; the input acts ``hop_ticks`` later, the
-sum of the delays of all synapses on the way (see :mod:`cosim_core.ensemble`). Measured with NEST
+sum of the delays of all synapses on the way (see :mod:`cosim_core.model.plan`). Measured with NEST
 3.10 and held by tests: a rate or amplitude that is set for time e*dt governs exactly the emission
 tick e, first and last tick of a window included.
 
@@ -27,10 +27,10 @@ from typing import Any, ClassVar, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from cosim_core.experiment.spiking import DriveKind
-from cosim_core.signals import Array
-from nest_service.context import Nest, Nodes
-from nest_service.regions import Region
+from tvb_nest_cosim.cosim_core.model.experiment.spiking import DriveKind
+from tvb_nest_cosim.cosim_core.model.signals import Array
+from tvb_nest_cosim.nest_service.context import Nest, Nodes
+from tvb_nest_cosim.nest_service.regions import Region
 
 Times = npt.NDArray[np.float64]
 """Times in ms of all ticks of a window, by tick - 1."""

@@ -12,12 +12,12 @@ from pathlib import Path
 
 import numpy as np
 
-from cosim_core.ensemble import EnsemblePlan
-from cosim_core.errors import ExperimentError, Fault
-from cosim_core.experiment.tree import NestResources
-from cosim_core.late import imported_late
-from cosim_core.timegrid import InexactTimeError, ticks_of
-from nest_service.context import Nest
+from tvb_nest_cosim.cosim_core.errors import ExperimentError, Fault
+from tvb_nest_cosim.cosim_core.lazy_imports import lazily_imported
+from tvb_nest_cosim.cosim_core.model.experiment.tree import NestResources
+from tvb_nest_cosim.cosim_core.model.plan import RunPlan
+from tvb_nest_cosim.cosim_core.model.timegrid import InexactTimeError, ticks_of
+from tvb_nest_cosim.nest_service.context import Nest
 
 _HOW_TO_GET_MPI = (
     "the wheels on PyPI come without MPI; build one: apt-get install libopenmpi-dev openmpi-bin "
@@ -45,7 +45,7 @@ def load_nest(ranks: int = 1) -> Nest:
     # A NEST with MPI that mpirun did not start would otherwise get a daemon of OpenMPI's beside it,
     # in a session of its own, which ending the process group of this worker does not reach.
     os.environ.setdefault(_ISOLATED, "1")
-    with _quiet_import(), imported_late(*_FOR_TABLES_AND_PLOTS):
+    with _quiet_import(), lazily_imported(*_FOR_TABLES_AND_PLOTS):
         try:
             return importlib.import_module("nest")
         except ImportError as error:
@@ -83,7 +83,7 @@ def _quiet_import() -> Iterator[None]:
             os.environ[_QUIET] = quiet
 
 
-def prepare_kernel(nest: Nest, plan: EnsemblePlan, kernel: int = 0) -> list[str]:
+def prepare_kernel(nest: Nest, plan: RunPlan, kernel: int = 0) -> list[str]:
     """Empties NEST and sets resolution, seed and virtual processes.
 
     Args:

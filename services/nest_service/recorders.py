@@ -14,12 +14,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from cosim_core.experiment.spiking import Analog
-from cosim_core.signals import COUNT, NEURON, REAL, TICK, Array
-from cosim_core.timegrid import Window, ms_of, ticks_of
-from nest_service.checks import chosen_neurons
-from nest_service.context import Nest
-from nest_service.regions import Region
+from tvb_nest_cosim.cosim_core.model.experiment.spiking import Analog
+from tvb_nest_cosim.cosim_core.model.signals import COUNT, NEURON, REAL, TICK, Array
+from tvb_nest_cosim.cosim_core.model.timegrid import Window, ms_of, ticks_of
+from tvb_nest_cosim.nest_service.checks import chosen_neurons
+from tvb_nest_cosim.nest_service.context import Nest
+from tvb_nest_cosim.nest_service.regions import Region
 
 Integers = npt.NDArray[np.int64]
 

@@ -11,12 +11,12 @@ from typing import Any
 import numpy as np
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
-from cosim_core.ensemble import EnsemblePlan, RegionPlan
-from cosim_core.errors import ExperimentError, Fault
-from cosim_core.experiment.base import PlainName
-from cosim_core.experiment.spiking import SpikingGroup
-from cosim_core.plugins import cause_of, find_object
-from nest_service.context import Nest, NetworkContext, Nodes
+from tvb_nest_cosim.cosim_core.errors import ExperimentError, Fault
+from tvb_nest_cosim.cosim_core.model.experiment.base import PlainName
+from tvb_nest_cosim.cosim_core.model.experiment.spiking import SpikingGroup
+from tvb_nest_cosim.cosim_core.model.plan import RegionPlan, RunPlan
+from tvb_nest_cosim.cosim_core.plugins import cause_of, find_object
+from tvb_nest_cosim.nest_service.context import Nest, NetworkContext, Nodes
 
 _NAME: TypeAdapter[str] = TypeAdapter(PlainName, config=ConfigDict(strict=True))
 _KERNEL = ("resolution", "rng_seed", "rng_type", "total_num_virtual_procs")
@@ -64,7 +64,7 @@ class Region:
 
 
 def build_regions(
-    nest: Nest, plan: EnsemblePlan, planned: Sequence[RegionPlan]
+    nest: Nest, plan: RunPlan, planned: Sequence[RegionPlan]
 ) -> tuple[list[Region], list[Fault]]:
     """Builds regions in the order given.
 
@@ -88,7 +88,7 @@ def build_regions(
     return regions, [fault for group in faults.values() for fault in group]
 
 
-def _build_region(nest: Nest, plan: EnsemblePlan, region: RegionPlan) -> Region:
+def _build_region(nest: Nest, plan: RunPlan, region: RegionPlan) -> Region:
     """Raises ExperimentError with key paths below ``network``."""
     group = plan.experiment.spiking[region.group]
     function = find_function(group.network.module, plan.base_dir)

@@ -7,18 +7,23 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from cosim_core.ensemble import Built, EnsemblePlan, Populations
-from cosim_core.errors import ExperimentError, Fault, SimulationError
-from cosim_core.plugins import cause_of
-from cosim_core.signals import NEST_TO_TRANSLATOR, TRANSLATOR_TO_NEST, Array, Record
-from cosim_core.timegrid import Window, ms_of
-from nest_service.checks import check_names
-from nest_service.context import Nest
-from nest_service.devices import Drive
-from nest_service.kernel import load_nest, prepare_kernel
-from nest_service.recorders import Recorders
-from nest_service.regions import Region, build_regions
-from nest_service.tracts import connect_tracts
+from tvb_nest_cosim.cosim_core.errors import ExperimentError, Fault, SimulationError
+from tvb_nest_cosim.cosim_core.model.plan import Built, Populations, RunPlan
+from tvb_nest_cosim.cosim_core.model.signals import (
+    NEST_TO_TRANSLATOR,
+    TRANSLATOR_TO_NEST,
+    Array,
+    Record,
+)
+from tvb_nest_cosim.cosim_core.model.timegrid import Window, ms_of
+from tvb_nest_cosim.cosim_core.plugins import cause_of
+from tvb_nest_cosim.nest_service.checks import check_names
+from tvb_nest_cosim.nest_service.context import Nest
+from tvb_nest_cosim.nest_service.devices import Drive
+from tvb_nest_cosim.nest_service.kernel import load_nest, prepare_kernel
+from tvb_nest_cosim.nest_service.recorders import Recorders
+from tvb_nest_cosim.nest_service.regions import Region, build_regions
+from tvb_nest_cosim.nest_service.tracts import connect_tracts
 
 
 @dataclass(frozen=True)
@@ -46,7 +51,7 @@ class NestSimulator:
     def __init__(self) -> None:
         self._built: _Network | None = None
 
-    def build(self, plan: EnsemblePlan, rank: int, record: Record) -> Built:
+    def build(self, plan: RunPlan, rank: int, record: Record) -> Built:
         """Builds regions, tracts, drive and recorders; see :class:`Simulator`.
 
         Raises:
@@ -114,7 +119,7 @@ class NestSimulator:
         return self._built
 
 
-def _connect(nest: Nest, plan: EnsemblePlan, regions: list[Region], record: Record) -> _Network:
+def _connect(nest: Nest, plan: RunPlan, regions: list[Region], record: Record) -> _Network:
     """Raises ExperimentError if NEST refuses a connection or device."""
     dt_ms = plan.experiment.dt_ms
     with _build_errors(nest, "spiking", "tracts"):

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from cosim_core.ensemble import TractPlan
-from cosim_core.timegrid import ms_of
-from nest_service.context import Nest
-from nest_service.regions import Region
+from tvb_nest_cosim.cosim_core.model.plan import TractPlan
+from tvb_nest_cosim.cosim_core.model.timegrid import ms_of
+from tvb_nest_cosim.nest_service.context import Nest
+from tvb_nest_cosim.nest_service.regions import Region
 
 
 def connect_tracts(

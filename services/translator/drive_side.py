@@ -9,18 +9,18 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from cosim_core.ensemble import EnsemblePlan, Populations, RegionPlan
-from cosim_core.errors import ExperimentError, Fault, SimulationError
-from cosim_core.signals import TVB_TO_TRANSLATOR, Array
-from cosim_core.timegrid import Window
-from translator.compiled import kernels
-from translator.counters import CounterStream
-from translator.guards import GuardedDrive
-from translator.incoming import signals_of
-from translator.interfaces import DriveContext
-from translator.noise import NoiseInOrder, OrnsteinUhlenbeck
-from translator.rates_to_drive import BUILT_IN, DrivenRegion, DriveTranslation
-from translator.user_classes import UserClass
+from tvb_nest_cosim.cosim_core.errors import ExperimentError, Fault, SimulationError
+from tvb_nest_cosim.cosim_core.model.plan import Populations, RegionPlan, RunPlan
+from tvb_nest_cosim.cosim_core.model.signals import TVB_TO_TRANSLATOR, Array
+from tvb_nest_cosim.cosim_core.model.timegrid import Window
+from tvb_nest_cosim.translator.compiled import kernels
+from tvb_nest_cosim.translator.incoming import signals_of
+from tvb_nest_cosim.translator.interfaces import DriveContext
+from tvb_nest_cosim.translator.noise import NoiseInOrder, OrnsteinUhlenbeck
+from tvb_nest_cosim.translator.random_numbers import CounterStream
+from tvb_nest_cosim.translator.rates_to_drive import BUILT_IN, DrivenRegion, DriveTranslation
+from tvb_nest_cosim.translator.user_classes import UserClass
+from tvb_nest_cosim.translator.user_output import GuardedDrive
 
 Reals = npt.NDArray[np.float64]
 Arrays = Mapping[str, Array]
@@ -58,7 +58,7 @@ class DriveSide:
     """
 
     def __init__(
-        self, plan: EnsemblePlan, populations: Populations, users: Mapping[int, UserClass]
+        self, plan: RunPlan, populations: Populations, users: Mapping[int, UserClass]
     ) -> None:
         # Regions of a kind stand together, so that each kind is translated by one call.
         regions = sorted(plan.regions, key=lambda r: (r.group in users, r.drive.kind, r.index))
@@ -79,7 +79,7 @@ class DriveSide:
         self._synapses = np.array([region.drive.synapses for region in regions], np.float64)
         self._prepare_noise(plan, regions)
 
-    def _prepare_noise(self, plan: EnsemblePlan, regions: Sequence[RegionPlan]) -> None:
+    def _prepare_noise(self, plan: RunPlan, regions: Sequence[RegionPlan]) -> None:
         noises = {
             row: region.drive.noise
             for row, region in enumerate(regions)
@@ -137,7 +137,7 @@ class DriveSide:
         return input_hz
 
 
-def _driven(plan: EnsemblePlan, region: RegionPlan, sizes: Mapping[str, int]) -> DrivenRegion:
+def _driven(plan: RunPlan, region: RegionPlan, sizes: Mapping[str, int]) -> DrivenRegion:
     targets = list(sizes) if region.drive.targets is None else region.drive.targets
     unknown = [target for target in targets if target not in sizes]
     if unknown:
@@ -154,7 +154,7 @@ def _driven(plan: EnsemblePlan, region: RegionPlan, sizes: Mapping[str, int]) ->
 
 
 def _shares(
-    plan: EnsemblePlan,
+    plan: RunPlan,
     regions: Sequence[RegionPlan],
     driven: Sequence[DrivenRegion],
     populations: Populations,
@@ -188,7 +188,7 @@ def _shares(
 
 
 def _guarded(
-    plan: EnsemblePlan, region: DrivenRegion, sizes: Mapping[str, int], user: UserClass
+    plan: RunPlan, region: DrivenRegion, sizes: Mapping[str, int], user: UserClass
 ) -> GuardedDrive:
     context = DriveContext(
         region=region.name,

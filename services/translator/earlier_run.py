@@ -11,12 +11,12 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import ValidationError
 
-from cosim_core.ensemble import EnsemblePlan, Populations
-from cosim_core.errors import ExperimentError, Fault, RunDirectoryError
-from cosim_core.journal import read_journal
-from cosim_core.layout import RunLayout
-from cosim_core.signals import TVB_TO_TRANSLATOR
-from cosim_core.timegrid import ms_of
+from tvb_nest_cosim.cosim_core.errors import ExperimentError, Fault, RunDirectoryError
+from tvb_nest_cosim.cosim_core.model.plan import Populations, RunPlan
+from tvb_nest_cosim.cosim_core.model.signals import TVB_TO_TRANSLATOR
+from tvb_nest_cosim.cosim_core.model.timegrid import ms_of
+from tvb_nest_cosim.cosim_core.run_dir.journal import read_journal
+from tvb_nest_cosim.cosim_core.run_dir.layout import RunLayout
 
 Reals = npt.NDArray[np.float64]
 
@@ -38,7 +38,7 @@ class EarlierRun:
     """
 
     layout: RunLayout
-    plan: EnsemblePlan
+    plan: RunPlan
     populations: Populations
 
     @classmethod
@@ -51,7 +51,7 @@ class EarlierRun:
         layout = RunLayout(Path(base_dir) / name)
         try:
             tree = json.loads(layout.plan.read_text(encoding="utf-8"))
-            plan = EnsemblePlan.model_validate(tree["plan"])
+            plan = RunPlan.model_validate(tree["plan"])
             return cls(layout, plan, tree.get("populations") or {})
         except OSError as error:
             raise ExperimentError.single(
@@ -66,7 +66,7 @@ class EarlierRun:
         """Returns how long the drive took from device to neuron, by region."""
         return {region.name: region.drive.hop_ticks for region in self.plan.regions}
 
-    def coupling(self, regions: Sequence[str], plan: EnsemblePlan) -> dict[str, Reals]:
+    def coupling(self, regions: Sequence[str], plan: RunPlan) -> dict[str, Reals]:
         """Returns TVB's coupling by region, float64 [tick], Hz, by emission tick of that run.
 
         Raises:
@@ -74,7 +74,7 @@ class EarlierRun:
         """
         return self._signals(TVB_TO_TRANSLATOR, "coupling", regions, plan)
 
-    def rates(self, fed: Mapping[str, Sequence[str]], plan: EnsemblePlan) -> dict[str, Reals]:
+    def rates(self, fed: Mapping[str, Sequence[str]], plan: RunPlan) -> dict[str, Reals]:
         """Returns rates by region, float64 [population, tick], Hz.
 
         Args:
@@ -106,7 +106,7 @@ class EarlierRun:
         return chosen
 
     def _signals(
-        self, edge: str, prefix: str, regions: Sequence[str], plan: EnsemblePlan
+        self, edge: str, prefix: str, regions: Sequence[str], plan: RunPlan
     ) -> dict[str, Reals]:
         here, there = plan.experiment.dt_ms, self.plan.experiment.dt_ms
         if here != there:

@@ -16,10 +16,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from cosim_core.errors import ExperimentError
-from cosim_core.timegrid import Window
-from translator.interfaces import RateContext, Spikes
-from translator.spikes_to_rates import FiniteKernel
+from tvb_nest_cosim.cosim_core.errors import ExperimentError
+from tvb_nest_cosim.cosim_core.model.timegrid import Window
+from tvb_nest_cosim.translator.interfaces import RateContext, Spikes
+from tvb_nest_cosim.translator.spikes_to_rates import FiniteKernel
 
 Reals = npt.NDArray[np.float64]
 

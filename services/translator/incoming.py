@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from cosim_core.errors import ProtocolError
-from cosim_core.signals import Array
+from tvb_nest_cosim.cosim_core.errors import ProtocolError
+from tvb_nest_cosim.cosim_core.model.signals import Array
 
 _NOTHING = np.array(0)
 """Stands for a signal that is missing: of no shape that one has."""

@@ -1,7 +1,7 @@
 """What a user's own translator is given and what it must return.
 
 A translator is a class, named in the experiment as ``module:Class`` (modules beside the
-experiment file are found) or as an entry point of the group ``tvb_nest_cosim.translators``. One
+experiment file are found) or as an entry point of the group ``translators``. One
 object is made per region, as ``Class(context, **translator_parameters)``, just before the run
 starts; ``translate`` is called once per window, in order. What it returns is checked every window.
 
@@ -18,9 +18,9 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
-from cosim_core.ensemble import DrivePlan
-from cosim_core.signals import Array
-from cosim_core.timegrid import TimeGrid, Window
+from tvb_nest_cosim.cosim_core.model.plan import DrivePlan
+from tvb_nest_cosim.cosim_core.model.signals import Array
+from tvb_nest_cosim.cosim_core.model.timegrid import TimeGrid, Window
 
 Reals = npt.NDArray[np.float64]
 
@@ -100,6 +100,6 @@ class RateToDrive(Protocol):
             input_hz: Total input rate of a driven neuron, float64 [tick], not negative.
 
         Returns:
-            The signals of the region's drive kind, as listed in ``cosim_core.signals``, without
-            the prefix ``drive/REGION/``.
+            The signals of the region's drive kind, as listed in ``cosim_core.model.signals``,
+            without the prefix ``drive/REGION/``.
         """

@@ -18,10 +18,10 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import ndtri
 
-from cosim_core.experiment.adex import DriveNoise
-from cosim_core.timegrid import Window
-from translator.counters import CounterStream, uniforms_of
-from translator.recursion import leaky_sum
+from tvb_nest_cosim.cosim_core.model.experiment.adex import DriveNoise
+from tvb_nest_cosim.cosim_core.model.timegrid import Window
+from tvb_nest_cosim.translator.random_numbers import CounterStream, uniforms_of
+from tvb_nest_cosim.translator.recursion import leaky_sum
 
 Reals = npt.NDArray[np.float64]
 

@@ -11,20 +11,20 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 
-from cosim_core.ensemble import Built, EnsemblePlan, Populations
-from cosim_core.errors import ExperimentError, Fault
-from cosim_core.signals import (
+from tvb_nest_cosim.cosim_core.errors import ExperimentError, Fault
+from tvb_nest_cosim.cosim_core.model.plan import Built, Populations, RunPlan
+from tvb_nest_cosim.cosim_core.model.signals import (
     NEST_TO_TRANSLATOR,
     TRANSLATOR_TO_NEST,
     TRANSLATOR_TO_TVB,
     Array,
     Record,
 )
-from cosim_core.timegrid import Window
-from translator.drive_side import DriveSide
-from translator.rate_side import RateSide, rate_faults
-from translator.stand_in import StandIn, make_stand_in
-from translator.user_classes import UserClass, find_user_class
+from tvb_nest_cosim.cosim_core.model.timegrid import Window
+from tvb_nest_cosim.translator.drive_side import DriveSide
+from tvb_nest_cosim.translator.rate_side import RateSide, rate_faults
+from tvb_nest_cosim.translator.stand_in import StandIn, make_stand_in
+from tvb_nest_cosim.translator.user_classes import UserClass, find_user_class
 
 Arrays = Mapping[str, Array]
 
@@ -36,7 +36,7 @@ class Pipeline:
         plan: The plan of the run.
     """
 
-    def __init__(self, plan: EnsemblePlan) -> None:
+    def __init__(self, plan: RunPlan) -> None:
         self._plan = plan
         self._keeper: _Keeper | None = None
         self._stand_in: StandIn | None = None
@@ -115,7 +115,7 @@ class Pipeline:
             coupling: ``coupling/REGION`` float64 [tick], Hz; acts ``hop_ticks`` later.
 
         Returns:
-            ``drive/REGION/...`` of all regions, as :mod:`cosim_core.signals` lists them.
+            ``drive/REGION/...`` of all regions, as :mod:`cosim_core.model.signals` lists them.
 
         Raises:
             ProtocolError: If a signal is missing or of the wrong shape.
@@ -172,7 +172,7 @@ class Pipeline:
         return self._stand_in.signals(window)
 
 
-def _has_nest(plan: EnsemblePlan) -> bool:
+def _has_nest(plan: RunPlan) -> bool:
     return NEST_TO_TRANSLATOR in plan.edges
 
 
@@ -184,7 +184,7 @@ class _Keeper:
         record: Keeps the signals of a window.
     """
 
-    def __init__(self, plan: EnsemblePlan, record: Record) -> None:
+    def __init__(self, plan: RunPlan, record: Record) -> None:
         has_rates = NEST_TO_TRANSLATOR in plan.edges or TRANSLATOR_TO_TVB in plan.edges
         kinds = {"input": TRANSLATOR_TO_NEST in plan.edges, "rates": has_rates}
         self._kinds = {kind for kind, exists in kinds.items() if exists}

@@ -9,24 +9,24 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from cosim_core.ensemble import EnsemblePlan, Populations, RegionPlan
-from cosim_core.errors import ExperimentError, Fault, ProtocolError
-from cosim_core.experiment.spiking import Rate
-from cosim_core.signals import NEST_TO_TRANSLATOR, Array
-from cosim_core.timegrid import InexactTimeError, Window
-from translator.counters import CounterStream
-from translator.guards import GuardedRate
-from translator.incoming import signals_of
-from translator.interfaces import RateContext, Spikes
-from translator.spikes_to_rates import Kernel, kernel_of
-from translator.user_classes import UserClass
+from tvb_nest_cosim.cosim_core.errors import ExperimentError, Fault, ProtocolError
+from tvb_nest_cosim.cosim_core.model.experiment.spiking import Rate
+from tvb_nest_cosim.cosim_core.model.plan import Populations, RegionPlan, RunPlan
+from tvb_nest_cosim.cosim_core.model.signals import NEST_TO_TRANSLATOR, Array
+from tvb_nest_cosim.cosim_core.model.timegrid import InexactTimeError, Window
+from tvb_nest_cosim.translator.incoming import signals_of
+from tvb_nest_cosim.translator.interfaces import RateContext, Spikes
+from tvb_nest_cosim.translator.random_numbers import CounterStream
+from tvb_nest_cosim.translator.spikes_to_rates import Kernel, kernel_of
+from tvb_nest_cosim.translator.user_classes import UserClass
+from tvb_nest_cosim.translator.user_output import GuardedRate
 
 Reals = npt.NDArray[np.float64]
 Counts = npt.NDArray[np.int64]
 Arrays = Mapping[str, Array]
 
 
-def rate_faults(plan: EnsemblePlan) -> list[Fault]:
+def rate_faults(plan: RunPlan) -> list[Fault]:
     """Finds kernels that do not fit the time grid."""
     faults = []
     for index, group in enumerate(plan.experiment.spiking):
@@ -102,7 +102,7 @@ class RateSide:
     """
 
     def __init__(
-        self, plan: EnsemblePlan, populations: Populations, users: Mapping[int, UserClass]
+        self, plan: RunPlan, populations: Populations, users: Mapping[int, UserClass]
     ) -> None:
         groups = plan.experiment.spiking
 
@@ -184,7 +184,7 @@ class RateSide:
 
 
 def _guards(
-    plan: EnsemblePlan,
+    plan: RunPlan,
     regions: Sequence[RegionPlan],
     populations: Populations,
     users: Mapping[int, UserClass],

@@ -19,12 +19,12 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
-from cosim_core.ensemble import DrivePlan
-from cosim_core.experiment.spiking import DriveKind
-from cosim_core.signals import COUNT, NEURON, TICK, Array
-from cosim_core.timegrid import Window
-from translator.counters import CounterStream, uniforms_of
-from translator.poisson import poisson_counts
+from tvb_nest_cosim.cosim_core.model.experiment.spiking import DriveKind
+from tvb_nest_cosim.cosim_core.model.plan import DrivePlan
+from tvb_nest_cosim.cosim_core.model.signals import COUNT, NEURON, TICK, Array
+from tvb_nest_cosim.cosim_core.model.timegrid import Window
+from tvb_nest_cosim.translator.poisson import poisson_counts
+from tvb_nest_cosim.translator.random_numbers import CounterStream, uniforms_of
 
 Reals = npt.NDArray[np.float64]
 Counts = npt.NDArray[np.int64]

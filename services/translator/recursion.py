@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from translator.compiled import kernels
+from tvb_nest_cosim.translator.compiled import kernels
 
 Reals = npt.NDArray[np.float64]
 

@@ -11,8 +11,8 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from cosim_core.errors import ExperimentError, Fault
-from cosim_core.timegrid import InexactTimeError, ticks_of
+from tvb_nest_cosim.cosim_core.errors import ExperimentError, Fault
+from tvb_nest_cosim.cosim_core.model.timegrid import InexactTimeError, ticks_of
 
 Reals = npt.NDArray[np.float64]
 

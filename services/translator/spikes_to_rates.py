@@ -16,10 +16,10 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from cosim_core.experiment.spiking import Rate
-from cosim_core.timegrid import InexactTimeError, ticks_of
-from translator.compiled import kernels
-from translator.recursion import leaky_sum
+from tvb_nest_cosim.cosim_core.model.experiment.spiking import Rate
+from tvb_nest_cosim.cosim_core.model.timegrid import InexactTimeError, ticks_of
+from tvb_nest_cosim.translator.compiled import kernels
+from tvb_nest_cosim.translator.recursion import leaky_sum
 
 Reals = npt.NDArray[np.float64]
 Counts = npt.NDArray[np.int64]

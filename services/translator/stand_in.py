@@ -2,7 +2,7 @@
 
 Time of a series: the value at tick s is what TVB would use in the step that ends at tick s, so a
 file's value at ``time_ms`` t first holds in tick t / dt + 1. Coupling acts ``hop_ticks`` after the
-devices emit (see :mod:`cosim_core.ensemble`); a stand-in for TVB therefore reads its series that
+devices emit (see :mod:`cosim_core.model.plan`); a stand-in for TVB therefore reads its series that
 much later than the ticks of the window.
 """
 
@@ -15,12 +15,12 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
-from cosim_core.ensemble import EnsemblePlan
-from cosim_core.experiment.tree import Constant, File
-from cosim_core.signals import Array
-from cosim_core.timegrid import Window
-from translator.earlier_run import EarlierRun
-from translator.series_file import read_series
+from tvb_nest_cosim.cosim_core.model.experiment.tree import Constant, File
+from tvb_nest_cosim.cosim_core.model.plan import RunPlan
+from tvb_nest_cosim.cosim_core.model.signals import Array
+from tvb_nest_cosim.cosim_core.model.timegrid import Window
+from tvb_nest_cosim.translator.earlier_run import EarlierRun
+from tvb_nest_cosim.translator.series_file import read_series
 
 Reals = npt.NDArray[np.float64]
 Ticks = npt.NDArray[np.int64]
@@ -108,10 +108,10 @@ class StandIn:
         return arrays
 
 
-def make_stand_in(plan: EnsemblePlan) -> StandIn | None:
+def make_stand_in(plan: RunPlan) -> StandIn | None:
     """Makes the stand-in that a plan asks for, if any.
 
-    In ensemble ``nest`` it gives ``coupling/REGION`` [tick], in ensemble ``tvb`` it gives
+    With ``simulators: nest`` it gives ``coupling/REGION`` [tick], with ``simulators: tvb``
     ``rates/REGION`` [population, tick] with one row per fed population of the region.
 
     Raises:
@@ -146,18 +146,18 @@ def make_stand_in(plan: EnsemblePlan) -> StandIn | None:
     )
 
 
-def _lacks_tvb(plan: EnsemblePlan) -> bool:
-    return plan.experiment.ensemble == "nest"
+def _lacks_tvb(plan: RunPlan) -> bool:
+    return plan.experiment.simulators == "nest"
 
 
-def _constants(plan: EnsemblePlan, choice: Constant) -> dict[str, Steps]:
+def _constants(plan: RunPlan, choice: Constant) -> dict[str, Steps]:
     names = [region.name for region in plan.regions]
     rates = choice.hz if isinstance(choice.hz, dict) else dict.fromkeys(names, choice.hz)
     start = np.ones(1, dtype=np.int64)
     return {name: Steps(start, np.array([rates.get(name, 0.0)])) for name in names}
 
 
-def _replayed_coupling(plan: EnsemblePlan, run: EarlierRun) -> StandIn:
+def _replayed_coupling(plan: RunPlan, run: EarlierRun) -> StandIn:
     """Reads coupling by emission tick; other hops than then move it to the same acting tick."""
     names = [region.name for region in plan.regions]
     values = run.coupling(names, plan)
@@ -176,7 +176,7 @@ def _replayed_coupling(plan: EnsemblePlan, run: EarlierRun) -> StandIn:
     return StandIn(channels, warnings)
 
 
-def _replayed_rates(plan: EnsemblePlan, run: EarlierRun) -> StandIn:
+def _replayed_rates(plan: RunPlan, run: EarlierRun) -> StandIn:
     fed = {region.name: region.fed_populations for region in plan.regions}
     values = run.rates(fed, plan)
     return StandIn([Channel(f"rates/{name}", Samples(values[name])) for name in fed])

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from importlib.metadata import entry_points
 from typing import Any
 
-from cosim_core.errors import ExperimentError, Fault
-from cosim_core.plugins import cause_of, find_object, suggest
-from translator.interfaces import ENTRY_POINTS, RateContext
+from tvb_nest_cosim.cosim_core.errors import ExperimentError, Fault
+from tvb_nest_cosim.cosim_core.plugins import cause_of, find_object, suggest
+from tvb_nest_cosim.translator.interfaces import ENTRY_POINTS, RateContext
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ def find_user_class(
     """Finds the class and checks that it takes the parameters.
 
     Args:
-        name: ``module:Class`` or an entry point of the group ``tvb_nest_cosim.translators``.
+        name: ``module:Class`` or an entry point of the group ``translators``.
         parameters: Keyword arguments of the experiment.
         path: Key path, for faults.
         base_dir: Folder of the experiment file; its modules are found first.
@@ -73,8 +73,8 @@ def find_user_class(
     if not inspect.isclass(found) or not callable(getattr(found, "translate", None)):
         raise ExperimentError.single(
             path,
-            f"'{name}' is no class with a method 'translate'; see translator.interfaces for what "
-            "a translator must offer",
+            f"'{name}' is no class with a method 'translate'; see "
+            "tvb_nest_cosim.translator.interfaces for what a translator must offer",
         )
     _check_parameters(name, found, parameters, path)
     return UserClass(name, path, found, parameters)

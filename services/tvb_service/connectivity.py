@@ -7,8 +7,8 @@ from collections.abc import Collection, Sequence
 import numpy as np
 from tvb.datatypes.connectivity import Connectivity
 
-from cosim_core.connectome import Connectome
-from cosim_core.errors import SimulationError
+from tvb_nest_cosim.cosim_core.errors import SimulationError
+from tvb_nest_cosim.cosim_core.model.connectome import Connectome
 
 
 def build_connectivity(

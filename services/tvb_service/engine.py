@@ -7,12 +7,12 @@ from typing import Any
 
 import numpy as np
 
-from cosim_core.errors import Fault
-from cosim_core.experiment.tvb import Engine
-from tvb_service.compiled.eligible import why_not
-from tvb_service.compiled.stepper import CompiledStepper
-from tvb_service.proxies import Indices
-from tvb_service.stepper import LoopStepper, Stepper
+from tvb_nest_cosim.cosim_core.errors import Fault
+from tvb_nest_cosim.cosim_core.model.experiment.tvb import Engine
+from tvb_nest_cosim.tvb_service.compiled.eligible import why_not
+from tvb_nest_cosim.tvb_service.compiled.stepper import CompiledStepper
+from tvb_nest_cosim.tvb_service.proxies import Indices
+from tvb_nest_cosim.tvb_service.stepper import LoopStepper, Stepper
 
 _logger = logging.getLogger(__name__)
 

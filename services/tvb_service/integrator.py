@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 from tvb.simulator.integrators import IntegratorStochastic
 
-from cosim_core.ensemble import EnsemblePlan
-from cosim_core.errors import Fault
-from cosim_core.experiment.tvb import Noise
-from tvb_service.classes import INTEGRATORS, NOISES, find_class, make
+from tvb_nest_cosim.cosim_core.errors import Fault
+from tvb_nest_cosim.cosim_core.model.experiment.tvb import Noise
+from tvb_nest_cosim.cosim_core.model.plan import RunPlan
+from tvb_nest_cosim.tvb_service.registry import INTEGRATORS, NOISES, find_class, make
 
 PATH = "tvb.integrator"
 _SET_ELSEWHERE = {
@@ -20,9 +20,7 @@ _SET_ELSEWHERE = {
 }
 
 
-def build_integrator(
-    plan: EnsemblePlan, state_variables: list[str], faults: list[Fault]
-) -> Any | None:
+def build_integrator(plan: RunPlan, state_variables: list[str], faults: list[Fault]) -> Any | None:
     """Makes the integrator, seeded by the experiment.
 
     Args:
@@ -53,7 +51,7 @@ def build_integrator(
 
 
 def _noise(
-    plan: EnsemblePlan, declared: Noise, state_variables: list[str], faults: list[Fault]
+    plan: RunPlan, declared: Noise, state_variables: list[str], faults: list[Fault]
 ) -> Any | None:
     path = f"{PATH}.noise"
     noise = make(NOISES, declared, path, plan.base_dir, faults, _SET_ELSEWHERE)
@@ -67,7 +65,7 @@ def _noise(
 
 
 def _dispersion(
-    plan: EnsemblePlan, declared: Noise, state_variables: list[str], faults: list[Fault]
+    plan: RunPlan, declared: Noise, state_variables: list[str], faults: list[Fault]
 ) -> Any:
     """Returns nsig per state variable, float64 [state variable]."""
     path = f"{PATH}.noise.nsig"

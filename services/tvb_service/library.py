@@ -21,9 +21,9 @@ from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
 
-from cosim_core.errors import ExperimentError
-from cosim_core.kernels import CACHE_VARIABLE, scratch_cache
-from cosim_core.late import imported_late
+from tvb_nest_cosim.cosim_core.errors import ExperimentError
+from tvb_nest_cosim.cosim_core.lazy_imports import lazily_imported
+from tvb_nest_cosim.cosim_core.numba_cache import CACHE_VARIABLE, scratch_cache
 
 _logger = logging.getLogger(__name__)
 
@@ -46,7 +46,7 @@ def load_tvb() -> None:
             "tvb", "tvb-library is not installed; pip install 'tvb-nest-cosim[tvb]'"
         )
     _make_numba_cache_writable()
-    late = imported_late("scipy.integrate", "scipy.stats")
+    late = lazily_imported("scipy.integrate", "scipy.stats")
     with late, _scratch_home(), _own_logging(), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         importlib.import_module(_SIMULATOR)

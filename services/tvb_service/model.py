@@ -6,16 +6,16 @@ from typing import Any
 
 from tvb.basic.neotraits.api import NArray
 
-from cosim_core.ensemble import EnsemblePlan
-from cosim_core.errors import Fault
-from cosim_core.experiment.tvb import Parametrised
-from cosim_core.plugins import cause_of
-from tvb_service.classes import COUPLINGS, MODELS, make
+from tvb_nest_cosim.cosim_core.errors import Fault
+from tvb_nest_cosim.cosim_core.model.experiment.tvb import Parametrised
+from tvb_nest_cosim.cosim_core.model.plan import RunPlan
+from tvb_nest_cosim.cosim_core.plugins import cause_of
+from tvb_nest_cosim.tvb_service.registry import COUPLINGS, MODELS, make
 
 PATH = "tvb.model"
 
 
-def build_model(plan: EnsemblePlan, region_count: int, faults: list[Fault]) -> Any | None:
+def build_model(plan: RunPlan, region_count: int, faults: list[Fault]) -> Any | None:
     """Makes the model with the plan's parameters, declared and derived.
 
     Args:
@@ -35,7 +35,7 @@ def build_model(plan: EnsemblePlan, region_count: int, faults: list[Fault]) -> A
     return model
 
 
-def build_coupling(plan: EnsemblePlan, faults: list[Fault]) -> Any | None:
+def build_coupling(plan: RunPlan, faults: list[Fault]) -> Any | None:
     """Makes the coupling."""
     return make(COUPLINGS, plan.experiment.tvb.coupling, "tvb.coupling", plan.base_dir, faults)
 

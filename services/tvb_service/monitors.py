@@ -10,14 +10,14 @@ from typing import Any
 import numpy as np
 from tvb.simulator import monitors
 
-from cosim_core.connectome import Connectome, Reals
-from cosim_core.ensemble import EnsemblePlan, MonitorFacts
-from cosim_core.errors import Fault
-from cosim_core.experiment.tvb import Monitor
-from cosim_core.timegrid import InexactTimeError, ms_of, ticks_of
-from tvb_service.classes import MONITORS, make
-from tvb_service.model import coupling_variables
-from tvb_service.projections import equip
+from tvb_nest_cosim.cosim_core.errors import Fault
+from tvb_nest_cosim.cosim_core.model.connectome import Connectome, Reals
+from tvb_nest_cosim.cosim_core.model.experiment.tvb import Monitor
+from tvb_nest_cosim.cosim_core.model.plan import MonitorFacts, RunPlan
+from tvb_nest_cosim.cosim_core.model.timegrid import InexactTimeError, ms_of, ticks_of
+from tvb_nest_cosim.tvb_service.model import coupling_variables
+from tvb_nest_cosim.tvb_service.projections import equip
+from tvb_nest_cosim.tvb_service.registry import MONITORS, make
 
 _ALIASES = {"SEEG": "iEEG"}
 """Names of the field for classes of tvb-library."""
@@ -57,7 +57,7 @@ class KeyedMonitor:
 
 
 def build_monitors(
-    plan: EnsemblePlan, model: Any, connectome: Connectome, faults: list[Fault]
+    plan: RunPlan, model: Any, connectome: Connectome, faults: list[Fault]
 ) -> list[KeyedMonitor]:
     """Makes all monitors.
 
@@ -146,7 +146,7 @@ def blind_spots(built: list[KeyedMonitor], model: Any, state: Reals) -> list[Fau
 
 
 def _set_period(
-    monitor: Any, entry: Monitor, number: int, plan: EnsemblePlan, faults: list[Fault]
+    monitor: Any, entry: Monitor, number: int, plan: RunPlan, faults: list[Fault]
 ) -> None:
     """Sets a period of a whole number of ticks; TVB would round another one silently."""
     dt_ms = plan.experiment.dt_ms

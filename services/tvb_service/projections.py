@@ -11,11 +11,11 @@ from tvb.basic.readers import ReaderException
 from tvb.datatypes.region_mapping import RegionMapping
 from tvb.simulator import noise
 
-from cosim_core.connectome import Connectome
-from cosim_core.ensemble import EnsemblePlan
-from cosim_core.errors import Fault
-from cosim_core.experiment.tvb import Monitor
-from cosim_core.plugins import cause_of
+from tvb_nest_cosim.cosim_core.errors import Fault
+from tvb_nest_cosim.cosim_core.model.connectome import Connectome
+from tvb_nest_cosim.cosim_core.model.experiment.tvb import Monitor
+from tvb_nest_cosim.cosim_core.model.plan import RunPlan
+from tvb_nest_cosim.cosim_core.plugins import cause_of
 
 _FOLDERS = {
     "sensors": "sensors",
@@ -29,7 +29,7 @@ def equip(
     monitor: Any,
     declared: Monitor,
     number: int,
-    plan: EnsemblePlan,
+    plan: RunPlan,
     connectome: Connectome,
     faults: list[Fault],
 ) -> None:

@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from cosim_core.connectome import Reals
-from cosim_core.ensemble import EnsemblePlan, Populations, RegionPlan
-from cosim_core.errors import ExperimentError, Fault, SimulationError
-from cosim_core.signals import Array
-from cosim_core.timegrid import Window
-from tvb_service.model import coupling_variables
+from tvb_nest_cosim.cosim_core.errors import ExperimentError, Fault, SimulationError
+from tvb_nest_cosim.cosim_core.model.connectome import Reals
+from tvb_nest_cosim.cosim_core.model.plan import Populations, RegionPlan, RunPlan
+from tvb_nest_cosim.cosim_core.model.signals import Array
+from tvb_nest_cosim.cosim_core.model.timegrid import Window
+from tvb_nest_cosim.tvb_service.model import coupling_variables
 
 Indices = npt.NDArray[np.intp]
 
@@ -34,7 +34,7 @@ class Proxy:
     coupling_variable: int
 
 
-def check_proxies(plan: EnsemblePlan, model: Any, faults: list[Fault]) -> list[Proxy]:
+def check_proxies(plan: RunPlan, model: Any, faults: list[Fault]) -> list[Proxy]:
     """Resolves the names in the feeds and drives of the proxies.
 
     Args:
@@ -87,7 +87,7 @@ def _fed_variables(region: RegionPlan, model: Any, found: dict[Fault, None]) -> 
 
 
 def _coupling_variable(
-    plan: EnsemblePlan, region: RegionPlan, model: Any, found: dict[Fault, None]
+    plan: RunPlan, region: RegionPlan, model: Any, found: dict[Fault, None]
 ) -> int:
     """Prefers the name declared, since only here the order of ``cvar`` is known for sure."""
     name = plan.experiment.spiking[region.group].drive.coupling_variable

@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from cosim_core.connectome import Reals
-from cosim_core.ensemble import MonitorFacts
-from cosim_core.signals import REAL, Array
-from tvb_service.monitors import KeyedMonitor
+from tvb_nest_cosim.cosim_core.model.connectome import Reals
+from tvb_nest_cosim.cosim_core.model.plan import MonitorFacts
+from tvb_nest_cosim.cosim_core.model.signals import REAL, Array
+from tvb_nest_cosim.tvb_service.monitors import KeyedMonitor
 
 
 class Sampler:

@@ -8,23 +8,29 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from cosim_core.connectome import Reals
-from cosim_core.ensemble import Built, EnsemblePlan, MonitorFacts, Populations
-from cosim_core.errors import SimulationError
-from cosim_core.plugins import cause_of
-from cosim_core.signals import REAL, TRANSLATOR_TO_TVB, TVB_TO_TRANSLATOR, Array, Record
-from cosim_core.timegrid import Window, ms_of
-from tvb_service.library import load_tvb, versions
+from tvb_nest_cosim.cosim_core.errors import SimulationError
+from tvb_nest_cosim.cosim_core.model.connectome import Reals
+from tvb_nest_cosim.cosim_core.model.plan import Built, MonitorFacts, Populations, RunPlan
+from tvb_nest_cosim.cosim_core.model.signals import (
+    REAL,
+    TRANSLATOR_TO_TVB,
+    TVB_TO_TRANSLATOR,
+    Array,
+    Record,
+)
+from tvb_nest_cosim.cosim_core.model.timegrid import Window, ms_of
+from tvb_nest_cosim.cosim_core.plugins import cause_of
+from tvb_nest_cosim.tvb_service.library import load_tvb, versions
 
 if TYPE_CHECKING:
-    from tvb_service.assembly import Assembly
-    from tvb_service.proxies import Feeding
-    from tvb_service.sampling import Sampler
-    from tvb_service.stepper import Stepper
+    from tvb_nest_cosim.tvb_service.build import Assembly
+    from tvb_nest_cosim.tvb_service.proxies import Feeding
+    from tvb_nest_cosim.tvb_service.sampling import Sampler
+    from tvb_nest_cosim.tvb_service.stepper import Stepper
 
 
 class TvbSimulator:
-    """TVB's side of the ensemble; a :class:`cosim_core.participant.Simulator`.
+    """TVB's side of the ensemble; a :class:`cosim_core.participant.window_loop.Simulator`.
 
     With proxies, the states of window k are complete only when the rates of window k have come.
     Until then, for at most ``lookahead`` windows, they are kept, and monitors see them afterwards.
@@ -39,7 +45,7 @@ class TvbSimulator:
         self._couplings: list[Reals] | None = None
         self._feeding: Feeding | None = None
 
-    def build(self, plan: EnsemblePlan, rank: int, record: Record) -> Built:
+    def build(self, plan: RunPlan, rank: int, record: Record) -> Built:
         """Builds TVB's simulator.
 
         Raises:
@@ -47,10 +53,10 @@ class TvbSimulator:
             SimulationError: If TVB and the plan disagree about the delays.
         """
         load_tvb()
-        from tvb_service.assembly import assemble
-        from tvb_service.engine import ENGINES
-        from tvb_service.monitors import facts
-        from tvb_service.sampling import Sampler
+        from tvb_nest_cosim.tvb_service.build import assemble
+        from tvb_nest_cosim.tvb_service.engine import ENGINES
+        from tvb_nest_cosim.tvb_service.monitors import facts
+        from tvb_nest_cosim.tvb_service.sampling import Sampler
 
         self._plan, self._record = plan, record
         if plan.has_proxies:
@@ -77,7 +83,7 @@ class TvbSimulator:
         Raises:
             ExperimentError: If a feed names a population that there is not.
         """
-        from tvb_service.proxies import Feeding
+        from tvb_nest_cosim.tvb_service.proxies import Feeding
 
         if self._plan.has_proxies:
             self._feeding = Feeding(self._assembly.proxies, populations)

@@ -16,8 +16,8 @@ from typing import Any
 
 import numpy as np
 
-from cosim_core.connectome import Reals
-from tvb_service.proxies import Indices
+from tvb_nest_cosim.cosim_core.model.connectome import Reals
+from tvb_nest_cosim.tvb_service.proxies import Indices
 
 
 class Stepper(ABC):

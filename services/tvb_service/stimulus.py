@@ -7,17 +7,17 @@ from typing import Any
 import numpy as np
 from tvb.datatypes.patterns import StimuliRegion
 
-from cosim_core.connectome import Connectome
-from cosim_core.ensemble import EnsemblePlan
-from cosim_core.errors import Fault
-from cosim_core.experiment.tvb import Parametrised, Stimulus
-from tvb_service.classes import EQUATIONS, make
+from tvb_nest_cosim.cosim_core.errors import Fault
+from tvb_nest_cosim.cosim_core.model.connectome import Connectome
+from tvb_nest_cosim.cosim_core.model.experiment.tvb import Parametrised, Stimulus
+from tvb_nest_cosim.cosim_core.model.plan import RunPlan
+from tvb_nest_cosim.tvb_service.registry import EQUATIONS, make
 
 PATH = "tvb.stimulus"
 
 
 def build_stimulus(
-    plan: EnsemblePlan, connectome: Connectome, connectivity: Any, faults: list[Fault]
+    plan: RunPlan, connectome: Connectome, connectivity: Any, faults: list[Fault]
 ) -> Any | None:
     """Makes the stimulus: spatial weights times a temporal equation.
 
@@ -40,9 +40,7 @@ def build_stimulus(
     return StimuliRegion(temporal=equation, connectivity=connectivity, weight=weights)
 
 
-def _weights(
-    plan: EnsemblePlan, declared: Stimulus, connectome: Connectome, faults: list[Fault]
-) -> Any:
+def _weights(plan: RunPlan, declared: Stimulus, connectome: Connectome, faults: list[Fault]) -> Any:
     weights = np.zeros(len(connectome.labels))
     proxies = {region.name for region in plan.regions} if plan.has_proxies else set()
     for name, weight in declared.regions.items():
@@ -57,7 +55,7 @@ def _weights(
     return weights
 
 
-def _equation(plan: EnsemblePlan, declared: Parametrised, faults: list[Fault]) -> Any | None:
+def _equation(plan: RunPlan, declared: Parametrised, faults: list[Fault]) -> Any | None:
     """Makes the equation; its parameters are a dict of tvb-library's, not attributes."""
     path = f"{PATH}.equation"
     equation = make(EQUATIONS, Parametrised(name=declared.name), path, plan.base_dir, faults)

@@ -14,12 +14,12 @@ import httpx
 import pytest
 
 from api.fake_ensemble import TINY, FakeEnsemble
-from cosim_core.client import Client
-from orchestrator.api import server as serving
-from orchestrator.api.access import Access, load_or_make
-from orchestrator.api.app import build_service
-from orchestrator.api.service import Service
-from orchestrator.api.settings import Settings
+from tvb_nest_cosim.cosim_core.client import Client
+from tvb_nest_cosim.orchestrator.server import process as serving
+from tvb_nest_cosim.orchestrator.server.app import build_service
+from tvb_nest_cosim.orchestrator.server.security.access import Access, load_or_make
+from tvb_nest_cosim.orchestrator.server.service import Service
+from tvb_nest_cosim.orchestrator.server.settings import Settings
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 WAIT_S = 60.0

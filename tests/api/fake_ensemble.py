@@ -15,21 +15,29 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from cosim_core.ensemble import Built, EnsemblePlan, plan_file
-from cosim_core.experiment.load import dump_yaml
-from cosim_core.journal import JournalWriter
-from cosim_core.layout import RunLayout, write_atomically
-from cosim_core.protocol import Configure, Done, Hello, Progress, Ready, Start, Stop
-from cosim_core.recorder import PHASES
-from cosim_core.results import collect, digest
-from cosim_core.signals import Block
-from orchestrator.api.schemas import AgentAnswer
-from orchestrator.control import RunControl
-from orchestrator.coordinator import Coordinator
-from orchestrator.peers import Send
-from orchestrator.runner import EXIT_CODES, Finished, Prepared
-from orchestrator.sites import HERE, Place
 from results.synthetic_run import BLOCKS, POPULATIONS, Activity, labels
+from tvb_nest_cosim.cosim_core.model.experiment.load import dump_yaml
+from tvb_nest_cosim.cosim_core.model.plan import Built, RunPlan, plan_file
+from tvb_nest_cosim.cosim_core.model.signals import Block
+from tvb_nest_cosim.cosim_core.results import collect, digest
+from tvb_nest_cosim.cosim_core.run_dir.journal import JournalWriter
+from tvb_nest_cosim.cosim_core.run_dir.layout import RunLayout, write_atomically
+from tvb_nest_cosim.cosim_core.run_dir.recorder import PHASES
+from tvb_nest_cosim.cosim_core.wire.protocol import (
+    Configure,
+    Done,
+    Hello,
+    Progress,
+    Ready,
+    Start,
+    Stop,
+)
+from tvb_nest_cosim.orchestrator.launchers.sites import HERE, Place
+from tvb_nest_cosim.orchestrator.run.control import RunControl
+from tvb_nest_cosim.orchestrator.run.coordinator import Coordinator
+from tvb_nest_cosim.orchestrator.run.peers import Send
+from tvb_nest_cosim.orchestrator.run.runner import EXIT_CODES, Finished, Prepared
+from tvb_nest_cosim.orchestrator.server.schemas import AgentAnswer
 
 TINY: dict[str, Any] = {
     "name": "tiny",
@@ -99,7 +107,7 @@ class FakeEnsemble:
         return puppets.finish()
 
 
-def built(plan: EnsemblePlan) -> Built:
+def built(plan: RunPlan) -> Built:
     return Built.model_validate(
         {
             "populations": {region.name: POPULATIONS for region in plan.regions},
@@ -115,7 +123,7 @@ def built(plan: EnsemblePlan) -> Built:
 class Puppets:
     """The participants of one run, all in one thread."""
 
-    def __init__(self, plan: EnsemblePlan, layout: RunLayout, pace_s: float) -> None:
+    def __init__(self, plan: RunPlan, layout: RunLayout, pace_s: float) -> None:
         self.plan, self.layout, self.pace_s = plan, layout, pace_s
         self.coordinator = Coordinator(plan, "nowhere", time.monotonic())
         self.activity = Activity.make(plan.total_ticks)

@@ -14,10 +14,10 @@ import pytest
 
 from api.conftest import Served
 from api.fake_ensemble import TINY
-from orchestrator.api.access import TokenError, load_or_make, make_new
-from orchestrator.api.app import build_app, build_service
-from orchestrator.api.guard import Guard
-from orchestrator.api.settings import Settings
+from tvb_nest_cosim.orchestrator.server.app import build_app, build_service
+from tvb_nest_cosim.orchestrator.server.security.access import TokenError, load_or_make, make_new
+from tvb_nest_cosim.orchestrator.server.security.guard import Guard
+from tvb_nest_cosim.orchestrator.server.settings import Settings
 
 
 @pytest.fixture(autouse=True)

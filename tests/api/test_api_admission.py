@@ -10,13 +10,13 @@ import pytest
 
 from api.conftest import Served
 from api.fake_ensemble import TINY
-from cosim_core.client import ServerRefusal
-from cosim_core.errors import ExperimentError
-from orchestrator.api import admission
-from orchestrator.api.ensemble import AttachedEnsemble
-from orchestrator.api.settings import Settings
-from orchestrator.launchers import attach
-from orchestrator.sites import HERE
+from tvb_nest_cosim.cosim_core.client import ServerRefusal
+from tvb_nest_cosim.cosim_core.errors import ExperimentError
+from tvb_nest_cosim.orchestrator.launchers import agents
+from tvb_nest_cosim.orchestrator.launchers.sites import HERE
+from tvb_nest_cosim.orchestrator.server.ensemble import AttachedEnsemble
+from tvb_nest_cosim.orchestrator.server.security import admission
+from tvb_nest_cosim.orchestrator.server.settings import Settings
 
 JSON = {"Content-Type": "application/json"}
 NETWORK = {"regions": ["rHC"], "network": {"module": "os:system"}}
@@ -43,9 +43,9 @@ def changed(path: str, value: object) -> dict[str, Any]:
     ("path", "name"),
     [
         ("spiking.0.network.module", "os:system"),
-        ("spiking.0.network.module", "nest_service.networks:x"),
-        ("spiking.0.network.module", "nest_service.networks.../os:x"),
-        ("spiking.0.network.module", "nest_service.simulator:x"),
+        ("spiking.0.network.module", "tvb_nest_cosim.nest_service.networks:x"),
+        ("spiking.0.network.module", "tvb_nest_cosim.nest_service.networks.../os:x"),
+        ("spiking.0.network.module", "tvb_nest_cosim.nest_service.simulator:x"),
         ("spiking.0.drive.translator", "subprocess:Popen"),
         ("spiking.0.rate.translator", "/srv/evil:Class"),
         ("tvb.model.name", "evil:Model"),
@@ -89,7 +89,7 @@ def test_foreign_files_are_refused(settings: Settings, path: str, name: str) -> 
 def test_foreign_stand_ins_are_refused(
     settings: Settings, stand_in: dict[str, str], path: str
 ) -> None:
-    tree = {**TINY, "ensemble": "nest", "stand_in": stand_in}
+    tree = {**TINY, "simulators": "nest", "stand_in": stand_in}
     assert "without folders" in faults(tree, settings)[path]
 
 
@@ -197,7 +197,7 @@ def test_odd_yaml_values_in_free_places_do_no_harm(shared: Served, value: str) -
 def test_build_goes_to_agents_where_runs_do(
     start: Any, settings: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(attach, "AWAIT_S", 0.1)
+    monkeypatch.setattr(agents, "AWAIT_S", 0.1)
     with start(settings, AttachedEnsemble("tcp://127.0.0.1:*", None)) as served:
         verdict = served.client.validate(TINY, build=True)
         assert "no free agent for nest" in verdict["faults"][0]["message"]
@@ -208,7 +208,7 @@ def test_build_is_refused_while_a_run_goes_on(shared: Served) -> None:
     for run in shared.client.runs(limit=500)["items"]:
         shared.client.wait(run["id"])
     with (
-        shared.service.conductor.idle(),
+        shared.service.queue.idle(),
         pytest.raises(ServerRefusal, match="a run goes on") as refusal,
     ):
         shared.client.validate(TINY, build=True)

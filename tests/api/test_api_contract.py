@@ -12,7 +12,7 @@ from schemathesis import GenerationMode
 
 from api.conftest import Served
 from api.fake_ensemble import TINY
-from orchestrator.api.schemas import NewRunBody
+from tvb_nest_cosim.orchestrator.server.schemas import NewRunBody
 
 EXAMPLES = 8
 

@@ -12,10 +12,10 @@ import httpx
 
 from api.conftest import Served
 from api.fake_ensemble import TINY, Gate
-from cosim_core.client import AsyncClient
-from cosim_core.client.calls import EventParser
-from orchestrator.api.hub import KEPT_RUNS, RING_EVENTS, WAITING_EVENTS, Hub
-from orchestrator.api.tail import NEURONS, SPIKES
+from tvb_nest_cosim.cosim_core.client import AsyncClient
+from tvb_nest_cosim.cosim_core.client.calls import EventParser
+from tvb_nest_cosim.orchestrator.server.live.hub import KEPT_RUNS, RING_EVENTS, WAITING_EVENTS, Hub
+from tvb_nest_cosim.orchestrator.server.live.tail import NEURONS, SPIKES
 
 LONG = {**TINY, "name": "long", "duration_ms": 4000.0}
 
@@ -97,7 +97,7 @@ def test_nobody_reads_journals_unless_somebody_listens(served: Served) -> None:
     served.ensemble.pace_s = 0.005
     run = served.client.create(LONG)["id"]
     served.until(run, "running")
-    live = served.service.conductor.live(run)
+    live = served.service.queue.live(run)
     assert live is not None
     assert live._looked_s == 0.0
     stream = served.client._stream(run, None)

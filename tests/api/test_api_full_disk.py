@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from api.test_api_real import TINY, _until, server
-from cosim_core.errors import ExperimentError
+from tvb_nest_cosim.cosim_core.errors import ExperimentError
 
 MIB = 1024 * 1024
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from api.fake_ensemble import TINY
-from orchestrator.api import admission
+from tvb_nest_cosim.orchestrator.server.security import admission
 
 
 @pytest.mark.parametrize(

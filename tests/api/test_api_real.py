@@ -18,9 +18,10 @@ import pandas as pd
 import pytest
 import yaml
 
-from cosim_core.client import Client, ServerRefusal
-from cosim_core.results import digest
+from conftest import COSIM
 from sweep.sweeps import grid, write_sweep
+from tvb_nest_cosim.cosim_core.client import Client, ServerRefusal
+from tvb_nest_cosim.cosim_core.results import digest
 
 TINY: dict[str, Any] = {
     "name": "tiny",
@@ -41,7 +42,7 @@ WAIT_S = 120.0
 
 def cosim(*arguments: str | Path, cwd: Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-m", "orchestrator", *map(str, arguments)],
+        [*COSIM, *map(str, arguments)],
         capture_output=True, text=True, timeout=WAIT_S, cwd=cwd, check=False,
     )  # fmt: skip
 
@@ -49,7 +50,17 @@ def cosim(*arguments: str | Path, cwd: Path) -> subprocess.CompletedProcess[str]
 @contextmanager
 def server(home: Path, *options: str) -> Iterator[tuple[Client, subprocess.Popen[str]]]:
     """Runs ``cosim serve`` on a free port until the test is done with it."""
-    command = [sys.executable, "-m", "orchestrator", "serve", "--port", "0", "--data", str(home)]
+    command = [
+        sys.executable,
+        "-P",
+        "-m",
+        "tvb_nest_cosim.orchestrator",
+        "serve",
+        "--port",
+        "0",
+        "--data",
+        str(home),
+    ]
     process = subprocess.Popen(
         [*command, *options],
         stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
@@ -217,7 +228,7 @@ def test_a_sweep_that_was_killed_is_taken_up_again_on_the_server(tmp_path: Path)
         token = client._http.headers["Authorization"].removeprefix("Bearer ")
         command = ["sweep", "sweep.yaml", "--url", f"{client._http.base_url}?token={token}"]
         with subprocess.Popen(
-            [sys.executable, "-m", "orchestrator", *command],
+            [*COSIM, *command],
             cwd=tmp_path,
             stdout=subprocess.DEVNULL,
         ) as sweep:

@@ -15,10 +15,10 @@ import pytest
 
 from api.conftest import Served
 from api.fake_ensemble import TINY, Gate
-from cosim_core.client import ServerRefusal
-from cosim_core.errors import CosimError, ExperimentError, Fault
-from cosim_core.results import digest
-from orchestrator.store import RunState
+from tvb_nest_cosim.cosim_core.client import ServerRefusal
+from tvb_nest_cosim.cosim_core.errors import CosimError, ExperimentError, Fault
+from tvb_nest_cosim.cosim_core.results import digest
+from tvb_nest_cosim.orchestrator.store import RunState
 
 
 def named(name: str, **changes: Any) -> dict[str, Any]:
@@ -99,7 +99,7 @@ def _standstill(served: Served, run: str) -> int:
     for event in served.client.events(run):
         if event.kind == "progress":
             peers = {peer["windows"] for peer in event.data["peers"]}
-            live = served.service.conductor.live(run)
+            live = served.service.queue.live(run)
             assert live is not None
             horizon = event.data["windows"]
             if peers == {horizon} and _is_still(served, run, horizon):
@@ -400,7 +400,7 @@ def test_shipped_experiment_with_a_file_can_be_sent(served: Served) -> None:
 def test_run_on_the_journal_of_an_earlier_run_of_this_server(served: Served) -> None:
     earlier = served.client.create(TINY)["id"]
     served.client.wait(earlier)
-    alone = named("alone", ensemble="nest", stand_in={"kind": "journal", "run": earlier})
+    alone = named("alone", simulators="nest", stand_in={"kind": "journal", "run": earlier})
     assert served.client.validate(alone)["faults"] == []
-    missing = named("alone", ensemble="nest", stand_in={"kind": "journal", "run": "nothing"})
+    missing = named("alone", simulators="nest", stand_in={"kind": "journal", "run": "nothing"})
     assert served.client.validate(missing)["faults"][0]["path"] == "stand_in.run"

@@ -19,10 +19,10 @@ from alembic.migration import MigrationContext
 from sqlalchemy import text
 
 from api.fake_ensemble import TINY, FakeEnsemble
-from orchestrator.api.settings import Settings
-from orchestrator.store import Database, NewRun, RunState, RunStore
-from orchestrator.store.database import StoreError
-from orchestrator.store.models import Base
+from tvb_nest_cosim.orchestrator.server.settings import Settings
+from tvb_nest_cosim.orchestrator.store import Database, NewRun, RunState, RunStore
+from tvb_nest_cosim.orchestrator.store.database import StoreError
+from tvb_nest_cosim.orchestrator.store.models import Base
 
 DEBIAN = Path("/usr/lib/postgresql")
 

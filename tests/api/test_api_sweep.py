@@ -16,14 +16,14 @@ from rich.console import Console
 
 from api.conftest import Served
 from api.fake_ensemble import TINY, Gate
-from cosim_core.client import Client, ServerRefusal
-from cosim_core.errors import ExperimentError
-from orchestrator.store.models import RunState
-from orchestrator.sweep.campaign import Campaign, MakeExecutor
-from orchestrator.sweep.executor import Needs
-from orchestrator.sweep.record import remember_failed
-from orchestrator.sweep.remote import RemotePool
 from sweep.sweeps import Tree, grid, write_sweep
+from tvb_nest_cosim.cosim_core.client import Client, ServerRefusal
+from tvb_nest_cosim.cosim_core.errors import ExperimentError
+from tvb_nest_cosim.orchestrator.store.models import RunState
+from tvb_nest_cosim.orchestrator.sweep.campaign import Campaign, MakeExecutor
+from tvb_nest_cosim.orchestrator.sweep.executor import Needs
+from tvb_nest_cosim.orchestrator.sweep.remote_pool import RemotePool
+from tvb_nest_cosim.orchestrator.sweep.row import remember_failed
 
 pytestmark = pytest.mark.filterwarnings("ignore:The 'copy' argument in Quantity is deprecated")
 
@@ -199,7 +199,7 @@ def test_a_server_that_is_away_is_awaited_for_a_while(
 
     assert campaign.run(Console(quiet=True), make, retry_failed=False) == 0
     assert next(away, None) is None
-    monkeypatch.setattr("orchestrator.sweep.remote.PATIENCE_S", 0.0)
+    monkeypatch.setattr("tvb_nest_cosim.orchestrator.sweep.remote_pool.PATIENCE_S", 0.0)
     away = iter([True])
     assert yaml.safe_load(campaign.layout.sweep.read_text())["name"] == "tiny sweep"
     other = Campaign.read(tmp_path / "sweep.yaml", tmp_path / "other")

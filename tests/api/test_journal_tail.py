@@ -7,10 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from cosim_core.errors import RunDirectoryError
-from cosim_core.journal import JournalWriter, read_journal
-from cosim_core.journal_tail import JournalTail
-from cosim_core.signals import Block
+from tvb_nest_cosim.cosim_core.errors import RunDirectoryError
+from tvb_nest_cosim.cosim_core.model.signals import Block
+from tvb_nest_cosim.cosim_core.run_dir.journal import JournalWriter, read_journal
+from tvb_nest_cosim.cosim_core.run_dir.journal_tail import JournalTail
 
 MUCH = 1 << 24
 

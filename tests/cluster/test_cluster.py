@@ -9,10 +9,11 @@ import os
 import re
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+
+from conftest import COSIM
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(1800)]
 
@@ -86,7 +87,7 @@ def local_digests(facts: Facts, tmp_path_factory: pytest.TempPathFactory) -> dic
         out = tmp_path_factory.mktemp("local") / "run"
         options = [word for change in SMALL for word in ("--set", change)]
         options += ["--set", f"resources.nest.threads={threads}", "--out", str(out)]
-        cosim = [sys.executable, "-m", "orchestrator"]
+        cosim = COSIM
         call(*cosim, "run", "examples/quickstart.yaml", *options)
         digests[threads] = call(*cosim, "digest", out).strip()
     return digests

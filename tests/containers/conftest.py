@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 import subprocess
-import sys
 from collections.abc import Callable, Iterator
 
 import pytest
 
+from conftest import COSIM
 from containers.stack import AGENTS, ROOT, WAIT_S, Stack, free_port, why_no_engine
 
 
@@ -49,7 +49,7 @@ def local_digest(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., str]
             ["digest", out],
         ):
             done = subprocess.run(
-                [sys.executable, "-m", "orchestrator", *command],
+                [*COSIM, *command],
                 capture_output=True, text=True, timeout=WAIT_S, cwd=ROOT, check=False,
             )  # fmt: skip
             assert done.returncode == 0, done.stderr

@@ -15,7 +15,7 @@ from typing import Any
 
 import httpx
 
-from cosim_core.client import FINAL, Client, ServerRefusal
+from tvb_nest_cosim.cosim_core.client import FINAL, Client, ServerRefusal
 
 ROOT = Path(__file__).parents[2]
 AGENTS = ("nest", "tvb", "translator")

@@ -14,7 +14,7 @@ import httpx
 import pytest
 
 from containers.stack import AGENTS, SMALL, Stack, docker, until
-from cosim_core.transport_zmq import HEARTBEAT_TIMEOUT_MS
+from tvb_nest_cosim.cosim_core.wire.zmq_transport import HEARTBEAT_TIMEOUT_MS
 
 pytestmark = [pytest.mark.containers, pytest.mark.timeout(3600)]
 
@@ -189,10 +189,10 @@ def test_an_image_holds_its_own_service_and_simulator_alone(stack: Stack) -> Non
     """And nothing to install further packages with."""
     probe = "import importlib.util as u; print(*(n for n in {} if u.find_spec(n)))".format(
         (
-            "nest_service",
-            "tvb_service",
-            "translator",
-            "orchestrator",
+            "tvb_nest_cosim.nest_service",
+            "tvb_nest_cosim.tvb_service",
+            "tvb_nest_cosim.translator",
+            "tvb_nest_cosim.orchestrator",
             "nest",
             "tvb",
             "pip",
@@ -204,10 +204,10 @@ def test_an_image_holds_its_own_service_and_simulator_alone(stack: Stack) -> Non
         for service in ("orchestrator", *AGENTS)
     }
     assert held == {
-        "orchestrator": {"orchestrator", "fastapi"},
-        "nest": {"nest_service", "nest"},
-        "tvb": {"tvb_service", "tvb"},
-        "translator": {"translator"},
+        "orchestrator": {"tvb_nest_cosim.orchestrator", "fastapi"},
+        "nest": {"tvb_nest_cosim.nest_service", "nest"},
+        "tvb": {"tvb_nest_cosim.tvb_service", "tvb"},
+        "translator": {"tvb_nest_cosim.translator"},
     }
 
 

@@ -14,8 +14,8 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from containers.stack import AGENTS, ROOT
-from cosim_core.errors import SecurityError
-from cosim_core.security import NAMES, deal_keys, load_keys
+from tvb_nest_cosim.cosim_core.errors import SecurityError
+from tvb_nest_cosim.cosim_core.wire.security import NAMES, deal_keys, load_keys
 
 DOCKERFILES = sorted((ROOT / "services").glob("*/Dockerfile"))
 
@@ -83,7 +83,16 @@ def test_every_variable_of_the_compose_file_is_documented_with_its_default() -> 
 
 
 def test_dealt_keys_hold_one_secret_each_and_are_kept(tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "orchestrator", "keys", "new", str(tmp_path), "--deal"]
+    command = [
+        sys.executable,
+        "-P",
+        "-m",
+        "tvb_nest_cosim.orchestrator",
+        "keys",
+        "new",
+        str(tmp_path),
+        "--deal",
+    ]
     assert b"made keys" in subprocess.run(command, capture_output=True, check=True).stdout
     for name in NAMES:
         assert [path.stem for path in (tmp_path / name).glob("*.key_secret")] == [name]

@@ -8,14 +8,22 @@ import sys
 from pathlib import Path
 
 from containers.stack import until
-from cosim_core.transport_zmq import ZmqTransport
-from orchestrator.agents import AgentHub
+from tvb_nest_cosim.cosim_core.wire.zmq_transport import ZmqTransport
+from tvb_nest_cosim.orchestrator.launchers.agent_hub import AgentHub
 
 
 def test_an_agent_shows_life_only_while_the_orchestrator_calls(tmp_path: Path) -> None:
     file = tmp_path / "alive"
     hub = AgentHub(ZmqTransport(), "tcp://127.0.0.1:*")
-    command = [sys.executable, "-m", "translator", "agent", "--orchestrator", hub.endpoint]
+    command = [
+        sys.executable,
+        "-P",
+        "-m",
+        "tvb_nest_cosim.translator",
+        "agent",
+        "--orchestrator",
+        hub.endpoint,
+    ]
     agent = subprocess.Popen(command, env={**os.environ, "COSIM_ALIVE": str(file)})
     try:
         until(file.exists)

@@ -19,29 +19,29 @@ from typing import Any
 
 import numpy as np
 
-from cosim_core.codec import decode_message, encode_message
-from cosim_core.deadline import Deadline
-from cosim_core.ensemble import Built, EnsemblePlan
-from cosim_core.errors import CosimError, ParticipantLost, StopRequested
-from cosim_core.experiment import Experiment
-from cosim_core.journal import read_journal
-from cosim_core.layout import RunLayout
-from cosim_core.link import Identity, Link
-from cosim_core.participant import run_windows
-from cosim_core.protocol import peer_name
-from cosim_core.service import _tell_why, run_translator, work_and_record
-from cosim_core.signals import EDGES
-from cosim_core.timegrid import ms_of
-from cosim_core.transport import Transport
-from orchestrator.coordinator import Coordinator
-from orchestrator.peers import Outcome
+from tvb_nest_cosim.cosim_core.deadline import Deadline
+from tvb_nest_cosim.cosim_core.errors import CosimError, ParticipantLost, StopRequested
+from tvb_nest_cosim.cosim_core.model.experiment import Experiment
+from tvb_nest_cosim.cosim_core.model.plan import Built, RunPlan
+from tvb_nest_cosim.cosim_core.model.signals import EDGES
+from tvb_nest_cosim.cosim_core.model.timegrid import ms_of
+from tvb_nest_cosim.cosim_core.participant.link import Identity, Link
+from tvb_nest_cosim.cosim_core.participant.service import _tell_why, run_translator, work_and_record
+from tvb_nest_cosim.cosim_core.participant.window_loop import run_windows
+from tvb_nest_cosim.cosim_core.run_dir.journal import read_journal
+from tvb_nest_cosim.cosim_core.run_dir.layout import RunLayout
+from tvb_nest_cosim.cosim_core.wire.codec import decode_message, encode_message
+from tvb_nest_cosim.cosim_core.wire.protocol import peer_name
+from tvb_nest_cosim.cosim_core.wire.transport import Transport
+from tvb_nest_cosim.orchestrator.run.coordinator import Coordinator
+from tvb_nest_cosim.orchestrator.run.peers import Outcome
 
 DELAY = 40
 POPULATIONS = {"rHC": {"excitatory": 8, "inhibitory": 2}}
 DIGEST = "d" * 64
 
 
-def make_plan(run_dir: Path, **changes: Any) -> EnsemblePlan:
+def make_plan(run_dir: Path, **changes: Any) -> RunPlan:
     """Makes the plan of 95 ticks in windows of 10, of three processes."""
     values: dict[str, Any] = {
         "run": "run-1",
@@ -63,7 +63,7 @@ def make_plan(run_dir: Path, **changes: Any) -> EnsemblePlan:
     }
     duration_ms = ms_of(values["total_ticks"], values["experiment"].dt_ms)
     experiment = values["experiment"].model_copy(update={"duration_ms": duration_ms})
-    return EnsemblePlan(**{**values, "experiment": experiment})
+    return RunPlan(**{**values, "experiment": experiment})
 
 
 def expected(total_ticks: int) -> dict[str, np.ndarray]:
@@ -176,7 +176,7 @@ class Conductor:
 
     def __init__(
         self,
-        plan: EnsemblePlan,
+        plan: RunPlan,
         make_transport: Callable[[], Transport],
         control: str,
         data: str,

@@ -11,12 +11,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from cosim_core import codec
-from cosim_core.codec import decode_block, decode_message, encode_block, encode_message
-from cosim_core.errors import ProtocolError
-from cosim_core.protocol import Horizon
-from cosim_core.signals import Block
 from golden import frames as golden
+from tvb_nest_cosim.cosim_core.errors import ProtocolError
+from tvb_nest_cosim.cosim_core.model.signals import Block
+from tvb_nest_cosim.cosim_core.wire import codec
+from tvb_nest_cosim.cosim_core.wire.codec import (
+    decode_block,
+    decode_message,
+    encode_block,
+    encode_message,
+)
+from tvb_nest_cosim.cosim_core.wire.protocol import Horizon
 
 RUN = "run-1"
 BLOCK = Block(

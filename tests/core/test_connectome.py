@@ -8,9 +8,9 @@ import zipfile
 import numpy as np
 import pytest
 
-from cosim_core.connectome import load_connectome
-from cosim_core.errors import ExperimentError
-from cosim_core.experiment import ConnectomeChoice
+from tvb_nest_cosim.cosim_core.errors import ExperimentError
+from tvb_nest_cosim.cosim_core.model.connectome import load_connectome
+from tvb_nest_cosim.cosim_core.model.experiment import ConnectomeChoice
 
 LABELS = ("lA", "lB", "rA")
 WEIGHTS = np.array([[9.0, 1.0, 2.0], [0.0, 9.0, 4.0], [3.0, 0.0, 9.0]])
@@ -220,7 +220,7 @@ def test_damaged_bz2_is_refused(make_zip):
 
 
 def test_a_member_that_unpacks_to_too_much_is_refused(make_zip, monkeypatch):
-    monkeypatch.setattr("cosim_core.connectome.MAX_MEMBER_BYTES", 1000)
+    monkeypatch.setattr("tvb_nest_cosim.cosim_core.model.connectome.MAX_MEMBER_BYTES", 1000)
     bomb = bz2.compress(b"0 " * 100_000)
     assert len(bomb) < 1000
     for changes in ({"weights.txt": "0 " * 1000}, {"weights.txt": None, "weights.txt.bz2": bomb}):

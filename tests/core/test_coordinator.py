@@ -10,12 +10,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.ensembles import DIGEST, POPULATIONS, make_plan
-from cosim_core.codec import TAG, decode_message
-from cosim_core.ensemble import Built
-from cosim_core.errors import Fault, ProtocolError
-from cosim_core.experiment import Experiment
-from cosim_core.lifecycle import State
-from cosim_core.protocol import (
+from tvb_nest_cosim.cosim_core.errors import Fault, ProtocolError
+from tvb_nest_cosim.cosim_core.model.experiment import Experiment
+from tvb_nest_cosim.cosim_core.model.plan import Built
+from tvb_nest_cosim.cosim_core.wire.codec import TAG, decode_message
+from tvb_nest_cosim.cosim_core.wire.lifecycle import State
+from tvb_nest_cosim.cosim_core.wire.protocol import (
     Abort,
     Bye,
     Configure,
@@ -30,7 +30,7 @@ from cosim_core.protocol import (
     Start,
     Stop,
 )
-from orchestrator.coordinator import Coordinator
+from tvb_nest_cosim.orchestrator.run.coordinator import Coordinator
 
 KILLED = "was killed by signal 9 (SIGKILL)"
 NAMES = ("tvb-0", "nest-0", "nest-1", "translator-0")

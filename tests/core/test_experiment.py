@@ -10,15 +10,15 @@ import yaml
 from pydantic import ValidationError
 
 from conftest import EXPERIMENTS
-from cosim_core.errors import ExperimentError
-from cosim_core.experiment import (
+from tvb_nest_cosim.cosim_core.errors import ExperimentError
+from tvb_nest_cosim.cosim_core.model.experiment import (
     Experiment,
     apply_overrides,
     experiment_schema,
     load_experiment,
     parse,
 )
-from cosim_core.experiment.load import MAX_FILE_BYTES, dump_yaml
+from tvb_nest_cosim.cosim_core.model.experiment.load import MAX_FILE_BYTES, dump_yaml
 
 REPOSITORY = Path(__file__).parents[2]
 
@@ -108,7 +108,7 @@ def test_an_unknown_key_without_near_ones_lists_those_known():
         ({"seed": 0}, "seed"),
         ({"seed": 2**31}, "seed"),
         ({"seed": 1.5}, "seed"),
-        ({"ensemble": "both"}, "ensemble"),
+        ({"simulators": "all"}, "simulators"),
         ({"window": {"length_ms": "long"}}, "window.length_ms"),
         ({"window": {"lookahead": 3}}, "window.lookahead"),
         ({"connectome": {"speed_mm_per_ms": 0}}, "connectome.speed_mm_per_ms"),

@@ -11,9 +11,9 @@ import msgpack
 import numpy as np
 import pytest
 
-from cosim_core import protocol
-from cosim_core.codec import decode_block, decode_message, encode_message
 from golden import frames as golden
+from tvb_nest_cosim.cosim_core.wire import protocol
+from tvb_nest_cosim.cosim_core.wire.codec import decode_block, decode_message, encode_message
 
 NAMES = sorted(path.stem for path in golden.FOLDER.glob("*.bin"))
 

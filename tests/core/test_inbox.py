@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cosim_core.errors import ProtocolError
-from cosim_core.inbox import MAX_AHEAD, Inbox
-from cosim_core.signals import Block
+from tvb_nest_cosim.cosim_core.errors import ProtocolError
+from tvb_nest_cosim.cosim_core.model.signals import Block
+from tvb_nest_cosim.cosim_core.participant.inbox import MAX_AHEAD, Inbox
 
 EDGE = "nest>translator"
 OTHER = "tvb>translator"

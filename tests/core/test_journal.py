@@ -13,12 +13,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cosim_core.errors import RunDirectoryError
-from cosim_core.journal import MAGIC, JournalWriter, read_journal
-from cosim_core.layout import RunLayout
-from cosim_core.recorder import PHASES, Recorder, phases_of
-from cosim_core.signals import Block
-from cosim_core.timegrid import Window
+from tvb_nest_cosim.cosim_core.errors import RunDirectoryError
+from tvb_nest_cosim.cosim_core.model.signals import Block
+from tvb_nest_cosim.cosim_core.model.timegrid import Window
+from tvb_nest_cosim.cosim_core.run_dir.journal import MAGIC, JournalWriter, read_journal
+from tvb_nest_cosim.cosim_core.run_dir.layout import RunLayout
+from tvb_nest_cosim.cosim_core.run_dir.recorder import PHASES, Recorder, phases_of
 
 
 def blocks(count=3):

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cosim_core.errors import ProtocolError
-from cosim_core.lifecycle import FINAL, State, after
 from golden.frames import MESSAGES
+from tvb_nest_cosim.cosim_core.errors import ProtocolError
+from tvb_nest_cosim.cosim_core.wire.lifecycle import FINAL, State, after
 
 KINDS = sorted(MESSAGES)
 RANK = {

@@ -11,18 +11,18 @@ import time
 import psutil
 import pytest
 
-from cosim_core import processes
-from cosim_core.deadline import Deadline
-from cosim_core.errors import EXIT_DESERTED
-from cosim_core.layout import RunLayout
-from cosim_core.processes import (
+from tvb_nest_cosim.cosim_core.deadline import Deadline
+from tvb_nest_cosim.cosim_core.errors import EXIT_DESERTED
+from tvb_nest_cosim.cosim_core.processes import process_group
+from tvb_nest_cosim.cosim_core.processes.process_group import (
     how_it_ended,
-    on_leash,
+    tied_to_parent,
     worker_command,
     worker_environment,
 )
-from cosim_core.protocol import MODULES
-from orchestrator.launchers.local import LocalLauncher
+from tvb_nest_cosim.cosim_core.run_dir.layout import RunLayout
+from tvb_nest_cosim.cosim_core.wire.protocol import MODULES
+from tvb_nest_cosim.orchestrator.launchers.local import LocalLauncher
 
 WORKER = """
 import os, signal, subprocess, sys, time
@@ -48,7 +48,7 @@ else:
 
 def test_the_command_of_a_worker():
     assert worker_command("nest", "ipc:///s/control", "run-1", "abc") == [
-        *[sys.executable, "-m", "nest_service", "worker"],
+        *[sys.executable, "-P", "-m", "tvb_nest_cosim.nest_service", "worker"],
         *["--control", "ipc:///s/control", "--run", "run-1", "--digest", "abc"],
     ]
 
@@ -118,7 +118,7 @@ def launch(tmp_path, monkeypatch):
     (tmp_path / "stand_in_worker.py").write_text(WORKER)
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     monkeypatch.setenv("PIDS", str(tmp_path / "pids"))
-    monkeypatch.setattr(processes, "MODULES", dict.fromkeys(MODULES, "stand_in_worker"))
+    monkeypatch.setattr(process_group, "MODULES", dict.fromkeys(MODULES, "stand_in_worker"))
     layout = RunLayout(tmp_path / "run")
     layout.make()
     launchers = []
@@ -176,9 +176,9 @@ def test_a_killed_worker_is_told_with_its_signal(launch):
 
 def test_causes_are_told_before_consequences(launch):
     launcher = launch(str(EXIT_DESERTED), {"nest": 1})
-    eventually(lambda: launcher._crew._children[0].process.poll() is not None)
-    launcher._crew._children += launch("4")._crew._children
-    eventually(lambda: launcher._crew._children[1].process.poll() is not None)
+    eventually(lambda: launcher._group._children[0].process.poll() is not None)
+    launcher._group._children += launch("4")._group._children
+    eventually(lambda: launcher._group._children[1].process.poll() is not None)
     assert [(gone.names, gone.is_consequence) for gone in launcher.poll()] == [
         (("tvb-0",), False),
         (("nest-0",), True),
@@ -191,7 +191,7 @@ def test_stop_ends_whoever_does_not_leave_and_its_children(launch, tmp_path):
     assert all(map(is_alive, pids))
     launcher.stop(0.0)
     eventually(lambda: not any(map(is_alive, pids)))
-    assert launcher._crew._children[0].process.returncode == -signal.SIGKILL
+    assert launcher._group._children[0].process.returncode == -signal.SIGKILL
 
 
 def test_stop_ends_what_a_finished_worker_left_behind(launch, tmp_path):
@@ -213,7 +213,7 @@ def test_stop_waits_for_those_who_leave_by_themselves(launch):
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells a child of its parent's end")
 def test_a_process_on_a_leash_dies_with_its_parent():
-    command = on_leash(["sleep", "60"])
+    command = tied_to_parent(["sleep", "60"])
     code = f"import subprocess, time; print(subprocess.Popen({command!r}).pid, flush=True)"
     with subprocess.Popen(
         [sys.executable, "-c", f"{code}; time.sleep(60)"], stdout=subprocess.PIPE, text=True

@@ -6,7 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from cosim_core.mpi import RANK_VARIABLES, STARTERS, StarterName, find_starter, mpi_rank
+from tvb_nest_cosim.cosim_core.processes.mpi import (
+    RANK_VARIABLES,
+    STARTERS,
+    StarterName,
+    find_starter,
+    mpi_rank,
+)
 
 
 @pytest.mark.parametrize(

@@ -14,14 +14,14 @@ import numpy as np
 import pytest
 
 from core.ensembles import Conductor, Doubling, Echo, Vanish, expected, make_plan, recorded
-from cosim_core.errors import SimulationError
-from cosim_core.experiment import Experiment
-from cosim_core.journal import read_journal
-from cosim_core.layout import RunLayout
-from cosim_core.signals import EDGES
-from cosim_core.testing import run_in_memory
-from cosim_core.transport import MemoryTransport
-from cosim_core.transport_zmq import ZmqTransport
+from tvb_nest_cosim.cosim_core.errors import SimulationError
+from tvb_nest_cosim.cosim_core.model.experiment import Experiment
+from tvb_nest_cosim.cosim_core.model.signals import EDGES
+from tvb_nest_cosim.cosim_core.run_dir.journal import read_journal
+from tvb_nest_cosim.cosim_core.run_dir.layout import RunLayout
+from tvb_nest_cosim.cosim_core.testing import run_in_memory
+from tvb_nest_cosim.cosim_core.wire.transport import MemoryTransport
+from tvb_nest_cosim.cosim_core.wire.zmq_transport import ZmqTransport
 
 EXPECTED = expected(95)
 

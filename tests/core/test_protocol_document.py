@@ -8,10 +8,13 @@ from typing import get_args
 
 import pytest
 
-from cosim_core import agent_protocol, codec, inbox, journal, protocol, signals, transport_zmq
-from cosim_core.errors import ProtocolError
-from cosim_core.lifecycle import State, after
 from golden import frames as golden
+from tvb_nest_cosim.cosim_core.errors import ProtocolError
+from tvb_nest_cosim.cosim_core.model import signals
+from tvb_nest_cosim.cosim_core.participant import inbox
+from tvb_nest_cosim.cosim_core.run_dir import journal
+from tvb_nest_cosim.cosim_core.wire import agent_protocol, codec, protocol, zmq_transport
+from tvb_nest_cosim.cosim_core.wire.lifecycle import State, after
 
 TEXT = (Path(__file__).parents[2] / "docs" / "protocol.md").read_text(encoding="utf-8")
 CLASSES = {
@@ -115,7 +118,7 @@ def test_the_header_of_a_block_is_listed():
         ("data of a block, and any one frame", f"{codec.MAX_BLOCK_BYTES} bytes"),
         ("dimensions of a signal", str(codec.MAX_DIMENSIONS)),
         ("windows a sender may be ahead", str(inbox.MAX_AHEAD)),
-        ("messages waiting in a socket", str(transport_zmq.HIGH_WATER_MARK)),
+        ("messages waiting in a socket", str(zmq_transport.HIGH_WATER_MARK)),
     ],
 )
 def test_limits_are_those_of_the_code(what, limit):

@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 
 from core.ensembles import POPULATIONS, Doubling, Echo, make_plan
-from cosim_core.ensemble import Built
-from cosim_core.errors import ParticipantLost
-from cosim_core.journal import read_journal
-from cosim_core.layout import RunLayout
-from cosim_core.relay import _Relay
-from cosim_core.signals import NEST_TO_TRANSLATOR, TRANSLATOR_TO_NEST
-from cosim_core.testing import run_in_memory
+from tvb_nest_cosim.cosim_core.errors import ParticipantLost
+from tvb_nest_cosim.cosim_core.model.plan import Built
+from tvb_nest_cosim.cosim_core.model.signals import NEST_TO_TRANSLATOR, TRANSLATOR_TO_NEST
+from tvb_nest_cosim.cosim_core.participant.translator_loop import _Relay
+from tvb_nest_cosim.cosim_core.run_dir.journal import read_journal
+from tvb_nest_cosim.cosim_core.run_dir.layout import RunLayout
+from tvb_nest_cosim.cosim_core.testing import run_in_memory
 
 
 class Recording(Doubling):

@@ -8,10 +8,16 @@ import logging
 import numpy as np
 import pytest
 
-from cosim_core.deadline import Deadline
-from cosim_core.layout import RunLayout, write_atomically
-from cosim_core.logs import log_to
-from cosim_core.signals import EDGES, Block, group_signals, receiver_of, sender_of
+from tvb_nest_cosim.cosim_core.deadline import Deadline
+from tvb_nest_cosim.cosim_core.model.signals import (
+    EDGES,
+    Block,
+    group_signals,
+    receiver_of,
+    sender_of,
+)
+from tvb_nest_cosim.cosim_core.run_dir.layout import RunLayout, write_atomically
+from tvb_nest_cosim.cosim_core.run_dir.logs import log_to
 
 
 def make_block():

@@ -9,7 +9,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cosim_core.timegrid import InexactTimeError, TimeGrid, Window, ms_of, ticks_of
+from tvb_nest_cosim.cosim_core.model.timegrid import (
+    InexactTimeError,
+    TimeGrid,
+    Window,
+    ms_of,
+    ticks_of,
+)
 
 STEPS_MS = st.sampled_from([0.1, 0.05, 0.025, 0.2, 0.5, 1.0, 0.125])
 TICKS = st.integers(0, 100_000_000)

@@ -10,12 +10,12 @@ import time
 import numpy as np
 import pytest
 
-from cosim_core.codec import decode_block, encode_block
-from cosim_core.deadline import Deadline
-from cosim_core.errors import ParticipantLost
-from cosim_core.signals import Block
-from cosim_core.transport import MemoryTransport
-from cosim_core.transport_zmq import ZmqTransport
+from tvb_nest_cosim.cosim_core.deadline import Deadline
+from tvb_nest_cosim.cosim_core.errors import ParticipantLost
+from tvb_nest_cosim.cosim_core.model.signals import Block
+from tvb_nest_cosim.cosim_core.wire.codec import decode_block, encode_block
+from tvb_nest_cosim.cosim_core.wire.transport import MemoryTransport
+from tvb_nest_cosim.cosim_core.wire.zmq_transport import ZmqTransport
 
 TIMEOUT_S = 20.0
 

@@ -17,9 +17,10 @@ from pathlib import Path
 import msgpack
 import numpy as np
 
-from cosim_core.codec import encode_block, encode_message
-from cosim_core.data_plane import OPEN
-from cosim_core.protocol import (
+from tvb_nest_cosim.cosim_core.model.signals import COUNT, NEURON, REAL, TICK, Block
+from tvb_nest_cosim.cosim_core.participant.data_plane import OPEN
+from tvb_nest_cosim.cosim_core.wire.codec import encode_block, encode_message
+from tvb_nest_cosim.cosim_core.wire.protocol import (
     Abort,
     AnyMessage,
     Bye,
@@ -35,7 +36,6 @@ from cosim_core.protocol import (
     Start,
     Stop,
 )
-from cosim_core.signals import COUNT, NEURON, REAL, TICK, Block
 
 FOLDER = Path(__file__).parent
 RUN = "20250101-120000-example"

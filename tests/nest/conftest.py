@@ -13,12 +13,18 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from cosim_core.ensemble import DrivePlan, EnsemblePlan, Populations, RegionPlan, TractPlan
-from cosim_core.experiment import HOP_TICKS, Experiment, Feed
-from cosim_core.signals import NEST_TO_TRANSLATOR, TRANSLATOR_TO_NEST
-from cosim_core.timegrid import Window
-from nest_service.kernel import load_nest
-from nest_service.simulator import NestSimulator
+from tvb_nest_cosim.cosim_core.model.experiment import HOP_TICKS, Experiment, Feed
+from tvb_nest_cosim.cosim_core.model.plan import (
+    DrivePlan,
+    Populations,
+    RegionPlan,
+    RunPlan,
+    TractPlan,
+)
+from tvb_nest_cosim.cosim_core.model.signals import NEST_TO_TRANSLATOR, TRANSLATOR_TO_NEST
+from tvb_nest_cosim.cosim_core.model.timegrid import Window
+from tvb_nest_cosim.nest_service.kernel import load_nest
+from tvb_nest_cosim.nest_service.simulator import NestSimulator
 
 USER_NETWORKS = Path(__file__).parent / "user_networks"
 SERIES = ("rate", "amplitude")
@@ -28,7 +34,7 @@ SERIES = ("rate", "amplitude")
 class MakePlan(Protocol):
     """Makes a plan with one group of spiking regions."""
 
-    def __call__(self, network: str = "probe_networks:parrots", **options: Any) -> EnsemblePlan: ...
+    def __call__(self, network: str = "probe_networks:parrots", **options: Any) -> RunPlan: ...
 
 
 @dataclass
@@ -76,7 +82,7 @@ class Outcome:
 class Run(Protocol):
     """Carries NEST through a plan; the drive is by region, over the emission ticks of the run."""
 
-    def __call__(self, plan: EnsemblePlan, drive: Mapping[str, Mapping[str, Any]]) -> Outcome: ...
+    def __call__(self, plan: RunPlan, drive: Mapping[str, Mapping[str, Any]]) -> Outcome: ...
 
 
 @pytest.fixture(autouse=True)
@@ -94,7 +100,7 @@ def nest() -> ModuleType:
 
 @pytest.fixture
 def make_plan(tmp_path: Path) -> MakePlan:
-    def make(network: str = "probe_networks:parrots", **options: Any) -> EnsemblePlan:
+    def make(network: str = "probe_networks:parrots", **options: Any) -> RunPlan:
         return _plan(tmp_path, network, **options)
 
     return make
@@ -121,7 +127,7 @@ def _plan(
     correlation: float = 1.0,
     targets: list[str] | None = None,
     base_dir: Path = USER_NETWORKS,
-) -> EnsemblePlan:
+) -> RunPlan:
     group = {
         "regions": list(regions),
         "network": {"module": network, "parameters": parameters or {}},
@@ -130,7 +136,7 @@ def _plan(
     }
     experiment = Experiment.model_validate(
         {
-            "ensemble": "nest",
+            "simulators": "nest",
             "dt_ms": dt_ms,
             "duration_ms": round(total_ticks * dt_ms, 6),
             "seed": seed,
@@ -152,7 +158,7 @@ def _plan(
         noise=None,
         hop_ticks=HOP_TICKS[kind],
     )
-    return EnsemblePlan(
+    return RunPlan(
         run="test",
         run_dir=str(run_dir),
         base_dir=str(base_dir),
@@ -179,7 +185,7 @@ def run() -> Run:
     return _run
 
 
-def _run(plan: EnsemblePlan, drive: Mapping[str, Mapping[str, Any]]) -> Outcome:
+def _run(plan: RunPlan, drive: Mapping[str, Mapping[str, Any]]) -> Outcome:
     outcome = Outcome()
     simulator = NestSimulator()
     built = simulator.build(plan, 0, lambda window, it: outcome.recorded.append((window, dict(it))))

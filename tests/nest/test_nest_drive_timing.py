@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from cosim_core.experiment import HOP_TICKS
+from tvb_nest_cosim.cosim_core.model.experiment import HOP_TICKS
 
 TOTAL = 13
 WINDOW = 5

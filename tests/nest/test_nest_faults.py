@@ -9,12 +9,12 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from cosim_core.ensemble import TractPlan
-from cosim_core.errors import ExperimentError, SimulationError
-from cosim_core.experiment import Feed
-from nest_service import kernel
-from nest_service.kernel import load_nest, prepare_kernel
-from nest_service.simulator import NestSimulator
+from tvb_nest_cosim.cosim_core.errors import ExperimentError, SimulationError
+from tvb_nest_cosim.cosim_core.model.experiment import Feed
+from tvb_nest_cosim.cosim_core.model.plan import TractPlan
+from tvb_nest_cosim.nest_service import kernel
+from tvb_nest_cosim.nest_service.kernel import load_nest, prepare_kernel
+from tvb_nest_cosim.nest_service.simulator import NestSimulator
 
 
 def faults_of(plan) -> list:
@@ -136,14 +136,16 @@ def test_a_drive_that_neurons_cannot_take_is_refused_before_the_run(make_plan):
 
 
 def test_adex_region_without_adex_says_so(make_plan):
-    (fault,) = faults_of(make_plan("nest_service.networks.adex_region:build"))
+    (fault,) = faults_of(make_plan("tvb_nest_cosim.nest_service.networks.adex_region:build"))
     assert fault.path == "spiking.0.network.module"
     assert "add `adex: {}`" in fault.message
 
 
 def test_unknown_network_parameters_suggest_the_known_ones(make_plan):
     parameters = {"V_sgima_mV": 1.0, "noise_std_pA": "loud"}
-    plan = make_plan("nest_service.networks.adex_region:build", adex={}, parameters=parameters)
+    plan = make_plan(
+        "tvb_nest_cosim.nest_service.networks.adex_region:build", adex={}, parameters=parameters
+    )
     found = {fault.path: fault.message for fault in faults_of(plan)}
     assert "did you mean V_sigma_mV" in found["spiking.0.network.parameters.V_sgima_mV"]
     assert "got 'loud'" in found["spiking.0.network.parameters.noise_std_pA"]
@@ -159,7 +161,9 @@ def test_unknown_network_parameters_suggest_the_known_ones(make_plan):
     ],
 )
 def test_brunel_refuses_parameters_that_do_not_fit(make_plan, parameters, path, message):
-    (fault,) = faults_of(make_plan("nest_service.networks.brunel:build", parameters=parameters))
+    (fault,) = faults_of(
+        make_plan("tvb_nest_cosim.nest_service.networks.brunel:build", parameters=parameters)
+    )
     assert fault.path == f"spiking.0.network.{path}"
     assert message in fault.message
 
@@ -208,7 +212,10 @@ def test_a_missing_nest_says_how_to_install_it(monkeypatch):
 
 
 def test_nest_loads_without_a_word_and_without_our_arguments():
-    code = "from nest_service.kernel import load_nest; import sys; load_nest(); print(sys.argv)"
+    code = (
+        "from tvb_nest_cosim.nest_service.kernel import load_nest; "
+        "import sys; load_nest(); print(sys.argv)"
+    )
     done = subprocess.run(
         [sys.executable, "-c", code, "--help", "--version"], capture_output=True, text=True
     )
@@ -217,7 +224,7 @@ def test_nest_loads_without_a_word_and_without_our_arguments():
 
 
 def test_nest_stays_out_until_it_is_needed():
-    code = "import sys, nest_service.simulator; sys.exit('nest' in sys.modules)"
+    code = "import sys, tvb_nest_cosim.nest_service.simulator; sys.exit('nest' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0
 
 

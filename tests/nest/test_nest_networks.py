@@ -5,12 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from nest_service.kernel import load_nest
-from nest_service.networks.brunel import BrunelParameters, psp_peak
-from nest_service.simulator import NestSimulator
+from tvb_nest_cosim.nest_service.kernel import load_nest
+from tvb_nest_cosim.nest_service.networks.brunel import BrunelParameters, psp_peak
+from tvb_nest_cosim.nest_service.simulator import NestSimulator
 
-ADEX_REGION = "nest_service.networks.adex_region:build"
-BRUNEL = "nest_service.networks.brunel:build"
+ADEX_REGION = "tvb_nest_cosim.nest_service.networks.adex_region:build"
+BRUNEL = "tvb_nest_cosim.nest_service.networks.brunel:build"
 
 
 def build(plan):
@@ -136,7 +136,9 @@ def test_seeds_differ_between_regions_and_repeat_between_runs(make_plan):
 
 def test_only_the_first_rank_of_a_kernel_reports_populations(make_plan, monkeypatch):
     """Of two ranks, played by one process without MPI."""
-    monkeypatch.setattr("nest_service.simulator.load_nest", lambda ranks: load_nest())
+    monkeypatch.setattr(
+        "tvb_nest_cosim.nest_service.simulator.load_nest", lambda ranks: load_nest()
+    )
     plan = make_plan()
     plan = plan.model_copy(update={"participants": {**plan.participants, "nest": 2}})
     first, second = (NestSimulator().build(plan, r, lambda window, arrays: None) for r in (0, 1))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from cosim_core.ensemble import TractPlan
+from tvb_nest_cosim.cosim_core.model.plan import TractPlan
 
 
 def spikes_at(*pairs: tuple[int, int]) -> dict[str, np.ndarray]:
@@ -29,7 +29,7 @@ def test_a_spike_on_the_last_tick_belongs_to_the_window(make_plan, run):
 
 def test_counts_add_up_to_the_recorded_spikes(make_plan, run):
     plan = make_plan(
-        "nest_service.networks.brunel:build",
+        "tvb_nest_cosim.nest_service.networks.brunel:build",
         parameters={"neurons": 200},
         regions=("rHC", "lHC"),
         total_ticks=500,

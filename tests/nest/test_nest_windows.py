@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from cosim_core.ensemble import TractPlan
+from tvb_nest_cosim.cosim_core.model.plan import TractPlan
 
 TOTAL = 400
 ADEX = {"neurons": 50, "p_connect": 0.2, "excitatory": {"b_pA": 20.0}}
@@ -43,7 +43,7 @@ def drive_of(kind: str) -> dict[str, Any]:
 
 def plan_of(make_plan, kind: str, window_ticks: int, **options: Any):
     return make_plan(
-        "nest_service.networks.adex_region:build",
+        "tvb_nest_cosim.nest_service.networks.adex_region:build",
         kind=kind,
         adex=ADEX,
         parameters={"background_hz": BACKGROUND_HZ},

@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 
 from conftest import EXAMPLES, EXPERIMENTS, SHARED_DATA
-from cosim_core.connectome import load_connectome
-from cosim_core.experiment import load_experiment
-from orchestrator import data
-from orchestrator.explain import explain
-from orchestrator.plan import make_plan
+from tvb_nest_cosim.cosim_core.model.connectome import load_connectome
+from tvb_nest_cosim.cosim_core.model.experiment import load_experiment
+from tvb_nest_cosim.orchestrator.planning import datasets
+from tvb_nest_cosim.orchestrator.planning.estimate import estimate
+from tvb_nest_cosim.orchestrator.planning.plan import make_plan
 
 FILES = [path.relative_to(EXAMPLES).as_posix() for path in EXPERIMENTS]
 
@@ -22,7 +22,7 @@ def test_examples_are_found() -> None:
 
 def mouse() -> Path:
     """The mouse connectome, wherever it is on this machine."""
-    copies = (SHARED_DATA / "ConnectivityAllen2mm.zip", data.cached("allen-mouse"))
+    copies = (SHARED_DATA / "ConnectivityAllen2mm.zip", datasets.cached("allen-mouse"))
     for path in copies:
         if path.is_file():
             return path
@@ -37,7 +37,7 @@ def test_example_plans(name: str, tmp_path: Path) -> None:
     path = EXAMPLES / name
     experiment = load_experiment(path)
     source = experiment.connectome.source
-    found = mouse() if source == "allen-mouse" else data.connectome_path(source, path.parent)
+    found = mouse() if source == "allen-mouse" else datasets.connectome_path(source, path.parent)
     connectome = load_connectome(found, experiment.connectome)
     plan = make_plan(
         experiment,
@@ -47,7 +47,7 @@ def test_example_plans(name: str, tmp_path: Path) -> None:
         run_dir=tmp_path / "run",
         base_dir=path.parent,
     )
-    report = explain(plan, connectome)
+    report = estimate(plan, connectome)
     assert report.name == (path.parent.name if path.stem == "experiment" else path.stem)
     assert experiment.description
     if plan.has_proxies:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from cosim_core.ensemble import EnsemblePlan
-from cosim_core.errors import ExperimentError
-from cosim_core.experiment import AdexRegion, parse, zerlaut_parameters
-from orchestrator.plan import experiment_digest
 from orchestrator_cases import ADEX, EXPLICIT, changed, connectome, faults_of, plan_of
+from tvb_nest_cosim.cosim_core.errors import ExperimentError
+from tvb_nest_cosim.cosim_core.model.experiment import AdexRegion, parse, zerlaut_parameters
+from tvb_nest_cosim.cosim_core.model.plan import RunPlan
+from tvb_nest_cosim.orchestrator.planning.plan import experiment_digest
 
 NOISE = {"weight_hz": 0.5, "nsig": 2.0}
 
@@ -124,18 +124,18 @@ def test_negligible_tracts_are_left_out_with_a_warning() -> None:
             True,
         ),
         (
-            {"ensemble": "nest", "stand_in": {"kind": "constant"}},
+            {"simulators": "nest", "stand_in": {"kind": "constant"}},
             {"nest": 2, "translator": 1},
             {"translator>nest", "nest>translator"},
             False,
         ),
         (
-            {"ensemble": "tvb", "stand_in": {"kind": "constant"}},
+            {"simulators": "tvb", "stand_in": {"kind": "constant"}},
             {"tvb": 1, "translator": 1},
             {"tvb>translator", "translator>tvb"},
             True,
         ),
-        ({"ensemble": "tvb"}, {"tvb": 1}, set(), False),
+        ({"simulators": "tvb"}, {"tvb": 1}, set(), False),
     ],
 )
 def test_ensembles(
@@ -148,14 +148,14 @@ def test_ensembles(
 
 
 def test_windows_without_a_limit() -> None:
-    nest = plan_of(changed(ADEX, ensemble="nest", stand_in={"kind": "constant"}))
-    tvb = plan_of(changed(ADEX, ensemble="tvb"))
+    nest = plan_of(changed(ADEX, simulators="nest", stand_in={"kind": "constant"}))
+    tvb = plan_of(changed(ADEX, simulators="tvb"))
     assert (nest.window_ticks, tvb.window_ticks) == (20, 100)
     assert tvb.regions == []
 
 
 def test_nest_alone_needs_no_feed_and_no_unit() -> None:
-    tree = changed(EXPLICIT, ensemble="nest", stand_in={"kind": "constant"})
+    tree = changed(EXPLICIT, simulators="nest", stand_in={"kind": "constant"})
     del tree["spiking"][0]["feed"], tree["spiking"][0]["drive"]["hz_per_unit"]
     assert plan_of(tree).regions[0].drive.synapses == 10
 
@@ -167,7 +167,7 @@ def test_a_window_is_never_longer_than_the_run() -> None:
 
 def test_plans_survive_json() -> None:
     plan = plan_of(ADEX)
-    assert EnsemblePlan.model_validate_json(plan.model_dump_json()) == plan
+    assert RunPlan.model_validate_json(plan.model_dump_json()) == plan
 
 
 def test_digest_sees_every_value_but_not_how_it_was_written() -> None:
@@ -203,10 +203,10 @@ REFUSALS = [
     (ADEX, {"spiking__0__regions__1": "alpha"}, "spiking.0.regions.1", "already, at spiking.0.reg"),
     (ADEX, {"spiking": []}, "spiking", "no spiking region"),
     (ADEX, {"stand_in": {"kind": "constant"}}, "stand_in", "no side is absent"),
-    (ADEX, {"ensemble": "nest"}, "stand_in", "missing"),
+    (ADEX, {"simulators": "nest"}, "stand_in", "missing"),
     (
         ADEX,
-        {"ensemble": "nest", "stand_in": {"kind": "constant", "hz": {"gamma": 1.0}}},
+        {"simulators": "nest", "stand_in": {"kind": "constant", "hz": {"gamma": 1.0}}},
         "stand_in.hz.gamma",
         "these are: alpha, beta",
     ),
@@ -284,7 +284,7 @@ UNDERIVED = [
     ),
     (
         {
-            "ensemble": "nest",
+            "simulators": "nest",
             "stand_in": {"kind": "constant"},
             "tvb__model__name": "ReducedWongWang",
         },

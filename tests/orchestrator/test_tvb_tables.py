@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import inspect
 
-from orchestrator.tvb_models import COUPLING_VARIABLES, LINEAR_COUPLINGS, NOISE_VARIABLE
-from tvb_service.library import load_tvb
+from tvb_nest_cosim.orchestrator.planning.tvb_models import (
+    COUPLING_VARIABLES,
+    LINEAR_COUPLINGS,
+    NOISE_VARIABLE,
+)
+from tvb_nest_cosim.tvb_service.library import load_tvb
 
 load_tvb()
 

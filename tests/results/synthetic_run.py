@@ -12,15 +12,15 @@ import numpy as np
 import numpy.typing as npt
 import tvb_data
 
-from cosim_core.connectome import load_connectome
-from cosim_core.ensemble import DrivePlan, EnsemblePlan, RegionPlan
-from cosim_core.experiment import Experiment
-from cosim_core.experiment.load import dump_yaml
-from cosim_core.journal import JournalWriter
-from cosim_core.layout import RunLayout
-from cosim_core.recorder import PHASES
-from cosim_core.signals import NEST_TO_TRANSLATOR, TVB_TO_TRANSLATOR, Block
-from cosim_core.timegrid import Window
+from tvb_nest_cosim.cosim_core.model.connectome import load_connectome
+from tvb_nest_cosim.cosim_core.model.experiment import Experiment
+from tvb_nest_cosim.cosim_core.model.experiment.load import dump_yaml
+from tvb_nest_cosim.cosim_core.model.plan import DrivePlan, RegionPlan, RunPlan
+from tvb_nest_cosim.cosim_core.model.signals import NEST_TO_TRANSLATOR, TVB_TO_TRANSLATOR, Block
+from tvb_nest_cosim.cosim_core.model.timegrid import Window
+from tvb_nest_cosim.cosim_core.run_dir.journal import JournalWriter
+from tvb_nest_cosim.cosim_core.run_dir.layout import RunLayout
+from tvb_nest_cosim.cosim_core.run_dir.recorder import PHASES
 
 CONNECTOME = Path(tvb_data.__file__).parent / "connectivity" / "connectivity_76.zip"
 REGIONS = ("rHC", "lHC")
@@ -85,8 +85,8 @@ def index_of(regions: tuple[str, ...]) -> list[int]:
 
 
 def make_plan(
-    root: Path, total_ticks: int, window_ticks: int, ranks: int, ensemble: str
-) -> EnsemblePlan:
+    root: Path, total_ticks: int, window_ticks: int, ranks: int, simulators: str
+) -> RunPlan:
     spiking = {
         "regions": list(REGIONS),
         "record": {
@@ -98,18 +98,18 @@ def make_plan(
         {
             "name": "two hippocampi",
             "description": "Right and left hippocampus <spiking> & 74 mean-field regions.",
-            "ensemble": ensemble,
+            "simulators": simulators,
             "duration_ms": total_ticks * DT_MS,
             "dt_ms": DT_MS,
             "adex": {"neurons": NEURONS},
-            "spiking": [] if ensemble == "tvb" else [spiking],
+            "spiking": [] if simulators == "tvb" else [spiking],
             "resources": {"nest": {"ranks": ranks}},
             "tvb": {"monitors": [{"name": "TemporalAverage", "period_ms": 1.0}]},
         }
     )
     participants = {"tvb": 1, "translator": 1, "nest": ranks}
-    absent = {"cosimulation": (), "tvb": ("nest", "translator"), "nest": ("tvb",)}[ensemble]
-    return EnsemblePlan(
+    absent = {"both": (), "tvb": ("nest", "translator"), "nest": ("tvb",)}[simulators]
+    return RunPlan(
         run=root.name,
         run_dir=str(root),
         base_dir=str(root.parent),
@@ -121,10 +121,10 @@ def make_plan(
         window_ticks=window_ticks,
         lookahead=1,
         connectome_path=str(CONNECTOME),
-        regions=[] if ensemble == "tvb" else [region_plan(name) for name in REGIONS],
+        regions=[] if simulators == "tvb" else [region_plan(name) for name in REGIONS],
         tracts=[],
         tvb_parameters={},
-        has_proxies=ensemble == "cosimulation",
+        has_proxies=simulators == "both",
         warnings=["adex.excitatory.V_th_mV = -49 acts in NEST only"],
     )
 
@@ -151,19 +151,19 @@ def write_run(
     activity: Activity,
     window_ticks: int,
     nest_ranks: int,
-    ensemble: str = "cosimulation",
+    simulators: str = "both",
     windows: dict[str, int] | None = None,
 ) -> Path:
     """Writes plan and journals; ``windows`` limits what a role recorded."""
-    plan = make_plan(root, activity.total_ticks, window_ticks, nest_ranks, ensemble)
+    plan = make_plan(root, activity.total_ticks, window_ticks, nest_ranks, simulators)
     layout = RunLayout(root)
     layout.make()
     layout.experiment.write_text(dump_yaml(plan.experiment))
     monitors = {
         "TemporalAverage": {"variables": ["E", "I"], "nodes": list(labels()), "period_ms": 1.0}
     }
-    populations = {} if ensemble == "tvb" else {region: POPULATIONS for region in REGIONS}
-    facts = {"tvb": {"monitors": monitors}} if ensemble != "nest" else {}
+    populations = {} if simulators == "tvb" else {region: POPULATIONS for region in REGIONS}
+    facts = {"tvb": {"monitors": monitors}} if simulators != "nest" else {}
     tree = {"plan": plan.model_dump(mode="json"), "populations": populations, "facts": facts}
     layout.plan.write_text(json.dumps(tree))
     for role, count in plan.participants.items():

@@ -5,19 +5,18 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from pathlib import Path
 
 import h5py
 import numpy as np
 import pytest
 import xarray as xr
 
-from cosim_core.errors import RunDirectoryError
-from cosim_core.journal import JournalWriter, read_journal
-from cosim_core.layout import RunLayout
-from cosim_core.results import collect
-from cosim_core.signals import Block
 from results.synthetic_run import DT_MS, HOP_TICKS, POPULATIONS, REGIONS, Activity, labels, v_m
+from tvb_nest_cosim.cosim_core.errors import RunDirectoryError
+from tvb_nest_cosim.cosim_core.model.signals import Block
+from tvb_nest_cosim.cosim_core.results import collect
+from tvb_nest_cosim.cosim_core.run_dir.journal import JournalWriter, read_journal
+from tvb_nest_cosim.cosim_core.run_dir.layout import RunLayout
 
 EXCITATORY = POPULATIONS["excitatory"]
 
@@ -152,14 +151,14 @@ def test_a_missing_journal_leaves_empty_results(make_run):
 
 
 @pytest.mark.parametrize(
-    ("ensemble", "names"),
+    ("simulators", "names"),
     [
         ("tvb", {"tvb.nc", "timing.csv"}),
         ("nest", {"spikes.h5", "rates.nc", "analog.nc", "timing.csv"}),
     ],
 )
-def test_one_sided_runs_have_the_files_of_their_side(make_run, ensemble, names):
-    root = make_run(ensemble=ensemble)
+def test_one_sided_runs_have_the_files_of_their_side(make_run, simulators, names):
+    root = make_run(simulators=simulators)
     found = collect(root)
     assert {path.name for path in found.files} == names
     assert found.windows == 15
@@ -188,10 +187,9 @@ def test_the_core_imports_without_the_extras():
         "import sys\n"
         "for name in ('xarray', 'h5netcdf', 'pandas', 'neo', 'matplotlib'):\n"
         "    sys.modules[name] = None\n"
-        "import cosim_core.results\n"
+        "import tvb_nest_cosim.cosim_core.results\n"
     )
-    services = str(Path(__file__).parents[2] / "services")
-    subprocess.run([sys.executable, "-c", code], check=True, cwd=services)
+    subprocess.run([sys.executable, "-c", code], check=True)
 
 
 def test_rates_of_a_stand_in_are_kept_under_the_populations_it_speaks_for(make_run):

@@ -7,9 +7,9 @@ import json
 import numpy as np
 import pytest
 
-from cosim_core.layout import RunLayout
-from cosim_core.results import collect, digest, open_run
 from results.synthetic_run import Activity
+from tvb_nest_cosim.cosim_core.results import collect, digest, open_run
+from tvb_nest_cosim.cosim_core.run_dir.layout import RunLayout
 
 
 @pytest.fixture

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from cosim_core.experiment import Experiment
-from cosim_core.results import first_series
-from orchestrator.report.figures.sensors import MAX_CHANNELS, draw_sensors
+from tvb_nest_cosim.cosim_core.model.experiment import Experiment
+from tvb_nest_cosim.cosim_core.results import first_series
+from tvb_nest_cosim.orchestrator.report.figures.sensors import MAX_CHANNELS, draw_sensors
 
 
 def run_with(model, *monitors, nodes=3):

@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 from elephant.statistics import mean_firing_rate
 
-from cosim_core.errors import RunDirectoryError
-from cosim_core.layout import RunLayout
-from cosim_core.recorder import PHASES
-from cosim_core.results import collect, open_run, region_groups, summary
 from results.synthetic_run import DT_MS, POPULATIONS, REGIONS, Activity, labels
+from tvb_nest_cosim.cosim_core.errors import RunDirectoryError
+from tvb_nest_cosim.cosim_core.results import collect, open_run, region_groups, summary
+from tvb_nest_cosim.cosim_core.run_dir.layout import RunLayout
+from tvb_nest_cosim.cosim_core.run_dir.recorder import PHASES
 
 
 @pytest.fixture
@@ -71,9 +71,9 @@ def test_summary_counts_every_spike_and_groups_every_region(run):
     assert set(found.groups) == set(groups)
 
 
-@pytest.mark.parametrize(("ensemble", "has_rates"), [("tvb", False), ("nest", True)])
-def test_summary_of_one_side(make_run, ensemble, has_rates):
-    root = make_run(ensemble=ensemble)
+@pytest.mark.parametrize(("simulators", "has_rates"), [("tvb", False), ("nest", True)])
+def test_summary_of_one_side(make_run, simulators, has_rates):
+    root = make_run(simulators=simulators)
     collect(root)
     with open_run(root) as run:
         found = summary(run)

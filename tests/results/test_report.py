@@ -1,4 +1,4 @@
-"""The report: one page that opens offline, for every ensemble and every outcome."""
+"""The report: one page that opens offline, for every simulators and every outcome."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from html.parser import HTMLParser
 import numpy as np
 import pytest
 
-from cosim_core.errors import RunDirectoryError
-from cosim_core.layout import RunLayout
-from cosim_core.results import collect, open_run, summary
-from orchestrator.report import write_report
-from orchestrator.report.page import Outcome, duration, outcome
-from orchestrator.report.style import bin_ms, thinned
 from results.synthetic_run import REGIONS, Activity, write_run
+from tvb_nest_cosim.cosim_core.errors import RunDirectoryError
+from tvb_nest_cosim.cosim_core.results import collect, open_run, summary
+from tvb_nest_cosim.cosim_core.run_dir.layout import RunLayout
+from tvb_nest_cosim.orchestrator.report import write_report
+from tvb_nest_cosim.orchestrator.report.page import Outcome, duration, outcome
+from tvb_nest_cosim.orchestrator.report.style import bin_ms, thinned
 
 FINISHED = {
     "outcome": "finished",
@@ -113,7 +113,7 @@ def test_collected_results_are_not_collected_again(finished):
 
 
 @pytest.mark.parametrize(
-    ("ensemble", "expected", "absent"),
+    ("simulators", "expected", "absent"),
     [
         ("tvb", pictures("brain", "connectome", "timing"), "Mean rates of spiking"),
         (
@@ -126,8 +126,8 @@ def test_collected_results_are_not_collected_again(finished):
         ),
     ],
 )
-def test_one_sided_runs_have_the_figures_of_their_side(make_run, ensemble, expected, absent):
-    root = make_run(ensemble=ensemble)
+def test_one_sided_runs_have_the_figures_of_their_side(make_run, simulators, expected, absent):
+    root = make_run(simulators=simulators)
     page = report(root, FINISHED)
     assert figure_names(root) == expected
     assert absent not in page.text

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 import yaml
 
+from conftest import COSIM
 from slurm.fake_slurm import FakeSlurm
 from system.conftest import TINY
 
@@ -32,7 +32,7 @@ def local_digest(tmp_path_factory: pytest.TempPathFactory) -> str:
     """The digest of the experiment as a run of this machine."""
     folder = tmp_path_factory.mktemp("local")
     (folder / "tiny.yaml").write_text(yaml.safe_dump(TINY))
-    cosim = [sys.executable, "-m", "orchestrator"]
+    cosim = COSIM
     subprocess.run([*cosim, "run", "tiny.yaml", "--out", "run"], cwd=folder, check=True)
     done = subprocess.run([*cosim, "digest", "run"], cwd=folder, check=True, capture_output=True)
     return done.stdout.decode().strip()

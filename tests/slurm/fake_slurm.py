@@ -8,6 +8,8 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+from conftest import COSIM
+
 PROGRAM = """#!{python}
 import sys
 from pathlib import Path
@@ -56,6 +58,6 @@ class FakeSlurm:
         """Calls the command line with these programs in PATH, and no other Slurm."""
         environment = {**os.environ, "PATH": f"{self.folder}:/usr/bin:/bin", "COLUMNS": "200"}
         return subprocess.run(
-            [sys.executable, "-m", "orchestrator", *map(str, arguments)],
+            [*COSIM, *map(str, arguments)],
             capture_output=True, text=True, timeout=120, check=False, env=environment,
         )  # fmt: skip

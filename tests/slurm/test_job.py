@@ -13,9 +13,9 @@ from pathlib import Path
 import psutil
 import pytest
 
-from cosim_core.results import digest
 from slurm.fake_slurm import FakeSlurm
-from system.trouble import eventually, recorded_windows
+from system.trouble import eventually, module_of, recorded_windows
+from tvb_nest_cosim.cosim_core.results import digest
 
 Start = Callable[..., subprocess.Popen[bytes]]
 
@@ -106,7 +106,7 @@ def test_sockets_are_encrypted_on_the_chosen_interface(start: Start, out: Path) 
     bound = {
         connection.laddr.ip
         for child in psutil.Process(shell.pid).children(recursive=True)
-        if {"orchestrator", "translator"} & set(child.cmdline())
+        if module_of(child) in ("orchestrator", "translator")
         for connection in child.net_connections("tcp")
         if connection.status == psutil.CONN_LISTEN
     }
@@ -157,7 +157,7 @@ def test_a_killed_participant_is_named(start: Start, out: Path, scratch: Path, m
     shell = start("--set", "duration_ms=60000")
     await_windows(out)
     for child in psutil.Process(shell.pid).children(recursive=True):
-        if child.cmdline()[1:3] == ["-m", module]:
+        if module_of(child) == module:
             child.kill()
     assert shell.wait(60) == 1
     kind, cause, windows = outcome(out)
@@ -171,8 +171,8 @@ def test_who_hangs_is_ended(start: Start, out: Path, scratch: Path) -> None:
     shell = start("--set", "duration_ms=60000")
     await_windows(out)
     children = psutil.Process(shell.pid).children(recursive=True)
-    next(child for child in children if "tvb_service" in child.cmdline()).suspend()
-    orchestrator = next(child for child in children if "orchestrator" in child.cmdline())
+    next(child for child in children if module_of(child) == "tvb_service").suspend()
+    orchestrator = next(child for child in children if module_of(child) == "orchestrator")
 
     def is_told_again() -> bool:
         """Told once it would wait for a window that never ends; told again, it ends now."""
@@ -192,7 +192,7 @@ def test_a_killed_orchestrator_leaves_nobody(start: Start, out: Path, scratch: P
     await_windows(out)
     children = psutil.Process(shell.pid).children(recursive=True)
     for child in children:
-        if "orchestrator" in child.cmdline():
+        if module_of(child) == "orchestrator":
             child.kill()
     assert shell.wait(60) == 137
     psutil.wait_procs(children, 30)

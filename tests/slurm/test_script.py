@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.slurm.request import Group, Request, quoted, request_faults
-from orchestrator.slurm.script import EnsembleJob, array_script, ensemble_script
+from tvb_nest_cosim.orchestrator.slurm.request import Group, Request, quoted, request_faults
+from tvb_nest_cosim.orchestrator.slurm.script import EnsembleJob, array_script, ensemble_script
 
 GOLDEN = Path(__file__).with_name("golden")
 
@@ -80,7 +80,7 @@ TWO_NESTS = dataclasses.replace(JOB, nest_kernels=2, threads=1)
             "array.sbatch",
             array_script(
                 dataclasses.replace(REQUEST, groups=(Group(1, 4, True),), array="0,7%4"),
-                ["/home/me/venv/bin/python", "-m", "orchestrator"],
+                ["/home/me/venv/bin/python", "-P", "-m", "tvb_nest_cosim.orchestrator"],
                 {0: ["run", "$HOME"], 7: ["run", "it's"]},
             ),
         ),

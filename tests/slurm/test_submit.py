@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from cosim_core.layout import RunLayout
 from slurm.fake_slurm import FakeSlurm
+from tvb_nest_cosim.cosim_core.run_dir.layout import RunLayout
 
 INVALID = "1 slurm_load_jobs error: Invalid job id specified"
 

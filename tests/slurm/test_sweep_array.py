@@ -20,7 +20,16 @@ from system.trouble import eventually
 
 Answer = subprocess.CompletedProcess[str]
 TWELVE = grid(adex__excitatory__b_pA=[0, 10, 20, 60], adex__external_hz=[0.5, 1.0, 1.5])
-COMMAND = [sys.executable, "-m", "orchestrator", "sweep", "sweep.yaml", "--launcher", "slurm"]
+COMMAND = [
+    sys.executable,
+    "-P",
+    "-m",
+    "tvb_nest_cosim.orchestrator",
+    "sweep",
+    "sweep.yaml",
+    "--launcher",
+    "slurm",
+]
 
 
 @pytest.fixture

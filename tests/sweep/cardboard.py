@@ -8,10 +8,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from cosim_core.layout import RunLayout
-from orchestrator.sweep.executor import Ended, Needs
-from orchestrator.sweep.layout import SweepLayout
-from orchestrator.sweep.points import Point
+from tvb_nest_cosim.cosim_core.run_dir.layout import RunLayout
+from tvb_nest_cosim.orchestrator.sweep.executor import Ended, Needs
+from tvb_nest_cosim.orchestrator.sweep.folder import SweepLayout
+from tvb_nest_cosim.orchestrator.sweep.points import Point
 
 
 def write_provenance(root: Path, outcome: str, digest: str) -> None:

@@ -7,15 +7,15 @@ from typing import Any
 
 import yaml
 
-from cosim_core.experiment.load import parse_as
-from orchestrator.sweep.points import Point, resolve
-from orchestrator.sweep.tree import Sweep
+from tvb_nest_cosim.cosim_core.model.experiment.load import parse_as
+from tvb_nest_cosim.orchestrator.sweep.model import Sweep
+from tvb_nest_cosim.orchestrator.sweep.points import Point, resolve
 
 Tree = dict[str, Any]
 
 TINY: Tree = {
     "name": "tiny",
-    "ensemble": "tvb",
+    "simulators": "tvb",
     "duration_ms": 20.0,
     "connectome": {"normalise": "region"},
     "adex": {"neurons": 50},

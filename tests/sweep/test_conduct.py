@@ -10,20 +10,20 @@ from typing import Any
 
 import pytest
 
-from cosim_core.errors import ExperimentError
-from cosim_core.results import collect
-from orchestrator.session import Interrupts
-from orchestrator.sweep import record as remembering
-from orchestrator.sweep.conduct import Progress, conduct, examine, survey, warnings_of
-from orchestrator.sweep.executor import Needs
-from orchestrator.sweep.layout import SweepLayout, held
-from orchestrator.sweep.points import Point
-from orchestrator.sweep.record import Record
-from orchestrator.sweep.table import TIMES, make_table
-from orchestrator.sweep.tree import Measures
 from results.synthetic_run import Activity, write_run
 from sweep.cardboard import Cardboard, write_provenance
 from sweep.sweeps import grid, points_of
+from tvb_nest_cosim.cosim_core.errors import ExperimentError
+from tvb_nest_cosim.cosim_core.results import collect
+from tvb_nest_cosim.orchestrator.run.session import Interrupts
+from tvb_nest_cosim.orchestrator.sweep import row as remembering
+from tvb_nest_cosim.orchestrator.sweep.executor import Needs
+from tvb_nest_cosim.orchestrator.sweep.folder import SweepLayout, held
+from tvb_nest_cosim.orchestrator.sweep.model import Measures
+from tvb_nest_cosim.orchestrator.sweep.points import Point
+from tvb_nest_cosim.orchestrator.sweep.row import Record
+from tvb_nest_cosim.orchestrator.sweep.runner import Progress, conduct, examine, survey, warnings_of
+from tvb_nest_cosim.orchestrator.sweep.table import TIMES, make_table
 
 pytestmark = pytest.mark.filterwarnings("ignore:The 'copy' argument in Quantity is deprecated")
 

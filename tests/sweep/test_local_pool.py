@@ -16,22 +16,23 @@ import pandas as pd
 import psutil
 import pytest
 
-from cosim_core.layout import RunLayout
-from orchestrator.sweep import local
-from orchestrator.sweep.executor import Ended, Needs
-from orchestrator.sweep.layout import SweepLayout
-from orchestrator.sweep.local import LocalPool
-from orchestrator.sweep.points import Point
-from orchestrator.sweep.table import TIMES
+from conftest import COSIM
 from sweep.sweeps import TINY, grid, points_of, write_sweep
 from system.trouble import eventually, running
+from tvb_nest_cosim.cosim_core.run_dir.layout import RunLayout
+from tvb_nest_cosim.orchestrator.sweep import local_pool
+from tvb_nest_cosim.orchestrator.sweep.executor import Ended, Needs
+from tvb_nest_cosim.orchestrator.sweep.folder import SweepLayout
+from tvb_nest_cosim.orchestrator.sweep.local_pool import LocalPool
+from tvb_nest_cosim.orchestrator.sweep.points import Point
+from tvb_nest_cosim.orchestrator.sweep.table import TIMES
 
 TWELVE = grid(adex__excitatory__b_pA=[0, 10, 20, 60], adex__external_hz=[0.5, 1.0, 1.5])
 
 
 def cosim(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-m", "orchestrator", "sweep", *arguments],
+        [*COSIM, "sweep", *arguments],
         capture_output=True,
         text=True,
         timeout=500,
@@ -105,7 +106,7 @@ def test_a_killed_sweep_leaves_no_process_behind(tmp_path: Path) -> None:
 @pytest.mark.timeout(600)
 def test_failed_points_are_told_and_cost_no_other(tmp_path: Path) -> None:
     design = {"kind": "list", "points": [{"tvb.model.name": n} for n in ("Epileptor", "Nothing")]}
-    base = {"ensemble": "tvb", "duration_ms": 20.0, "connectome": {"weight_scale": 0.01}}
+    base = {"simulators": "tvb", "duration_ms": 20.0, "connectome": {"weight_scale": 0.01}}
     write_sweep(tmp_path, design, base)
     answer = cosim(tmp_path, "sweep.yaml")
     assert answer.returncode == 1, answer.stdout + answer.stderr
@@ -165,7 +166,9 @@ def pool(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Local
     """A pool whose points are a line of Python each."""
 
     def make(line: str, cores: int, at_once: int | None = None) -> LocalPool:
-        monkeypatch.setattr(local, "on_leash", lambda command: [sys.executable, "-c", line])
+        monkeypatch.setattr(
+            local_pool, "tied_to_parent", lambda command: [sys.executable, "-c", line]
+        )
         layout = SweepLayout(tmp_path / "pool")
         layout.make()
         return LocalPool(layout, tmp_path / "base.yaml", at_once, cores)
@@ -234,7 +237,7 @@ def test_a_stopped_pool_takes_nothing_more(pool: Callable[..., LocalPool], tmp_p
         ({"spiking": [{"regions": ["rHC"]}], "adex": {}}, 2),
         (
             {
-                "ensemble": "nest",
+                "simulators": "nest",
                 "stand_in": {"kind": "constant"},
                 "spiking": [{"regions": ["rHC"]}],
                 "adex": {},

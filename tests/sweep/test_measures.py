@@ -11,16 +11,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from cosim_core.results import collect, open_run
-from orchestrator.sweep.statistics import (
+from results.synthetic_run import POPULATIONS, REGIONS, Activity, write_run
+from tvb_nest_cosim.cosim_core.results import collect, open_run
+from tvb_nest_cosim.orchestrator.sweep.model import Measures
+from tvb_nest_cosim.orchestrator.sweep.statistics import (
     mean_correlation,
     mean_cv,
     measure,
     peaks_hz,
     synchrony,
 )
-from orchestrator.sweep.tree import Measures
-from results.synthetic_run import POPULATIONS, REGIONS, Activity, write_run
 
 # elephant 1.2 and neo 0.14 still pass an argument that quantities 0.16 has deprecated.
 pytestmark = pytest.mark.filterwarnings("ignore:The 'copy' argument in Quantity is deprecated")
@@ -153,7 +153,8 @@ def test_a_silent_run_has_a_row_without_warnings(tmp_path: Path) -> None:
 def test_measuring_starts_no_mpi() -> None:
     """In a fresh interpreter, since another test may have imported it."""
     code = (
-        "import sys; from orchestrator.sweep.foreign import elephant; elephant('statistics').cv; "
+        "import sys; from tvb_nest_cosim.orchestrator.sweep.lazy_elephant import elephant; "
+        "elephant('statistics').cv; "
         "print([name for name in sys.modules if name.startswith('mpi4py.MPI')])"
     )
     answer = subprocess.run(

@@ -12,10 +12,10 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cosim_core.experiment.load import apply_overrides
-from orchestrator.plan import experiment_digest
-from orchestrator.sweep.points import _as_yaml, expand
 from sweep.sweeps import DRIVE, TINY, B, grid, make_sweep, points_of
+from tvb_nest_cosim.cosim_core.model.experiment.load import apply_overrides
+from tvb_nest_cosim.orchestrator.planning.plan import experiment_digest
+from tvb_nest_cosim.orchestrator.sweep.points import _as_yaml, expand
 
 NUMBERS = st.lists(st.floats(0, 100).map(lambda x: round(x, 3)), min_size=1, max_size=4)
 

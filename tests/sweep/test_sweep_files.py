@@ -8,14 +8,14 @@ from typing import Any
 
 import pytest
 
-from cosim_core.errors import ExperimentError, Fault
-from cosim_core.experiment.load import parse_as, read_yaml
-from orchestrator.sweep.conduct import examine
-from orchestrator.sweep.layout import SweepLayout
-from orchestrator.sweep.local import LocalPool
-from orchestrator.sweep.points import expand, resolve
-from orchestrator.sweep.tree import Measures, Sweep, load_sweep, sweep_schema
 from sweep.sweeps import DRIVE, B, Tree, grid, make_sweep, points_of
+from tvb_nest_cosim.cosim_core.errors import ExperimentError, Fault
+from tvb_nest_cosim.cosim_core.model.experiment.load import parse_as, read_yaml
+from tvb_nest_cosim.orchestrator.sweep.folder import SweepLayout
+from tvb_nest_cosim.orchestrator.sweep.local_pool import LocalPool
+from tvb_nest_cosim.orchestrator.sweep.model import Measures, Sweep, load_sweep, sweep_schema
+from tvb_nest_cosim.orchestrator.sweep.points import expand, resolve
+from tvb_nest_cosim.orchestrator.sweep.runner import examine
 
 REPOSITORY = Path(__file__).parents[2]
 EXAMPLES = sorted((REPOSITORY / "examples").glob("sweep_*.yaml"))
@@ -147,8 +147,8 @@ def test_example_sweeps_are_valid(path: Path, tmp_path: Path) -> None:
     assert len(points) == len(expand(sweep)) == 9
     assert sweep.name == path.stem
     assert sweep.description
-    ensemble = {"tvb": "tvb", "cosim": "cosimulation"}.get(path.stem.split("_")[-1], "nest")
-    assert {point.experiment.ensemble for point in points} == {ensemble}
+    ensemble = {"tvb": "tvb", "cosim": "both"}.get(path.stem.split("_")[-1], "nest")
+    assert {point.experiment.simulators for point in points} == {ensemble}
 
 
 def test_a_current_is_a_shift_of_the_leak_potential() -> None:

@@ -11,14 +11,14 @@ import pytest
 from matplotlib.axes import Axes
 from matplotlib.collections import PathCollection
 
-from cosim_core.errors import RunDirectoryError
-from orchestrator.sweep import heat
-from orchestrator.sweep.heat import draw_heat_maps
-from orchestrator.sweep.layout import SweepLayout
-from orchestrator.sweep.points import Point
-from orchestrator.sweep.record import Record
-from orchestrator.sweep.table import LAST_COLUMNS, make_table, write_table
 from sweep.sweeps import DRIVE, B, Tree, grid, points_of
+from tvb_nest_cosim.cosim_core.errors import RunDirectoryError
+from tvb_nest_cosim.orchestrator.sweep import heatmaps
+from tvb_nest_cosim.orchestrator.sweep.folder import SweepLayout
+from tvb_nest_cosim.orchestrator.sweep.heatmaps import draw_heat_maps
+from tvb_nest_cosim.orchestrator.sweep.points import Point
+from tvb_nest_cosim.orchestrator.sweep.row import Record
+from tvb_nest_cosim.orchestrator.sweep.table import LAST_COLUMNS, make_table, write_table
 
 GRID = grid(adex__excitatory__b_pA=[0, 10], adex__external_hz=[1.0, 2.0, 3.0])
 
@@ -108,13 +108,13 @@ def test_a_table_that_cannot_be_written_leaves_the_old_one(
 def drawn(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Axes, pd.Series]]:
     """Takes note of every panel that is drawn."""
     panels: list[tuple[Axes, Any]] = []
-    original = heat._panel
+    original = heatmaps._panel
 
     def noting(axes: Axes, means: Any, x: str, y: str) -> None:
         panels.append((axes, means))
         original(axes, means, x, y)
 
-    monkeypatch.setattr(heat, "_panel", noting)
+    monkeypatch.setattr(heatmaps, "_panel", noting)
     return panels
 
 

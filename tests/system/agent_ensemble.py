@@ -13,20 +13,20 @@ from typing import Any
 
 import psutil
 
-from cosim_core.deadline import Deadline
-from cosim_core.ensemble import plan_file
-from cosim_core.experiment import parse
-from cosim_core.layout import RunLayout, write_atomically
-from cosim_core.protocol import MODULES
-from cosim_core.results import collect
-from cosim_core.security import Keys, load_keys
-from cosim_core.transport_zmq import ZmqTransport
-from orchestrator.agents import AgentHub
-from orchestrator.coordinator import Coordinator
-from orchestrator.peers import Outcome
-from orchestrator.runner import prepare
-from orchestrator.session import Session
-from orchestrator.sites import attached_site
+from tvb_nest_cosim.cosim_core.deadline import Deadline
+from tvb_nest_cosim.cosim_core.model.experiment import parse
+from tvb_nest_cosim.cosim_core.model.plan import plan_file
+from tvb_nest_cosim.cosim_core.results import collect
+from tvb_nest_cosim.cosim_core.run_dir.layout import RunLayout, write_atomically
+from tvb_nest_cosim.cosim_core.wire.protocol import MODULES
+from tvb_nest_cosim.cosim_core.wire.security import Keys, load_keys
+from tvb_nest_cosim.cosim_core.wire.zmq_transport import ZmqTransport
+from tvb_nest_cosim.orchestrator.launchers.agent_hub import AgentHub
+from tvb_nest_cosim.orchestrator.launchers.sites import attached_site
+from tvb_nest_cosim.orchestrator.run.coordinator import Coordinator
+from tvb_nest_cosim.orchestrator.run.peers import Outcome
+from tvb_nest_cosim.orchestrator.run.runner import prepare
+from tvb_nest_cosim.orchestrator.run.session import Session
 
 WAIT_S = 60.0
 
@@ -43,7 +43,7 @@ class Ensemble:
 
     def start(self, role: str) -> None:
         self.processes[role] = subprocess.Popen(
-            [sys.executable, "-m", MODULES[role], "agent", "--orchestrator", self.reach()],  # type: ignore[index]
+            [sys.executable, "-P", "-m", MODULES[role], "agent", "--orchestrator", self.reach()],  # type: ignore[index]
             env=self.environment,
         )
 

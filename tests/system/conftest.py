@@ -14,17 +14,18 @@ from typing import Any
 
 import pytest
 
-from cosim_core.ensemble import plan_file
-from cosim_core.experiment import parse
-from cosim_core.layout import RunLayout, write_atomically
-from cosim_core.results import collect, digest
-from cosim_core.security import new_keys
-from orchestrator.coordinator import Coordinator
-from orchestrator.peers import Outcome
-from orchestrator.runner import Prepared, prepare
-from orchestrator.session import Observer, Session
-from orchestrator.sites import local_site
+from conftest import COSIM
 from system.agent_ensemble import Ensemble, agent_ensemble
+from tvb_nest_cosim.cosim_core.model.experiment import parse
+from tvb_nest_cosim.cosim_core.model.plan import plan_file
+from tvb_nest_cosim.cosim_core.results import collect, digest
+from tvb_nest_cosim.cosim_core.run_dir.layout import RunLayout, write_atomically
+from tvb_nest_cosim.cosim_core.wire.security import new_keys
+from tvb_nest_cosim.orchestrator.launchers.sites import local_site
+from tvb_nest_cosim.orchestrator.run.coordinator import Coordinator
+from tvb_nest_cosim.orchestrator.run.peers import Outcome
+from tvb_nest_cosim.orchestrator.run.runner import Prepared, prepare
+from tvb_nest_cosim.orchestrator.run.session import Observer, Session
 
 Tree = dict[str, Any]
 
@@ -120,7 +121,7 @@ def cosim(tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
     def call(*arguments: str | Path, **options: Any) -> subprocess.CompletedProcess[str]:
         environment = {**os.environ, "COLUMNS": "200", **options.pop("env", {})}
         return subprocess.run(
-            [sys.executable, "-m", "orchestrator", *map(str, arguments)],
+            [*COSIM, *map(str, arguments)],
             capture_output=True,
             text=True,
             timeout=200,

@@ -12,12 +12,12 @@ from typing import Any
 import psutil
 import pytest
 
-from cosim_core.protocol import MODULES
-from cosim_core.results import digest
-from cosim_core.security import load_keys, new_keys
-from orchestrator.coordinator import Coordinator
 from system.agent_ensemble import WAIT_S, Ensemble, nothing
 from system.trouble import eventually
+from tvb_nest_cosim.cosim_core.results import digest
+from tvb_nest_cosim.cosim_core.wire.protocol import MODULES
+from tvb_nest_cosim.cosim_core.wire.security import load_keys, new_keys
+from tvb_nest_cosim.orchestrator.run.coordinator import Coordinator
 
 
 def test_runs_one_after_another_give_the_local_digest(

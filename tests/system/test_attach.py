@@ -12,14 +12,14 @@ from typing import Any
 import pytest
 
 from containers.stack import free_port
-from cosim_core.errors import EXIT_BAD_INPUT, ExperimentError
-from cosim_core.experiment import parse
-from cosim_core.protocol import MODULES
-from cosim_core.results import digest
-from orchestrator import runner
-from orchestrator.launchers import attach
-from orchestrator.places import Choice, place_of
 from system.trouble import write_experiment
+from tvb_nest_cosim.cosim_core.errors import EXIT_BAD_INPUT, ExperimentError
+from tvb_nest_cosim.cosim_core.model.experiment import parse
+from tvb_nest_cosim.cosim_core.results import digest
+from tvb_nest_cosim.cosim_core.wire.protocol import MODULES
+from tvb_nest_cosim.orchestrator.cli.places import Choice, place_of
+from tvb_nest_cosim.orchestrator.launchers import agents as agents_launcher
+from tvb_nest_cosim.orchestrator.run import runner
 
 Tree = dict[str, Any]
 Answer = subprocess.CompletedProcess[str]
@@ -37,7 +37,7 @@ def agents(endpoint: str) -> Iterator[list[subprocess.Popen[bytes]]]:
     """One agent per role; the orchestrator that they call comes and goes."""
     started = [
         subprocess.Popen(
-            [sys.executable, "-m", module, "agent", "--orchestrator", endpoint],
+            [sys.executable, "-P", "-m", module, "agent", "--orchestrator", endpoint],
             env={**os.environ, "COSIM_ADVERTISE": "127.0.0.1"},
         )
         for module in MODULES.values()
@@ -78,7 +78,7 @@ def test_runs_through_agents_have_the_bits_of_a_local_one(
 def test_agents_that_do_not_come_are_named(
     endpoint: str, tiny: Tree, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(attach, "AWAIT_S", 0.2)
+    monkeypatch.setattr(agents_launcher, "AWAIT_S", 0.2)
     out = tmp_path / "run"
     prepared = runner.prepare(parse(tiny), tmp_path, out)
     with (

@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from cosim_core.errors import EXIT_BAD_INPUT
 from system.trouble import processes_of, write_experiment
+from tvb_nest_cosim.cosim_core.errors import EXIT_BAD_INPUT
 
 Tree = dict[str, Any]
 Refused = Callable[..., dict[str, str]]

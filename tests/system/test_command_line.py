@@ -6,7 +6,6 @@ import json
 import re
 import shutil
 import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -16,13 +15,14 @@ import typer
 import yaml
 from typer.testing import CliRunner
 
-from cosim_core.errors import EXIT_FAILED, ExperimentError
-from cosim_core.experiment import load_experiment, parse
-from cosim_core.layout import RunLayout
-from cosim_core.results import open_run
-from orchestrator import runner
-from orchestrator.__main__ import app
+from conftest import COSIM
 from system.trouble import running, write_experiment
+from tvb_nest_cosim.cosim_core.errors import EXIT_FAILED, ExperimentError
+from tvb_nest_cosim.cosim_core.model.experiment import load_experiment, parse
+from tvb_nest_cosim.cosim_core.results import open_run
+from tvb_nest_cosim.cosim_core.run_dir.layout import RunLayout
+from tvb_nest_cosim.orchestrator.cli.main import app
+from tvb_nest_cosim.orchestrator.run import runner
 
 Tree = dict[str, Any]
 Answer = subprocess.CompletedProcess[str]
@@ -49,7 +49,7 @@ EXPERIMENT: Tree = {
 
 def command_line(folder: Path, *arguments: str | Path) -> Answer:
     return subprocess.run(
-        [sys.executable, "-m", "orchestrator", *map(str, arguments)],
+        [*COSIM, *map(str, arguments)],
         capture_output=True,
         text=True,
         timeout=200,
@@ -149,7 +149,7 @@ def test_a_failed_run_exits_with_1_and_says_why(tmp_path: Path, tiny: Tree) -> N
 
 
 def test_runs_that_start_together_get_folders_of_their_own(tmp_path: Path) -> None:
-    path = write_experiment(tmp_path, {**EXPERIMENT, "duration_ms": 5.0, "ensemble": "tvb"})
+    path = write_experiment(tmp_path, {**EXPERIMENT, "duration_ms": 5.0, "simulators": "tvb"})
     with (
         running("run", path, cwd=tmp_path) as one,
         running("run", path, cwd=tmp_path) as other,
@@ -226,7 +226,7 @@ def test_replay_does_again_what_was_recorded(
     assert answer.returncode == 0, answer.stdout + answer.stderr
     assert f"identical to what {participant} did in the recorded run" in answer.stdout
     with open_run(tmp_path / "again") as run:
-        assert run.experiment.ensemble == participant
+        assert run.experiment.simulators == participant
 
 
 def test_replay_tells_a_difference(recorded: tuple[Path, Answer], tmp_path: Path) -> None:

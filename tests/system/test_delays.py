@@ -16,9 +16,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from cosim_core.journal import read_journal
-from cosim_core.layout import RunLayout
-from cosim_core.results import open_run
+from tvb_nest_cosim.cosim_core.results import open_run
+from tvb_nest_cosim.cosim_core.run_dir.journal import read_journal
+from tvb_nest_cosim.cosim_core.run_dir.layout import RunLayout
 
 REGIONS = ("source", "middle", "sink")
 LENGTHS_MM = {("source", "middle"): 12.3, ("middle", "sink"): 7.9, ("sink", "source"): 40.0}
@@ -101,7 +101,7 @@ def test_an_event_arrives_when_tvb_alone_would_have_it(
     kind: str, connectome: Path, finished: Callable[..., Any]
 ) -> None:
     tree = experiment_of(connectome)
-    alone = first_ticks(finished({**tree, "ensemble": "tvb"}).root)
+    alone = first_ticks(finished({**tree, "simulators": "tvb"}).root)
     middle = alone["source"] + 1 + idelay("source", "middle")
     assert alone["middle"] == middle
     assert alone["sink"] == middle + 1 + idelay("middle", "sink")
@@ -115,7 +115,7 @@ def test_an_event_between_spiking_regions_arrives_when_tvb_alone_would_have_it(
 ) -> None:
     """From one NEST to another by way of TVB, which carries the tract between them."""
     tree = experiment_of(connectome)
-    alone = first_ticks(finished({**tree, "ensemble": "tvb"}).root)
+    alone = first_ticks(finished({**tree, "simulators": "tvb"}).root)
     middle = {**spiking("poisson"), "tracts": {"mode": "rates"}}
     # the middle fires so much that one afferent is enough
     sink = {**middle, "regions": ["sink"], "drive": {**middle["drive"], "synapses": 1.0}}

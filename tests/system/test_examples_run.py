@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from conftest import EXAMPLES, EXPERIMENTS, SHARED_DATA
-from cosim_core.experiment import Experiment, load_experiment
-from cosim_core.layout import RunLayout
-from orchestrator import data
+from tvb_nest_cosim.cosim_core.model.experiment import Experiment, load_experiment
+from tvb_nest_cosim.cosim_core.run_dir.layout import RunLayout
+from tvb_nest_cosim.orchestrator.planning import datasets
 
 FILES = [path.relative_to(EXAMPLES).as_posix() for path in EXPERIMENTS]
 SMALLER = {
@@ -38,17 +38,20 @@ def connectomes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     copy = SHARED_DATA / "ConnectivityAllen2mm.zip"
     if copy.is_file():
         monkeypatch.setenv("COSIM_DATA_DIR", str(tmp_path / "data"))
-        data.fetch("allen-mouse", source=copy)
+        datasets.fetch("allen-mouse", source=copy)
 
 
 @pytest.mark.usefixtures("connectomes")
 @pytest.mark.parametrize("name", FILES)
 def test_example_runs(name: str, finished: Callable[..., Any]) -> None:
     experiment = smaller(name)
-    if experiment.connectome.source == "allen-mouse" and not data.cached("allen-mouse").is_file():
+    if (
+        experiment.connectome.source == "allen-mouse"
+        and not datasets.cached("allen-mouse").is_file()
+    ):
         pytest.skip("the connectome allen-mouse is not here: cosim data fetch allen-mouse")
     ran = finished(experiment.model_dump(mode="json"), base=(EXAMPLES / name).parent)
     layout = RunLayout(ran.root)
-    assert layout.tvb.exists() == (experiment.ensemble != "nest")
-    assert layout.rates.exists() == (experiment.ensemble != "tvb" or bool(experiment.stand_in))
-    assert layout.spikes.exists() == (experiment.ensemble != "tvb")
+    assert layout.tvb.exists() == (experiment.simulators != "nest")
+    assert layout.rates.exists() == (experiment.simulators != "tvb" or bool(experiment.stand_in))
+    assert layout.spikes.exists() == (experiment.simulators != "tvb")

@@ -17,13 +17,6 @@ import psutil
 import pytest
 import zmq
 
-from cosim_core.errors import EXIT_FAILED, EXIT_INTERRUPTED, RunDirectoryError
-from cosim_core.experiment import parse
-from cosim_core.layout import RunLayout
-from cosim_core.results import open_run
-from orchestrator import runner
-from orchestrator.coordinator import Coordinator
-from orchestrator.launchers.local import LocalLauncher
 from system.trouble import (
     USER_CODE,
     eventually,
@@ -33,6 +26,13 @@ from system.trouble import (
     running,
     write_experiment,
 )
+from tvb_nest_cosim.cosim_core.errors import EXIT_FAILED, EXIT_INTERRUPTED, RunDirectoryError
+from tvb_nest_cosim.cosim_core.model.experiment import parse
+from tvb_nest_cosim.cosim_core.results import open_run
+from tvb_nest_cosim.cosim_core.run_dir.layout import RunLayout
+from tvb_nest_cosim.orchestrator.launchers.local import LocalLauncher
+from tvb_nest_cosim.orchestrator.run import runner
+from tvb_nest_cosim.orchestrator.run.coordinator import Coordinator
 
 Tree = dict[str, Any]
 Act = Callable[[Coordinator], None]

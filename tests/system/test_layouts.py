@@ -11,11 +11,11 @@ from typing import Any
 import psutil
 import pytest
 
-from cosim_core.errors import ExperimentError
-from cosim_core.experiment import parse
-from cosim_core.results import digest_lines, open_run
-from orchestrator.coordinator import Coordinator
-from orchestrator.runner import prepare
+from tvb_nest_cosim.cosim_core.errors import ExperimentError
+from tvb_nest_cosim.cosim_core.model.experiment import parse
+from tvb_nest_cosim.cosim_core.results import digest_lines, open_run
+from tvb_nest_cosim.orchestrator.run.coordinator import Coordinator
+from tvb_nest_cosim.orchestrator.run.runner import prepare
 
 Tree = dict[str, Any]
 

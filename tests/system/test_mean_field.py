@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from cosim_core.results import open_run
+from tvb_nest_cosim.cosim_core.results import open_run
 
 ADEX = {"neurons": 1000, "p_connect": 0.4, "excitatory": {"b_pA": 20.0}}
 BIN_MS = 20.0
@@ -58,7 +58,7 @@ def test_network_and_mean_field_agree_in_mean_rate(
     network = finished(
         {
             **common,
-            "ensemble": "nest",
+            "simulators": "nest",
             "stand_in": {"kind": "constant", "hz": 0.0},
             "spiking": [
                 {
@@ -71,7 +71,7 @@ def test_network_and_mean_field_agree_in_mean_rate(
     node = finished(
         {
             **common,
-            "ensemble": "tvb",
+            "simulators": "tvb",
             "connectome": {"weight_scale": 1e-12},
             "tvb": {
                 "model": {"variables_of_interest": ["E", "I"]},

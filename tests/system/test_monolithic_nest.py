@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
-from cosim_core.results import digest_lines
-from orchestrator.replay import compare
+from tvb_nest_cosim.cosim_core.results import digest_lines
+from tvb_nest_cosim.orchestrator.run.replay import compare
 
 
 @pytest.mark.parametrize(
@@ -28,7 +28,7 @@ def test_one_piece_or_many(
     windowed = finished(tiny)
     assert windowed.prepared.plan.grid.window_count > 5
 
-    tiny["ensemble"] = "nest"
+    tiny["simulators"] = "nest"
     tiny["stand_in"] = {"kind": "journal", "run": str(windowed.root)}
     tiny["window"] = {"length_ms": tiny["duration_ms"], "lookahead": 1}
     whole = finished(tiny)
@@ -41,7 +41,7 @@ def test_another_drive_is_noticed(tiny: dict[str, Any], finished: Callable[..., 
     """The oracle can fail."""
     tiny["duration_ms"] = 30.0
     windowed = finished(tiny)
-    tiny["ensemble"] = "nest"
+    tiny["simulators"] = "nest"
     tiny["stand_in"] = {"kind": "constant", "hz": 3.0}
     other = finished(tiny)
     assert compare(windowed.root, other.root, "nest") != []

@@ -14,15 +14,15 @@ from typing import Any
 import numpy as np
 import pytest
 
-from cosim_core.ensemble import Built, plan_file
-from cosim_core.experiment import parse
-from cosim_core.journal import JournalWriter, read_journal
-from cosim_core.layout import RunLayout
-from cosim_core.signals import Block
-from cosim_core.testing import run_in_memory
-from orchestrator.runner import prepare
-from translator.pipeline import Pipeline
-from tvb_service.simulator import TvbSimulator
+from tvb_nest_cosim.cosim_core.model.experiment import parse
+from tvb_nest_cosim.cosim_core.model.plan import Built, plan_file
+from tvb_nest_cosim.cosim_core.model.signals import Block
+from tvb_nest_cosim.cosim_core.run_dir.journal import JournalWriter, read_journal
+from tvb_nest_cosim.cosim_core.run_dir.layout import RunLayout
+from tvb_nest_cosim.cosim_core.testing import run_in_memory
+from tvb_nest_cosim.orchestrator.run.runner import prepare
+from tvb_nest_cosim.translator.pipeline import Pipeline
+from tvb_nest_cosim.tvb_service.simulator import TvbSimulator
 
 PROXY = "rHC"
 DETERMINISTIC = {"name": "HeunDeterministic"}
@@ -42,7 +42,7 @@ def experiment_of(model: str, integrator: Mapping[str, Any]) -> dict[str, Any]:
     coupling, slope = MODELS[model]["coupling"]
     variables = MODELS[model]["variables"]
     return {
-        "ensemble": "tvb",
+        "simulators": "tvb",
         "duration_ms": 12.0,
         "seed": 5,
         "tvb": {
@@ -54,7 +54,7 @@ def experiment_of(model: str, integrator: Mapping[str, Any]) -> dict[str, Any]:
         "spiking": [
             {
                 "regions": [PROXY],
-                "network": {"module": "nest_service.networks.brunel:build"},
+                "network": {"module": "tvb_nest_cosim.nest_service.networks.brunel:build"},
                 "drive": {"weight": 1.0, "synapses": 1.0, "hz_per_unit": 1.0},
                 "feed": [{"variable": name, "population": name} for name in variables],
                 "tracts": {"mode": "none"},

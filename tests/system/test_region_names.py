@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 import tvb_data
 
-from cosim_core.results import digest, open_run
-from orchestrator.report import write_report
+from tvb_nest_cosim.cosim_core.results import digest, open_run
+from tvb_nest_cosim.orchestrator.report import write_report
 
 SOURCE = Path(tvb_data.__file__).parent / "connectivity" / "connectivity_76.zip"
 ODD = {"rHC": "a/b", "lHC": "a_b"}

@@ -10,20 +10,20 @@ from typing import Any
 import numpy as np
 import pytest
 
-from cosim_core.experiment import parse
-from cosim_core.results import digest
-from cosim_core.testing import run_in_memory
-from nest_service.simulator import NestSimulator
-from orchestrator.plan import explain
-from orchestrator.runner import prepare
-from translator.pipeline import Pipeline
-from tvb_service.simulator import TvbSimulator
+from tvb_nest_cosim.cosim_core.model.experiment import parse
+from tvb_nest_cosim.cosim_core.results import digest
+from tvb_nest_cosim.cosim_core.testing import run_in_memory
+from tvb_nest_cosim.nest_service.simulator import NestSimulator
+from tvb_nest_cosim.orchestrator.planning.estimate import estimate
+from tvb_nest_cosim.orchestrator.run.runner import prepare
+from tvb_nest_cosim.translator.pipeline import Pipeline
+from tvb_nest_cosim.tvb_service.simulator import TvbSimulator
 
 
 @pytest.fixture
 def limit_ms(tiny: dict[str, Any], tmp_path: Path) -> float:
     prepared = prepare(parse(tiny), tmp_path, tmp_path / "plan")
-    limit = explain(prepared.plan, prepared.connectome).limit_ms
+    limit = estimate(prepared.plan, prepared.connectome).limit_ms
     assert limit is not None
     return limit
 

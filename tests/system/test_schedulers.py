@@ -16,6 +16,7 @@ import psutil
 import pytest
 import yaml
 
+from conftest import COSIM
 from sweep.sweeps import grid, write_sweep
 from system.conftest import TINY, changed
 from system.trouble import eventually, recorded_windows
@@ -109,7 +110,7 @@ def test_the_elements_of_an_array_make_a_table(scheduler: str, home: Path, work:
         said(start(f"sweep.{scheduler}", home, work, element(scheduler, point)))
     collect = re.findall(r"^    cosim (sweep .* --collect)", PAGE.read_text(), re.M)
     assert len(set(collect)) == 1
-    cosim = [sys.executable, "-m", "orchestrator", *collect[0].split()]
+    cosim = [*COSIM, *collect[0].split()]
     subprocess.run(cosim, cwd=sweep.parent, check=True, timeout=200)
     table = pd.read_parquet(work / "sweeps" / "mine" / "table.parquet")
     assert table["outcome"].tolist() == ["finished"] * 2

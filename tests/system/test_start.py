@@ -15,16 +15,24 @@ HEAVY = ("h5py", "matplotlib", "nest", "pandas", "pooch", "scipy.stats", "tvb", 
 @pytest.mark.parametrize(
     ("code", "wanted", "unwanted"),
     [
-        ("import orchestrator.__main__", ("typer",), ("numpy", "pydantic", "zmq", *HEAVY)),
-        ("import orchestrator.commands", ("zmq",), HEAVY),
-        ("import cosim_core.service", ("zmq",), ("cosim_core.agent", "scipy", *HEAVY)),
         (
-            "from nest_service.__main__ import import_ahead; import_ahead()",
+            "import tvb_nest_cosim.orchestrator.cli.main",
+            ("typer",),
+            ("numpy", "pydantic", "zmq", *HEAVY),
+        ),
+        ("import tvb_nest_cosim.orchestrator.cli.commands", ("zmq",), HEAVY),
+        (
+            "import tvb_nest_cosim.cosim_core.participant.service",
+            ("zmq",),
+            ("tvb_nest_cosim.cosim_core.processes.agent", "scipy", *HEAVY),
+        ),
+        (
+            "from tvb_nest_cosim.nest_service.__main__ import import_ahead; import_ahead()",
             ("nest",),
             ("matplotlib", "pandas", "scipy.stats", "tvb"),
         ),
         (
-            "from tvb_service.__main__ import import_ahead; import_ahead()",
+            "from tvb_nest_cosim.tvb_service.__main__ import import_ahead; import_ahead()",
             ("tvb.simulator.simulator",),
             ("matplotlib", "nest", "pandas", "scipy.integrate", "scipy.stats", "tvb.simulator.lab"),
         ),

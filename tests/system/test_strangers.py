@@ -14,12 +14,12 @@ import psutil
 import pytest
 import zmq
 
-from cosim_core.errors import ParticipantLost
-from cosim_core.protocol import MODULES
-from cosim_core.results import digest
-from cosim_core.security import load_keys, new_keys
-from cosim_core.transport_zmq import ZmqTransport
 from system.agent_ensemble import Ensemble, nothing
+from tvb_nest_cosim.cosim_core.errors import ParticipantLost
+from tvb_nest_cosim.cosim_core.results import digest
+from tvb_nest_cosim.cosim_core.wire.protocol import MODULES
+from tvb_nest_cosim.cosim_core.wire.security import load_keys, new_keys
+from tvb_nest_cosim.cosim_core.wire.zmq_transport import ZmqTransport
 
 GARBAGE = b"\xff" + b"COSIM garbage " * 500
 WHISPER = b"what nobody else shall read " * 10

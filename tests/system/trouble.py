@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -14,8 +13,9 @@ from typing import Any
 import psutil
 import yaml
 
-from cosim_core.journal import read_journal
-from cosim_core.layout import RunLayout
+from conftest import COSIM
+from tvb_nest_cosim.cosim_core.run_dir.journal import read_journal
+from tvb_nest_cosim.cosim_core.run_dir.layout import RunLayout
 
 USER_CODE = Path(__file__).with_name("user_code")
 
@@ -51,6 +51,14 @@ def recorded_windows(root: Path, role: str, rank: int = 0) -> int:
     return sum(block.edge == f"{role}.record" for block in read_journal(path))
 
 
+def module_of(process: psutil.Process) -> str:
+    """Returns the service that a process runs, such as ``nest_service``; empty if none."""
+    command = process.cmdline()
+    if command[1:3] != ["-P", "-m"] or len(command) < 4:
+        return ""
+    return command[3].removeprefix("tvb_nest_cosim.")
+
+
 def processes_of(root: Path) -> dict[str, list[psutil.Process]]:
     """Finds the processes of a run, by module, wherever they hang in the tree of processes.
 
@@ -61,7 +69,7 @@ def processes_of(root: Path) -> dict[str, list[psutil.Process]]:
         try:
             command = process.cmdline()
             if "--run" in command and _has_open(process.pid, root):
-                name = "mpirun" if "mpirun" in " ".join(command[:6]) else command[2]
+                name = "mpirun" if "mpirun" in " ".join(command[:6]) else module_of(process)
                 found.setdefault(name, []).append(process)
         except (psutil.Error, OSError):
             continue
@@ -86,7 +94,7 @@ def rank_of(root: Path, rank: int) -> psutil.Process:
 def running(*arguments: str | Path, cwd: Path) -> Iterator[subprocess.Popen[str]]:
     """Runs the command line in the background; what is left of it is ended."""
     process = subprocess.Popen(
-        [sys.executable, "-m", "orchestrator", *map(str, arguments)],
+        [*COSIM, *map(str, arguments)],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from translator.compiled import kernels
-from translator.recursion import leaky_sum
+from tvb_nest_cosim.translator.compiled import kernels
+from tvb_nest_cosim.translator.recursion import leaky_sum
 
 Reals = npt.NDArray[np.float64]
 

@@ -11,11 +11,11 @@ from hypothesis import given, settings
 from translator_plans import make_plan
 from window_partitions import partitions
 
-from cosim_core.experiment.spiking import DriveKind
-from cosim_core.signals import COUNT, NEURON, REAL, TICK, Array
-from cosim_core.timegrid import Window
-from translator.counters import CounterStream
-from translator.rates_to_drive import BUILT_IN, DrivenRegion
+from tvb_nest_cosim.cosim_core.model.experiment.spiking import DriveKind
+from tvb_nest_cosim.cosim_core.model.signals import COUNT, NEURON, REAL, TICK, Array
+from tvb_nest_cosim.cosim_core.model.timegrid import Window
+from tvb_nest_cosim.translator.random_numbers import CounterStream
+from tvb_nest_cosim.translator.rates_to_drive import BUILT_IN, DrivenRegion
 
 DT_MS = 0.1
 KINDS: list[DriveKind] = ["poisson", "mip", "sip", "trains", "current"]
@@ -142,7 +142,7 @@ def test_trains_are_independent_poisson_trains_of_every_neuron() -> None:
 def test_trains_in_several_pieces_are_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
     input_hz = np.full((2, 60), 3000.0)
     at_once = drive("trains", input_hz, [Window(0, 0, 60)])
-    monkeypatch.setattr("translator.rates_to_drive._UNIFORMS_AT_ONCE", 200)
+    monkeypatch.setattr("tvb_nest_cosim.translator.rates_to_drive._UNIFORMS_AT_ONCE", 200)
     for name, array in drive("trains", input_hz, [Window(0, 0, 60)]).items():
         assert np.array_equal(array, at_once[name])
 

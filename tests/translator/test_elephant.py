@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 from translator_plans import SIZES, make_plan, populations_of
 
-from cosim_core.ensemble import EnsemblePlan
-from cosim_core.errors import ExperimentError
-from cosim_core.experiment import Rate
-from cosim_core.signals import Array
-from cosim_core.timegrid import Window
-from translator.pipeline import Pipeline
-from translator.spikes_to_rates import kernel_of
+from tvb_nest_cosim.cosim_core.errors import ExperimentError
+from tvb_nest_cosim.cosim_core.model.experiment import Rate
+from tvb_nest_cosim.cosim_core.model.plan import RunPlan
+from tvb_nest_cosim.cosim_core.model.signals import Array
+from tvb_nest_cosim.cosim_core.model.timegrid import Window
+from tvb_nest_cosim.translator.pipeline import Pipeline
+from tvb_nest_cosim.translator.spikes_to_rates import kernel_of
 
 DT_MS = 0.1
 TICKS = 300
@@ -24,12 +24,12 @@ kernels = pytest.importorskip("elephant.kernels", reason=WITHOUT)
 units = pytest.importorskip("quantities", reason=WITHOUT)
 
 
-def elephant_plan(**parameters: Any) -> EnsemblePlan:
+def elephant_plan(**parameters: Any) -> RunPlan:
     rate = {"translator": "elephant", "translator_parameters": parameters}
     return make_plan(rates=[rate], ticks=TICKS)
 
 
-def started(plan: EnsemblePlan) -> Pipeline:
+def started(plan: RunPlan) -> Pipeline:
     pipeline = Pipeline(plan)
     pipeline.build(lambda window, arrays: None)
     pipeline.start(populations_of(plan))

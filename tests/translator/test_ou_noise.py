@@ -8,10 +8,10 @@ from hypothesis import given, settings
 from scipy.special import ndtri
 from window_partitions import partitions
 
-from cosim_core.experiment.adex import DriveNoise
-from cosim_core.timegrid import Window
-from translator.counters import CounterStream
-from translator.noise import OrnsteinUhlenbeck
+from tvb_nest_cosim.cosim_core.model.experiment.adex import DriveNoise
+from tvb_nest_cosim.cosim_core.model.timegrid import Window
+from tvb_nest_cosim.translator.noise import OrnsteinUhlenbeck
+from tvb_nest_cosim.translator.random_numbers import CounterStream
 
 TICKS = 300
 NOISES = [DriveNoise(tau_ms=20.0, weight_hz=2.0, nsig=0.5), DriveNoise(tau_ms=5.0, weight_hz=1.0)]

@@ -11,12 +11,12 @@ from hypothesis import given, settings
 from translator_plans import SIZES, make_plan, populations_of
 from window_partitions import partitions
 
-from cosim_core.ensemble import EnsemblePlan
-from cosim_core.errors import ExperimentError, ProtocolError, SimulationError
-from cosim_core.experiment.adex import DriveNoise
-from cosim_core.signals import Array
-from cosim_core.timegrid import Window
-from translator.pipeline import Pipeline
+from tvb_nest_cosim.cosim_core.errors import ExperimentError, ProtocolError, SimulationError
+from tvb_nest_cosim.cosim_core.model.experiment.adex import DriveNoise
+from tvb_nest_cosim.cosim_core.model.plan import RunPlan
+from tvb_nest_cosim.cosim_core.model.signals import Array
+from tvb_nest_cosim.cosim_core.model.timegrid import Window
+from tvb_nest_cosim.translator.pipeline import Pipeline
 
 TICKS = 120
 KINDS = ["poisson", "mip", "sip", "trains", "current", "mip"]
@@ -27,7 +27,7 @@ RATES: list[dict[str, Any]] = [
 Records = dict[int, Mapping[str, Array]]
 
 
-def started(plan: EnsemblePlan) -> tuple[Pipeline, Records]:
+def started(plan: RunPlan) -> tuple[Pipeline, Records]:
     pipeline, records = Pipeline(plan), {}
 
     def record(window: Window, arrays: Mapping[str, Array]) -> None:
@@ -39,12 +39,12 @@ def started(plan: EnsemblePlan) -> tuple[Pipeline, Records]:
     return pipeline, records
 
 
-def coupling(plan: EnsemblePlan, window: Window) -> dict[str, Array]:
+def coupling(plan: RunPlan, window: Window) -> dict[str, Array]:
     ticks = np.arange(window.start, window.stop)
     return {f"coupling/{r.name}": 5.0 * np.sin(0.1 * ticks + r.index) for r in plan.regions}
 
 
-def counts(plan: EnsemblePlan, window: Window, rank: int = 0) -> dict[str, Array]:
+def counts(plan: RunPlan, window: Window, rank: int = 0) -> dict[str, Array]:
     rng = np.random.default_rng(rank)
     table = {r.name: rng.integers(0, 4, (2, TICKS), dtype=np.uint32) for r in plan.regions}
     return {f"counts/{name}": c[:, window.start : window.stop] for name, c in table.items()}

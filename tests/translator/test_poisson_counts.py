@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.special import pdtr
 
-from translator.poisson import poisson_counts
+from tvb_nest_cosim.translator.poisson import poisson_counts
 
 MEANS = [1e-9, 0.003, 0.2, 1.0, 3.9999, 4.0, 4.5, 9.0, 30.0, 300.0, 5000.0, 200_000.0]
 TAILS = [2.0**-53, 1e-12, 1e-6, 1e-3, 0.5, 1 - 1e-3, 1 - 1e-6, 1 - 1e-12, 1 - 2.0**-53]

@@ -9,9 +9,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from window_partitions import partitions
 
-from cosim_core.experiment import Rate
-from cosim_core.timegrid import InexactTimeError, Window
-from translator.spikes_to_rates import Boxcar, FiniteKernel, Kernel, gaussian_shape, kernel_of
+from tvb_nest_cosim.cosim_core.model.experiment import Rate
+from tvb_nest_cosim.cosim_core.model.timegrid import InexactTimeError, Window
+from tvb_nest_cosim.translator.spikes_to_rates import (
+    Boxcar,
+    FiniteKernel,
+    Kernel,
+    gaussian_shape,
+    kernel_of,
+)
 
 DT_MS = 0.1
 KINDS = ["boxcar", "exponential", "gaussian"]

@@ -10,36 +10,36 @@ import numpy as np
 import pytest
 from translator_plans import make_plan, populations_of
 
-from cosim_core.ensemble import EnsemblePlan
-from cosim_core.errors import ExperimentError
-from cosim_core.journal import JournalWriter
-from cosim_core.layout import RunLayout
-from cosim_core.signals import TVB_TO_TRANSLATOR, Block
-from cosim_core.timegrid import Window
-from translator.pipeline import Pipeline
+from tvb_nest_cosim.cosim_core.errors import ExperimentError
+from tvb_nest_cosim.cosim_core.model.plan import RunPlan
+from tvb_nest_cosim.cosim_core.model.signals import TVB_TO_TRANSLATOR, Block
+from tvb_nest_cosim.cosim_core.model.timegrid import Window
+from tvb_nest_cosim.cosim_core.run_dir.journal import JournalWriter
+from tvb_nest_cosim.cosim_core.run_dir.layout import RunLayout
+from tvb_nest_cosim.translator.pipeline import Pipeline
 
 TICKS = 60
 
 
-def alone(ensemble: str, stand_in: dict[str, Any], base_dir: Path, **options: Any) -> EnsemblePlan:
+def alone(simulators: str, stand_in: dict[str, Any], base_dir: Path, **options: Any) -> RunPlan:
     return make_plan(
-        ensemble=ensemble, stand_in=stand_in, base_dir=base_dir, **{"ticks": TICKS, **options}
+        simulators=simulators, stand_in=stand_in, base_dir=base_dir, **{"ticks": TICKS, **options}
     )
 
 
-def built(plan: EnsemblePlan) -> Pipeline:
+def built(plan: RunPlan) -> Pipeline:
     pipeline = Pipeline(plan)
     pipeline.build(lambda window, arrays: None)
     return pipeline
 
 
-def faults_of(plan: EnsemblePlan) -> list[str]:
+def faults_of(plan: RunPlan) -> list[str]:
     with pytest.raises(ExperimentError) as caught:
         built(plan)
     return [str(fault) for fault in caught.value.faults]
 
 
-def series(pipeline: Pipeline, plan: EnsemblePlan, kind: str, region: str = "r0") -> Any:
+def series(pipeline: Pipeline, plan: RunPlan, kind: str, region: str = "r0") -> Any:
     read = pipeline.coupling_of if kind == "coupling" else pipeline.rates_of
     return np.concatenate(
         [read(window)[f"{kind}/{region}"] for window in plan.grid.windows()], axis=-1
@@ -79,9 +79,9 @@ def test_a_negative_constant_is_refused(tmp_path: Path, hz: Any, path: str) -> N
 CSV = "time_ms,r0,other\n0,1,9\n2.0,5,9\n3.1,0,9\n"
 
 
-def file_plan(tmp_path: Path, text: str, ensemble: str = "tvb", **options: Any) -> EnsemblePlan:
+def file_plan(tmp_path: Path, text: str, simulators: str = "tvb", **options: Any) -> RunPlan:
     (tmp_path / "rates.csv").write_text(text)
-    return alone(ensemble, {"kind": "file", "path": "rates.csv"}, tmp_path, **options)
+    return alone(simulators, {"kind": "file", "path": "rates.csv"}, tmp_path, **options)
 
 
 def expected_rates(first_tick: int) -> np.ndarray:
@@ -135,7 +135,7 @@ def test_file_that_is_not_there(tmp_path: Path) -> None:
     assert "cannot read" in faults_of(plan)[0]
 
 
-def write_run(root: Path, plan: EnsemblePlan, windows: int | None = None) -> dict[str, np.ndarray]:
+def write_run(root: Path, plan: RunPlan, windows: int | None = None) -> dict[str, np.ndarray]:
     """Writes plan and journal of a co-simulation; returns its series."""
     layout = RunLayout(root)
     layout.make()
@@ -156,8 +156,8 @@ def write_run(root: Path, plan: EnsemblePlan, windows: int | None = None) -> dic
     return {"coupling": coupling, "rates": rates}
 
 
-def replay(tmp_path: Path, ensemble: str, **options: Any) -> EnsemblePlan:
-    return alone(ensemble, {"kind": "journal", "run": "run"}, tmp_path, **options)
+def replay(tmp_path: Path, simulators: str, **options: Any) -> RunPlan:
+    return alone(simulators, {"kind": "journal", "run": "run"}, tmp_path, **options)
 
 
 def test_journal_gives_the_same_series_in_other_windows(tmp_path: Path) -> None:

@@ -12,11 +12,11 @@ import numpy as np
 import pytest
 from translator_plans import make_plan, populations_of
 
-from cosim_core.ensemble import EnsemblePlan
-from cosim_core.errors import ExperimentError, ProtocolError, SimulationError
-from cosim_core.signals import Array
-from cosim_core.timegrid import Window
-from translator.pipeline import Pipeline
+from tvb_nest_cosim.cosim_core.errors import ExperimentError, ProtocolError, SimulationError
+from tvb_nest_cosim.cosim_core.model.plan import RunPlan
+from tvb_nest_cosim.cosim_core.model.signals import Array
+from tvb_nest_cosim.cosim_core.model.timegrid import Window
+from tvb_nest_cosim.translator.pipeline import Pipeline
 
 _names = (f"user_module_{number}" for number in itertools.count())
 
@@ -47,19 +47,19 @@ def drive_class(folder: Path, body: str) -> str:
     return f"{module(folder, text)}:Own"
 
 
-def rate_plan(folder: Path, name: str, ranks: int = 1, **parameters: Any) -> EnsemblePlan:
+def rate_plan(folder: Path, name: str, ranks: int = 1, **parameters: Any) -> RunPlan:
     rate = {"translator": name, "translator_parameters": parameters}
     return make_plan(rates=[rate], base_dir=folder, nest_ranks=ranks)
 
 
-def started(plan: EnsemblePlan) -> Pipeline:
+def started(plan: RunPlan) -> Pipeline:
     pipeline = Pipeline(plan)
     pipeline.build(lambda window, arrays: None)
     pipeline.start(populations_of(plan))
     return pipeline
 
 
-def fault_of(plan: EnsemblePlan) -> Any:
+def fault_of(plan: RunPlan) -> Any:
     with pytest.raises(ExperimentError) as caught:
         started(plan)
     (fault,) = caught.value.faults
@@ -182,7 +182,7 @@ def test_spikes_that_were_not_sent_are_named(tmp_path: Path) -> None:
         pipeline.rates(Window(0, 0, 20), [{"counts/r0": spikes_of()[0]["counts/r0"]}])
 
 
-def drive_plan(folder: Path, kind: Any, body: str) -> EnsemblePlan:
+def drive_plan(folder: Path, kind: Any, body: str) -> RunPlan:
     name = drive_class(folder, body)
     return make_plan(drives=[kind], group_drive={"translator": name}, base_dir=folder)
 

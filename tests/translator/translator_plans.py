@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from cosim_core.ensemble import DrivePlan, EnsemblePlan, Populations, RegionPlan
-from cosim_core.experiment import HOP_TICKS, parse
-from cosim_core.experiment.adex import DriveNoise
-from cosim_core.experiment.spiking import DriveKind, Feed
-from cosim_core.signals import (
+from tvb_nest_cosim.cosim_core.model.experiment import HOP_TICKS, parse
+from tvb_nest_cosim.cosim_core.model.experiment.adex import DriveNoise
+from tvb_nest_cosim.cosim_core.model.experiment.spiking import DriveKind, Feed
+from tvb_nest_cosim.cosim_core.model.plan import DrivePlan, Populations, RegionPlan, RunPlan
+from tvb_nest_cosim.cosim_core.model.signals import (
     EDGES,
     NEST_TO_TRANSLATOR,
     TRANSLATOR_TO_NEST,
@@ -21,7 +21,7 @@ from cosim_core.signals import (
 SIZES = {"excitatory": 80, "inhibitory": 20}
 
 
-def populations_of(plan: EnsemblePlan) -> Populations:
+def populations_of(plan: RunPlan) -> Populations:
     return {region.name: dict(SIZES) for region in plan.regions}
 
 
@@ -30,7 +30,7 @@ def make_plan(
     drives: Sequence[DriveKind] = ("poisson",),
     rates: Sequence[dict[str, Any]] | None = None,
     group_drive: dict[str, Any] | None = None,
-    ensemble: str = "cosimulation",
+    simulators: str = "both",
     stand_in: dict[str, Any] | None = None,
     ticks: int = 200,
     window_ticks: int = 20,
@@ -42,10 +42,10 @@ def make_plan(
     nest_kernels: int = 1,
     base_dir: Path = Path("/nonexistent"),
     run_dir: Path = Path("/nonexistent/run"),
-) -> EnsemblePlan:
+) -> RunPlan:
     """One region (r0, r1, ...) and one spiking group per entry of ``drives``."""
     tree: dict[str, Any] = {
-        "ensemble": ensemble,
+        "simulators": simulators,
         "duration_ms": ticks * dt_ms,
         "dt_ms": dt_ms,
         "seed": seed,
@@ -61,14 +61,14 @@ def make_plan(
     if stand_in is not None:
         tree["stand_in"] = stand_in
     edges = {
-        "cosimulation": list(EDGES),
+        "both": list(EDGES),
         "nest": [TRANSLATOR_TO_NEST, NEST_TO_TRANSLATOR],
         "tvb": [TVB_TO_TRANSLATOR, "translator>tvb"],
-    }[ensemble]
+    }[simulators]
     participants = {"translator": 1, **{sender_of(edge): 1 for edge in edges}}
     if "nest" in participants:
         participants["nest"] = nest_ranks
-    return EnsemblePlan(
+    return RunPlan(
         run="test",
         run_dir=str(run_dir),
         base_dir=str(base_dir),

@@ -6,7 +6,7 @@ import itertools
 
 from hypothesis import strategies as st
 
-from cosim_core.timegrid import Window
+from tvb_nest_cosim.cosim_core.model.timegrid import Window
 
 
 @st.composite

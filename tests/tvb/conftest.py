@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from tvb_service.library import load_tvb
+from tvb_nest_cosim.tvb_service.library import load_tvb
 
 load_tvb()

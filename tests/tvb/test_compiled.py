@@ -9,11 +9,11 @@ import pytest
 from scipy import special
 from tvb.datatypes.connectivity import Connectivity
 
-from cosim_core.kernels import load_kernels
 from tvb_brains import KINDS, build, connectivity_of, synthetic
-from tvb_service.compiled import eligible
-from tvb_service.compiled.stepper import KERNELS, CompiledStepper
-from tvb_service.stepper import LoopStepper, Stepper
+from tvb_nest_cosim.cosim_core.numba_cache import load_kernels
+from tvb_nest_cosim.tvb_service.compiled import eligible
+from tvb_nest_cosim.tvb_service.compiled.stepper import KERNELS, CompiledStepper
+from tvb_nest_cosim.tvb_service.stepper import LoopStepper, Stepper
 
 SCHEMES = ("HeunDeterministic", "HeunStochastic", "EulerDeterministic", "EulerStochastic")
 NOBODY = np.array([], dtype=np.intp)
@@ -128,7 +128,7 @@ def test_erfc_has_scipys_bits() -> None:
     load_kernels(KERNELS)
     from numba import njit
 
-    from tvb_service.compiled.erfc import erfc
+    from tvb_nest_cosim.tvb_service.compiled.erfc import erfc
 
     @njit
     def everywhere(points: Any, results: Any) -> None:
@@ -154,6 +154,6 @@ def test_erfc_has_scipys_bits() -> None:
 
 def test_every_model_that_is_said_to_be_compiled_is() -> None:
     load_kernels(KERNELS)
-    from tvb_service.compiled.models import READERS
+    from tvb_nest_cosim.tvb_service.compiled.models import READERS
 
     assert set(READERS) == set(eligible.MODELS) == set(KINDS)

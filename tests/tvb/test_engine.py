@@ -15,11 +15,11 @@ import numpy as np
 import pytest
 from tvb.simulator import coupling, models
 
-import tvb_service.engine
-from cosim_core.errors import ExperimentError, Fault
+import tvb_nest_cosim.tvb_service.engine
 from tvb_cases import Case, run_case
-from tvb_service.compiled.stepper import CompiledStepper
-from tvb_service.simulator import TvbSimulator
+from tvb_nest_cosim.cosim_core.errors import ExperimentError, Fault
+from tvb_nest_cosim.tvb_service.compiled.stepper import CompiledStepper
+from tvb_nest_cosim.tvb_service.simulator import TvbSimulator
 
 OSCILLATOR: dict[str, Any] = {"model": {"name": "Generic2dOscillator"}}
 STOCHASTIC = {"name": "HeunStochastic", "noise": {"nsig": 1e-6}}
@@ -75,11 +75,13 @@ OTHERS: list[tuple[dict[str, Any], str]] = [
 def test_auto_falls_back_with_one_line(
     tvb: dict[str, Any], reason: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    with caplog.at_level(logging.INFO, "tvb_service"):
+    with caplog.at_level(logging.INFO, "tvb_nest_cosim.tvb_service"):
         result = built(**tvb)
     assert result.versions["tvb-engine"] == "tvb"
     assert not result.warnings
-    (line,) = [record for record in caplog.records if record.name == "tvb_service.engine"]
+    (line,) = [
+        record for record in caplog.records if record.name == "tvb_nest_cosim.tvb_service.engine"
+    ]
     assert line.levelno == logging.INFO
     assert reason in line.getMessage()
 
@@ -139,7 +141,7 @@ def test_the_plain_engine_compiles_nothing(monkeypatch: pytest.MonkeyPatch) -> N
     def never(*_: Any) -> Any:
         raise AssertionError("compiled")
 
-    monkeypatch.setitem(tvb_service.engine.ENGINES, "compiled", never)
+    monkeypatch.setitem(tvb_nest_cosim.tvb_service.engine.ENGINES, "compiled", never)
     assert built(engine="tvb").versions["tvb-engine"] == "tvb"
     simulator = TvbSimulator()
     plan = Case(tvb={"model": {"name": "Kuramoto"}, "coupling": {"name": "Kuramoto"}}).plan()

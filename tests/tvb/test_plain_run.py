@@ -11,8 +11,8 @@ from tvb.datatypes.connectivity import Connectivity
 from tvb.datatypes.patterns import StimuliRegion
 from tvb.simulator import coupling, integrators, models, monitors, noise
 
-from cosim_core.experiment.tvb import Engine
 from tvb_cases import Case, Result, plain_tvb, run_case
+from tvb_nest_cosim.cosim_core.model.experiment.tvb import Engine
 
 MODEL = {"name": "Generic2dOscillator", "variables_of_interest": ["V", "W"]}
 COUPLING = {"name": "Linear", "parameters": {"a": 0.1}}

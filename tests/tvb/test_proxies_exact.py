@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 from tvb.simulator import coupling, integrators, models, monitors, noise
 
-from cosim_core.experiment.tvb import Engine
 from tvb_cases import Case, Result, connectome_of, plain_tvb, run_case
+from tvb_nest_cosim.cosim_core.model.experiment.tvb import Engine
 
 PROXIES = (20, 4)
 NEIGHBOURS = (4, 42)

@@ -9,13 +9,13 @@ import numpy as np
 import pytest
 from tvb.simulator import coupling, integrators, models, monitors
 
-from cosim_core.ensemble import EnsemblePlan
-from cosim_core.errors import ExperimentError, SimulationError
-from cosim_core.experiment.tvb import Engine
-from cosim_core.signals import TRANSLATOR_TO_TVB, TVB_TO_TRANSLATOR
 from tvb_cases import Case, Result, connectome_of, plain_tvb, run_case
-from tvb_service.simulator import TvbSimulator
-from tvb_service.stepper import Stepper
+from tvb_nest_cosim.cosim_core.errors import ExperimentError, SimulationError
+from tvb_nest_cosim.cosim_core.model.experiment.tvb import Engine
+from tvb_nest_cosim.cosim_core.model.plan import RunPlan
+from tvb_nest_cosim.cosim_core.model.signals import TRANSLATOR_TO_TVB, TVB_TO_TRANSLATOR
+from tvb_nest_cosim.tvb_service.simulator import TvbSimulator
+from tvb_nest_cosim.tvb_service.stepper import Stepper
 
 PROXIES = (20, 4)
 EEG = {
@@ -161,7 +161,7 @@ def test_a_proxy_rests_at_its_initial_state_however_it_would_move() -> None:
 def build(case: Case) -> TvbSimulator:
     simulator = TvbSimulator()
     simulator.build(case.plan(), 0, lambda window, arrays: None)
-    plan: EnsemblePlan = simulator._plan
+    plan: RunPlan = simulator._plan
     simulator.start({region.name: {"of_V": 0} for region in plan.regions})
     return simulator
 

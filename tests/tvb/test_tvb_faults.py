@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from cosim_core.errors import ExperimentError, Fault, SimulationError
 from tvb_cases import Case, run_case
-from tvb_service.simulator import TvbSimulator
+from tvb_nest_cosim.cosim_core.errors import ExperimentError, Fault, SimulationError
+from tvb_nest_cosim.tvb_service.simulator import TvbSimulator
 
 EEG_FILES = {
     "sensors": "eeg_brainstorm_65.txt",

@@ -15,15 +15,15 @@ import pytest
 from tvb.datatypes.connectivity import Connectivity
 from tvb.simulator import monitors
 
-import cosim_core
-from cosim_core.connectome import Connectome
-from cosim_core.errors import SimulationError
+import tvb_nest_cosim
 from tvb_cases import SPEED_MM_PER_MS, Case, connectome_of, data_folder, run_case
-from tvb_service.connectivity import build_connectivity
+from tvb_nest_cosim.cosim_core.errors import SimulationError
+from tvb_nest_cosim.cosim_core.model.connectome import Connectome
+from tvb_nest_cosim.tvb_service.connectivity import build_connectivity
 
 MODEL = {"model": {"name": "Generic2dOscillator"}}
 RAW = {**MODEL, "monitors": [{"name": "Raw"}]}
-SERVICES = Path(cosim_core.__file__).parents[1]
+SERVICES = Path(tvb_nest_cosim.__file__).parents[1]
 
 
 @pytest.mark.parametrize("source", ["connectivity_66", "connectivity_76", "connectivity_192"])
@@ -187,7 +187,7 @@ def test_periods_are_whole_ticks(name: str, given_ms: float | None, used_ms: flo
 
 
 def test_every_monitor_of_tvb_is_offered_or_left_out_on_purpose() -> None:
-    from tvb_service.classes import MONITORS
+    from tvb_nest_cosim.tvb_service.registry import MONITORS
 
     left_out = {"Monitor", "Projection", "BoldRegionROI", "ProgressLogger"}
     every = {
@@ -202,9 +202,9 @@ PROBE = """
 import json, logging, sys
 handler = logging.NullHandler()
 logging.getLogger().addHandler(handler)
-import tvb_service.simulator, tvb_service.__main__
+import tvb_nest_cosim.tvb_service.simulator, tvb_nest_cosim.tvb_service.__main__
 light = not any(name.split(".")[0] in ("tvb", "numba", "scipy") for name in sys.modules)
-from tvb_service.library import load_tvb
+from tvb_nest_cosim.tvb_service.library import load_tvb
 load_tvb()
 import logging.config
 logging.getLogger("tvb.simulator").error("silence")

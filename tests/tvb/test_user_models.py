@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from cosim_core.errors import ExperimentError, Fault
 from tvb_cases import Case, run_case
-from tvb_service.simulator import TvbSimulator
+from tvb_nest_cosim.cosim_core.errors import ExperimentError, Fault
+from tvb_nest_cosim.tvb_service.simulator import TvbSimulator
 
 CODE = """
 import numpy as np

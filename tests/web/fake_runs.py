@@ -14,9 +14,9 @@ from typing import Any
 
 import yaml
 
-from cosim_core.errors import ExperimentError
-from cosim_core.experiment import apply_overrides, parse
-from cosim_core.experiment.load import dump_yaml
+from tvb_nest_cosim.cosim_core.errors import ExperimentError
+from tvb_nest_cosim.cosim_core.model.experiment import apply_overrides, parse
+from tvb_nest_cosim.cosim_core.model.experiment.load import dump_yaml
 
 FINAL = ("finished", "failed", "interrupted", "refused")
 WINDOW_MS = 3.7

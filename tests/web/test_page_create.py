@@ -65,7 +65,7 @@ def test_fields_show_what_the_yaml_says(visitor: Visitor):
 def test_what_was_typed_outlives_a_look_at_other_pages(visitor: Visitor):
     page = visitor.sign_in()
     page.locator(".verdict[data-state=valid]").wait_for()
-    page.get_by_label("Experiment in YAML").fill("name: mine\nensemble: tvb\n")
+    page.get_by_label("Experiment in YAML").fill("name: mine\nsimulators: tvb\n")
     page.locator("[name=seed]").fill("7")
     visitor.go("#/runs")
     visitor.go("#/new")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import signal
 import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from conftest import COSIM
 from web.conftest import Visitor, until
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ def serving(home: Path, *options: str, port: int = 0) -> Iterator[RealServer]:
     """Runs ``cosim serve`` in a process of its own."""
     pytest.importorskip("fastapi", reason="the extra for the service is not installed")
     where = ["--port", str(port), "--data", str(home)]
-    command = [sys.executable, "-m", "orchestrator", "serve", *where, *options]
+    command = [*COSIM, "serve", *where, *options]
     home.mkdir(exist_ok=True)
     log = home / "server.log"
     with log.open("wb") as out:

@@ -11,8 +11,8 @@
 :class:`AsyncClient` has the same methods, as coroutines.
 """
 
-from cosim_core.client.asynchronous import AsyncClient
-from cosim_core.client.calls import FINAL, LiveEvent, ServerRefusal
-from cosim_core.client.sync import Client
+from tvb_nest_cosim.cosim_core.client.asynchronous import AsyncClient
+from tvb_nest_cosim.cosim_core.client.calls import FINAL, LiveEvent, ServerRefusal
+from tvb_nest_cosim.cosim_core.client.sync import Client
 
 __all__ = ["FINAL", "AsyncClient", "Client", "LiveEvent", "ServerRefusal"]

@@ -11,7 +11,7 @@ from typing import Any
 
 import httpx
 
-from cosim_core.errors import CosimError, ExperimentError, Fault
+from tvb_nest_cosim.cosim_core.errors import CosimError, ExperimentError, Fault
 
 PREFIX = "/api/v1"
 FINAL = frozenset({"finished", "failed", "interrupted", "refused", "deleted"})

@@ -11,8 +11,8 @@ from typing import Any
 
 import httpx
 
-from cosim_core.client import calls
-from cosim_core.client.calls import (
+from tvb_nest_cosim.cosim_core.client import calls
+from tvb_nest_cosim.cosim_core.client.calls import (
     PREFIX,
     RETRIES,
     RETRY_S,

@@ -5,12 +5,11 @@ Importing this package needs nothing beyond the core; :func:`collect` needs ``h5
 their types.
 """
 
-from cosim_core.results.collect import Collected, collect
-from cosim_core.results.digest import digest, digest_lines
-from cosim_core.results.growing import plain_name
-from cosim_core.results.records import RunRecords
-from cosim_core.results.run import Run, open_run
-from cosim_core.results.summary import (
+from tvb_nest_cosim.cosim_core.results.collect import Collected, collect
+from tvb_nest_cosim.cosim_core.results.digest import digest, digest_lines
+from tvb_nest_cosim.cosim_core.results.growing import plain_name
+from tvb_nest_cosim.cosim_core.results.run import Run, open_run
+from tvb_nest_cosim.cosim_core.results.summary import (
     GROUPS,
     Summary,
     first_series,
@@ -18,6 +17,7 @@ from cosim_core.results.summary import (
     shown_unit,
     summary,
 )
+from tvb_nest_cosim.cosim_core.run_dir.records import RunRecords
 
 __all__ = [
     "GROUPS",

@@ -14,16 +14,16 @@ from pathlib import Path
 import h5py
 import numpy as np
 
-from cosim_core.recorder import PHASES
-from cosim_core.results.growing import (
+from tvb_nest_cosim.cosim_core.model.signals import Array
+from tvb_nest_cosim.cosim_core.results.growing import (
     COMPRESSION,
     Series,
     appears_whole,
     plain_name,
 )
-from cosim_core.results.netcdf import collect_analog, collect_rates, collect_tvb
-from cosim_core.results.records import RunRecords
-from cosim_core.signals import Array
+from tvb_nest_cosim.cosim_core.results.netcdf import collect_analog, collect_rates, collect_tvb
+from tvb_nest_cosim.cosim_core.run_dir.recorder import PHASES
+from tvb_nest_cosim.cosim_core.run_dir.records import RunRecords
 
 TIMING_COLUMNS = ("participant", "rank", "window", *(f"{phase}_s" for phase in PHASES))
 

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import numpy as np
 
-from cosim_core.results.netcdf import monitor_facts
-from cosim_core.results.records import RunRecords
-from cosim_core.signals import Array, group_signals
+from tvb_nest_cosim.cosim_core.model.signals import Array, group_signals
+from tvb_nest_cosim.cosim_core.results.netcdf import monitor_facts
+from tvb_nest_cosim.cosim_core.run_dir.records import RunRecords
 
 _FORMAT = "cosim-digest-1"
 

@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from cosim_core.errors import RunDirectoryError
-from cosim_core.signals import Array
+from tvb_nest_cosim.cosim_core.errors import RunDirectoryError
+from tvb_nest_cosim.cosim_core.model.signals import Array
 
 BUFFER_BYTES = 1 << 20
 """Data gathered per series before they go to the file: windows are much smaller than what HDF5

@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from cosim_core.ensemble import MonitorFacts, RegionPlan
-from cosim_core.results.growing import NetcdfWriter, Series, plain_name
-from cosim_core.results.records import Reals, RunRecords
-from cosim_core.signals import COUNT, REAL, Array, Block, group_signals
-from cosim_core.timegrid import Window
+from tvb_nest_cosim.cosim_core.model.plan import MonitorFacts, RegionPlan
+from tvb_nest_cosim.cosim_core.model.signals import COUNT, REAL, Array, Block, group_signals
+from tvb_nest_cosim.cosim_core.model.timegrid import Window
+from tvb_nest_cosim.cosim_core.results.growing import NetcdfWriter, Series, plain_name
+from tvb_nest_cosim.cosim_core.run_dir.records import Reals, RunRecords
 
 UNITS = {"V_m": "mV", "w": "pA", "g_ex": "nS", "g_in": "nS", "I_syn_ex": "pA", "I_syn_in": "pA"}
 """Units of what NEST's multimeters record, as NEST documents them for its neuron models."""

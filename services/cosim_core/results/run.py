@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING, Any
 import h5py
 import numpy as np
 
-from cosim_core.connectome import Connectome, load_connectome
-from cosim_core.ensemble import EnsemblePlan, Populations
-from cosim_core.errors import RunDirectoryError
-from cosim_core.experiment import Experiment
-from cosim_core.results.digest import digest
-from cosim_core.results.growing import plain_name
-from cosim_core.results.records import Indices, Reals, RunRecords
+from tvb_nest_cosim.cosim_core.errors import RunDirectoryError
+from tvb_nest_cosim.cosim_core.model.connectome import Connectome, load_connectome
+from tvb_nest_cosim.cosim_core.model.experiment import Experiment
+from tvb_nest_cosim.cosim_core.model.plan import Populations, RunPlan
+from tvb_nest_cosim.cosim_core.results.digest import digest
+from tvb_nest_cosim.cosim_core.results.growing import plain_name
+from tvb_nest_cosim.cosim_core.run_dir.records import Indices, Reals, RunRecords
 
 if TYPE_CHECKING:
     import neo
@@ -75,7 +75,7 @@ class Run:
         return self.records.layout.root
 
     @property
-    def plan(self) -> EnsemblePlan:
+    def plan(self) -> RunPlan:
         """The plan that the participants got."""
         return self.records.plan
 

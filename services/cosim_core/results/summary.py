@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from cosim_core.experiment.adex import ZERLAUT_MODELS
-from cosim_core.results.growing import plain_name
-from cosim_core.results.run import Run
+from tvb_nest_cosim.cosim_core.model.experiment.adex import ZERLAUT_MODELS
+from tvb_nest_cosim.cosim_core.results.growing import plain_name
+from tvb_nest_cosim.cosim_core.results.run import Run
 
 if TYPE_CHECKING:
     import xarray as xr

@@ -11,10 +11,10 @@ from typing import Any
 
 from pydantic import Field
 
-from cosim_core.errors import ExperimentError
-from cosim_core.experiment.adex import AdexCell, AdexRegion
-from cosim_core.experiment.base import NonNegative, Part
-from nest_service.context import NetworkContext, Nodes
+from tvb_nest_cosim.cosim_core.errors import ExperimentError
+from tvb_nest_cosim.cosim_core.model.experiment.adex import AdexCell, AdexRegion
+from tvb_nest_cosim.cosim_core.model.experiment.base import NonNegative, Part
+from tvb_nest_cosim.nest_service.context import NetworkContext, Nodes
 
 
 class AdexExtras(Part):

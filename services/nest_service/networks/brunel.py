@@ -12,10 +12,16 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
-from cosim_core.errors import ExperimentError
-from cosim_core.experiment.base import Count, Fraction, NonNegative, Part, Positive
-from cosim_core.timegrid import InexactTimeError, ms_of, ticks_of
-from nest_service.context import NetworkContext, Nodes
+from tvb_nest_cosim.cosim_core.errors import ExperimentError
+from tvb_nest_cosim.cosim_core.model.experiment.base import (
+    Count,
+    Fraction,
+    NonNegative,
+    Part,
+    Positive,
+)
+from tvb_nest_cosim.cosim_core.model.timegrid import InexactTimeError, ms_of, ticks_of
+from tvb_nest_cosim.nest_service.context import NetworkContext, Nodes
 
 _NEWTON_STEPS = 50
 

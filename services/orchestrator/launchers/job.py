@@ -21,11 +21,11 @@ from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 
-from cosim_core.deadline import Deadline
-from cosim_core.layout import RunLayout
-from cosim_core.mpi import Starter
-from cosim_core.processes import Exit, exit_of
-from cosim_core.protocol import LAUNCH_ORDER, programs_of
+from tvb_nest_cosim.cosim_core.deadline import Deadline
+from tvb_nest_cosim.cosim_core.processes.mpi import Starter
+from tvb_nest_cosim.cosim_core.processes.process_group import Exit, exit_of
+from tvb_nest_cosim.cosim_core.run_dir.layout import RunLayout
+from tvb_nest_cosim.cosim_core.wire.protocol import LAUNCH_ORDER, programs_of
 
 _POLL_S = 0.02
 _KILL_GRACE_S = 1.0

@@ -5,10 +5,15 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 
-from cosim_core.layout import RunLayout
-from cosim_core.mpi import Starter
-from cosim_core.processes import Crew, Exit, start_workers, worker_command
-from cosim_core.protocol import LAUNCH_ORDER
+from tvb_nest_cosim.cosim_core.processes.mpi import Starter
+from tvb_nest_cosim.cosim_core.processes.process_group import (
+    Exit,
+    ProcessGroup,
+    start_workers,
+    worker_command,
+)
+from tvb_nest_cosim.cosim_core.run_dir.layout import RunLayout
+from tvb_nest_cosim.cosim_core.wire.protocol import LAUNCH_ORDER
 
 
 class LocalLauncher:
@@ -32,7 +37,7 @@ class LocalLauncher:
         self._participants = participants
         self._starter = starter
         self._kernels = {"nest": nest_kernels}
-        self._crew = Crew()
+        self._group = ProcessGroup()
 
     def start(self, control: str, run: str, digest: str) -> None:
         """Starts every participant."""
@@ -42,15 +47,15 @@ class LocalLauncher:
                 command = worker_command(role, control, run, digest)
                 kernels = self._kernels.get(role, 1)
                 logs, starter = self._layout.logs, self._starter
-                start_workers(self._crew, role, ranks, command, logs, os.environ, starter, kernels)
+                start_workers(self._group, role, ranks, command, logs, os.environ, starter, kernels)
 
     def pids(self) -> dict[str, int]:
         """Returns the process id by the name of its first participant."""
-        return self._crew.pids()
+        return self._group.pids()
 
     def poll(self) -> list[Exit]:
         """Returns the processes that ended since the last call, causes before consequences."""
-        return self._crew.poll()
+        return self._group.poll()
 
     def stop(self, grace_s: float) -> None:
         """Waits for the processes to leave, then makes them.
@@ -58,4 +63,4 @@ class LocalLauncher:
         Args:
             grace_s: How long they may take to leave by themselves.
         """
-        self._crew.stop(grace_s)
+        self._group.stop(grace_s)

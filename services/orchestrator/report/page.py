@@ -13,12 +13,12 @@ import pandas as pd
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from matplotlib.figure import Figure
 
-from cosim_core.experiment.load import dump_yaml
-from cosim_core.layout import write_atomically
-from cosim_core.results import Run, Summary, collect, open_run, summary
-from orchestrator.report.figures import draw_all
-from orchestrator.report.figures.timing import participant_names
-from orchestrator.report.style import PHASE_COLOURS, house_style
+from tvb_nest_cosim.cosim_core.model.experiment.load import dump_yaml
+from tvb_nest_cosim.cosim_core.results import Run, Summary, collect, open_run, summary
+from tvb_nest_cosim.cosim_core.run_dir.layout import write_atomically
+from tvb_nest_cosim.orchestrator.report.figures import draw_all
+from tvb_nest_cosim.orchestrator.report.figures.timing import participant_names
+from tvb_nest_cosim.orchestrator.report.style import PHASE_COLOURS, house_style
 
 _SCREEN_DPI = 150
 _PROVENANCE_ROWS = {
@@ -97,7 +97,7 @@ def _saved(figure: Figure, form: str, **options: Any) -> bytes:
 
 def _render(run: Run, pictures: list[_Picture]) -> str:
     environment = Environment(
-        loader=PackageLoader("orchestrator.report"),
+        loader=PackageLoader("tvb_nest_cosim.orchestrator.report"),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,

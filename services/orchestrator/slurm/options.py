@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cosim_core.errors import ExperimentError, Fault
-from cosim_core.mpi import STARTERS, StarterName
+from tvb_nest_cosim.cosim_core.errors import ExperimentError, Fault
+from tvb_nest_cosim.cosim_core.processes.mpi import STARTERS, StarterName
 
 if TYPE_CHECKING:
-    from orchestrator.sites import Place
+    from tvb_nest_cosim.orchestrator.launchers.sites import Place
 
 Partition = Annotated[str | None, typer.Option(help="slurm: partition.")]
 Account = Annotated[str | None, typer.Option(help="slurm: account.")]
@@ -103,7 +103,7 @@ def place_in_job(choice: JobChoice) -> Place:
             "--interface",
             f"{socket.gethostname()} has no '{choice.interface}'; it has {', '.join(there)}",
         )
-    # As for the options in orchestrator.places
-    from orchestrator.sites import job_place
+    # As for the options in tvb_nest_cosim.orchestrator.cli.places
+    from tvb_nest_cosim.orchestrator.launchers.sites import job_place
 
     return job_place(Path(folder), choice.interface, STARTERS[choice.mpi])

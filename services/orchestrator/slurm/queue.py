@@ -7,7 +7,7 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
-from cosim_core.errors import CosimError
+from tvb_nest_cosim.cosim_core.errors import CosimError
 
 _TIMEOUT_S = 60.0
 

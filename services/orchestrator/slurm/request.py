@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from cosim_core.errors import Fault
+from tvb_nest_cosim.cosim_core.errors import Fault
 
 _UNSAFE = re.compile(r"([^A-Za-z0-9_@+=:,./-])")
 _ONE_LINE = re.compile(r"[^\x00-\x1f\x7f]*")

@@ -14,11 +14,23 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from cosim_core.layout import RunLayout
-from cosim_core.mpi import STARTERS, StarterName
-from cosim_core.processes import first_rank_option, worker_environment
-from cosim_core.protocol import LAUNCH_ORDER, MODULES, Program, Role, programs_of
-from orchestrator.slurm.request import Group, Request, command_line, directives, quoted
+from tvb_nest_cosim.cosim_core.processes.mpi import STARTERS, StarterName
+from tvb_nest_cosim.cosim_core.processes.process_group import first_rank_option, worker_environment
+from tvb_nest_cosim.cosim_core.run_dir.layout import RunLayout
+from tvb_nest_cosim.cosim_core.wire.protocol import (
+    LAUNCH_ORDER,
+    MODULES,
+    Program,
+    Role,
+    programs_of,
+)
+from tvb_nest_cosim.orchestrator.slurm.request import (
+    Group,
+    Request,
+    command_line,
+    directives,
+    quoted,
+)
 
 _NEST_GROUP = ("--het-group=1", "--export=ALL", "--input=none")
 
@@ -196,7 +208,7 @@ def _variables() -> list[str]:
 
 
 def _orchestrator(job: EnsembleJob) -> str:
-    words = ["cosim"] if job.images else [job.python, "-m", "orchestrator"]
+    words = ["cosim"] if job.images else [job.python, "-P", "-m", "tvb_nest_cosim.orchestrator"]
     return f"{_within(job, 'orchestrator')}{command_line([*words, *job.command])}"
 
 
@@ -204,7 +216,7 @@ def _participant(job: EnsembleJob, role: Role, program: Program) -> str:
     """Returns how a program is started: by Slurm and MPI if need be, in an image if there are."""
     python = "python" if job.images else job.python
     worker = (
-        f"{command_line([python, '-m', MODULES[role], 'worker'])} "
+        f"{command_line([python, '-P', '-m', MODULES[role], 'worker'])} "
         f'--control "$control" --run {quoted(job.out.name)} --digest "$digest"'
     )
     worker = " ".join([worker, *first_rank_option(program)])

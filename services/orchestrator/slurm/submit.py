@@ -12,15 +12,15 @@ from pathlib import Path
 import typer
 from rich.console import Console
 
-from cosim_core.deadline import Deadline
-from cosim_core.errors import EXIT_FAILED, ExperimentError, Fault, RunDirectoryError
-from cosim_core.layout import RunLayout, write_atomically
-from orchestrator import runner
-from orchestrator.sites import ELSEWHERE
-from orchestrator.slurm import queue
-from orchestrator.slurm.options import JobChoice
-from orchestrator.slurm.request import Request, request_faults
-from orchestrator.slurm.script import EnsembleJob, ensemble_script
+from tvb_nest_cosim.cosim_core.deadline import Deadline
+from tvb_nest_cosim.cosim_core.errors import EXIT_FAILED, ExperimentError, Fault, RunDirectoryError
+from tvb_nest_cosim.cosim_core.run_dir.layout import RunLayout, write_atomically
+from tvb_nest_cosim.orchestrator.launchers.sites import ELSEWHERE
+from tvb_nest_cosim.orchestrator.run import runner
+from tvb_nest_cosim.orchestrator.slurm import queue
+from tvb_nest_cosim.orchestrator.slurm.options import JobChoice
+from tvb_nest_cosim.orchestrator.slurm.request import Request, request_faults
+from tvb_nest_cosim.orchestrator.slurm.script import EnsembleJob, ensemble_script
 
 WARN_S = 120
 """How long before its time limit a run begins to end; Slurm may say so up to a minute earlier."""

@@ -15,7 +15,7 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
 from sqlalchemy.orm import Session, sessionmaker
 
-from cosim_core.errors import CosimError
+from tvb_nest_cosim.cosim_core.errors import CosimError
 
 MIGRATIONS = Path(__file__).with_name("migrations")
 

@@ -8,8 +8,8 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, delete, func, or_, select, update
 
-from orchestrator.store.database import Database
-from orchestrator.store.models import ACTIVE, RunRow, RunState
+from tvb_nest_cosim.orchestrator.store.database import Database
+from tvb_nest_cosim.orchestrator.store.models import ACTIVE, RunRow, RunState
 
 
 @dataclass(frozen=True)

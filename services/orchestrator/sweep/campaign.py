@@ -9,21 +9,21 @@ from pathlib import Path
 
 from rich.console import Console
 
-from cosim_core.errors import EXIT_FAILED, EXIT_INTERRUPTED, ExperimentError
-from cosim_core.experiment.load import dump_yaml, read_yaml
-from cosim_core.layout import write_atomically
-from orchestrator.display import show_warnings
-from orchestrator.runner import plain_folder
-from orchestrator.session import interrupts
-from orchestrator.sweep.array import SlurmArray
-from orchestrator.sweep.conduct import Progress, conduct, examine, survey, warnings_of
-from orchestrator.sweep.display import SweepDisplay, show_table
-from orchestrator.sweep.executor import Executor
-from orchestrator.sweep.layout import SweepLayout, held
-from orchestrator.sweep.points import Point, resolve
-from orchestrator.sweep.statistics import missing_packages
-from orchestrator.sweep.table import make_table, write_table
-from orchestrator.sweep.tree import Measures, Sweep, load_sweep, names_of
+from tvb_nest_cosim.cosim_core.errors import EXIT_FAILED, EXIT_INTERRUPTED, ExperimentError
+from tvb_nest_cosim.cosim_core.model.experiment.load import dump_yaml, read_yaml
+from tvb_nest_cosim.cosim_core.run_dir.layout import write_atomically
+from tvb_nest_cosim.orchestrator.run.runner import plain_folder
+from tvb_nest_cosim.orchestrator.run.session import interrupts
+from tvb_nest_cosim.orchestrator.sweep.display import SweepDisplay, show_table
+from tvb_nest_cosim.orchestrator.sweep.executor import Executor
+from tvb_nest_cosim.orchestrator.sweep.folder import SweepLayout, held
+from tvb_nest_cosim.orchestrator.sweep.model import Measures, Sweep, load_sweep, names_of
+from tvb_nest_cosim.orchestrator.sweep.points import Point, resolve
+from tvb_nest_cosim.orchestrator.sweep.runner import Progress, conduct, examine, survey, warnings_of
+from tvb_nest_cosim.orchestrator.sweep.slurm_array import SlurmArray
+from tvb_nest_cosim.orchestrator.sweep.statistics import missing_packages
+from tvb_nest_cosim.orchestrator.sweep.table import make_table, write_table
+from tvb_nest_cosim.orchestrator.terminal import show_warnings
 
 MakeExecutor = Callable[[SweepLayout, Path], Executor]
 """Makes an executor from the paths of a sweep and the file of its base experiment."""
@@ -152,7 +152,7 @@ class Campaign:
     def _tell(self, console: Console, progress: Progress) -> int:
         """Writes table and figures and says where they are; returns how many points failed."""
         # Matplotlib takes a second to import, and nobody waits for it until all points are done.
-        from orchestrator.sweep.heat import draw_heat_maps
+        from tvb_nest_cosim.orchestrator.sweep.heatmaps import draw_heat_maps
 
         frame = make_table(self.layout, self.points, progress.records)
         write_table(self.layout, frame)

@@ -12,9 +12,9 @@ from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from orchestrator.sweep.layout import SweepLayout
-from orchestrator.sweep.points import Point, label
-from orchestrator.sweep.record import Record
+from tvb_nest_cosim.orchestrator.sweep.folder import SweepLayout
+from tvb_nest_cosim.orchestrator.sweep.points import Point, label
+from tvb_nest_cosim.orchestrator.sweep.row import Record
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -63,11 +63,11 @@ class SweepDisplay:
         self._progress.stop()
 
     def began(self, points: Sequence[Point]) -> None:
-        """See :class:`orchestrator.sweep.conduct.Observer`."""
+        """See :class:`orchestrator.sweep.runner.Observer`."""
         self._running |= {point.id: point for point in points}
 
     def ended(self, point: Point, record: Record) -> None:
-        """See :class:`orchestrator.sweep.conduct.Observer`."""
+        """See :class:`orchestrator.sweep.runner.Observer`."""
         del self._running[point.id]
         self._done += 1
         if record.outcome == "failed":
@@ -77,7 +77,7 @@ class SweepDisplay:
             self._console.print(f"  {done}/{total:.0f} points{self._state()}", highlight=False)
 
     def tick(self) -> None:
-        """See :class:`orchestrator.sweep.conduct.Observer`."""
+        """See :class:`orchestrator.sweep.runner.Observer`."""
         text = f"{len(self._running)} at work{self._state()}"
         self._progress.update(self._task, completed=self._known + self._done, left=text)
 

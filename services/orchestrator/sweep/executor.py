@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from orchestrator.sweep.points import Point
+from tvb_nest_cosim.orchestrator.sweep.points import Point
 
 
 @dataclass(frozen=True)

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from cosim_core.ensemble import EnsemblePlan
-from orchestrator import runner
-from orchestrator.plan import explain, preflight
-from orchestrator.sweep.executor import Needs
-from orchestrator.sweep.points import Point
+from tvb_nest_cosim.cosim_core.model.plan import RunPlan
+from tvb_nest_cosim.orchestrator.planning.checks import preflight
+from tvb_nest_cosim.orchestrator.planning.estimate import estimate
+from tvb_nest_cosim.orchestrator.run import runner
+from tvb_nest_cosim.orchestrator.sweep.executor import Needs
+from tvb_nest_cosim.orchestrator.sweep.points import Point
 
 
-def cores_of(plan: EnsemblePlan) -> int:
+def cores_of(plan: RunPlan) -> int:
     """Returns how many cores a run keeps busy; its translator and orchestrator mostly wait."""
     nest = plan.experiment.resources.nest
     participants = plan.participants
@@ -31,7 +32,7 @@ def needs_of(point: Point, base_dir: Path, out: Path, *, is_here: bool) -> Needs
         ExperimentError: With every fault found.
     """
     prepared = runner.prepare(point.experiment, base_dir, out)
-    report = explain(prepared.plan, prepared.connectome)
+    report = estimate(prepared.plan, prepared.connectome)
     # What is in the way is an unfinished run of this point, which will be removed.
     preflight(prepared.plan, out, needed_bytes=0, free_bytes=0, is_here=is_here, may_exist=True)
     return Needs(

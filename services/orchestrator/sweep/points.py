@@ -10,11 +10,11 @@ from typing import Any, TypeVar
 
 import yaml
 
-from cosim_core.errors import ExperimentError, Fault
-from cosim_core.experiment import Experiment
-from cosim_core.experiment.load import load_tree
-from orchestrator.plan import experiment_digest
-from orchestrator.sweep.tree import (
+from tvb_nest_cosim.cosim_core.errors import ExperimentError, Fault
+from tvb_nest_cosim.cosim_core.model.experiment import Experiment
+from tvb_nest_cosim.cosim_core.model.experiment.load import load_tree
+from tvb_nest_cosim.orchestrator.planning.plan import experiment_digest
+from tvb_nest_cosim.orchestrator.sweep.model import (
     Axis,
     Grid,
     LatinHypercube,

@@ -34,12 +34,12 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from cosim_core.errors import Fault
-from cosim_core.experiment import Experiment
-from cosim_core.results import Run, first_series, open_run, plain_name
-from cosim_core.timegrid import InexactTimeError, ticks_of
-from orchestrator.sweep.foreign import elephant
-from orchestrator.sweep.tree import Measures
+from tvb_nest_cosim.cosim_core.errors import Fault
+from tvb_nest_cosim.cosim_core.model.experiment import Experiment
+from tvb_nest_cosim.cosim_core.model.timegrid import InexactTimeError, ticks_of
+from tvb_nest_cosim.cosim_core.results import Run, first_series, open_run, plain_name
+from tvb_nest_cosim.orchestrator.sweep.lazy_elephant import elephant
+from tvb_nest_cosim.orchestrator.sweep.model import Measures
 
 Reals = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]

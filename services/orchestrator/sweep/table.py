@@ -9,10 +9,10 @@ from typing import Any
 
 import pandas as pd
 
-from cosim_core.layout import write_atomically
-from orchestrator.sweep.layout import SweepLayout
-from orchestrator.sweep.points import Point
-from orchestrator.sweep.record import Record
+from tvb_nest_cosim.cosim_core.run_dir.layout import write_atomically
+from tvb_nest_cosim.orchestrator.sweep.folder import SweepLayout
+from tvb_nest_cosim.orchestrator.sweep.points import Point
+from tvb_nest_cosim.orchestrator.sweep.row import Record
 
 LAST_COLUMNS = (
     "build_s", "wall_s", "point_s", "digest", "experiment_digest", "path", "cause",

@@ -1,5 +1,5 @@
 """What numba compiles of the translation; compiled, or loaded, when this is imported."""
 
-from cosim_core.kernels import load_kernels
+from tvb_nest_cosim.cosim_core.numba_cache import load_kernels
 
-kernels = load_kernels("translator.compiled.kernels")
+kernels = load_kernels("tvb_nest_cosim.translator.compiled.kernels")

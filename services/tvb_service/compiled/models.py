@@ -7,13 +7,19 @@ from typing import Any
 
 import numpy as np
 
-from cosim_core.connectome import Reals
-from tvb_service.compiled import oscillator, wong_wang, wong_wang_exc_inh, zerlaut, zerlaut_second
-from tvb_service.compiled.oscillator import Oscillator
-from tvb_service.compiled.wong_wang import WongWang
-from tvb_service.compiled.wong_wang_exc_inh import WongWangExcInh
-from tvb_service.compiled.zerlaut_first import FirstOrder
-from tvb_service.compiled.zerlaut_second import SecondOrder
+from tvb_nest_cosim.cosim_core.model.connectome import Reals
+from tvb_nest_cosim.tvb_service.compiled import (
+    oscillator,
+    wong_wang,
+    wong_wang_exc_inh,
+    zerlaut,
+    zerlaut_second,
+)
+from tvb_nest_cosim.tvb_service.compiled.oscillator import Oscillator
+from tvb_nest_cosim.tvb_service.compiled.wong_wang import WongWang
+from tvb_nest_cosim.tvb_service.compiled.wong_wang_exc_inh import WongWangExcInh
+from tvb_nest_cosim.tvb_service.compiled.zerlaut_first import FirstOrder
+from tvb_nest_cosim.tvb_service.compiled.zerlaut_second import SecondOrder
 
 
 def read_model(model: Any, regions: int) -> Any:

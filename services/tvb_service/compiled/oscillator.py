@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from tvb_service.compiled.window import implements
+from tvb_nest_cosim.tvb_service.compiled.window import implements
 
 NAMES = ("tau", "I", "a", "b", "c", "d", "e", "f", "g", "beta", "alpha", "gamma")
 _TAU, _I, _A, _B, _C, _D, _E, _F, _G, _BETA, _ALPHA, _GAMMA = range(12)

@@ -8,13 +8,13 @@ from typing import Any
 import numpy as np
 from tvb.simulator.integrators import HeunDeterministic, HeunStochastic, IntegratorStochastic
 
-from cosim_core.connectome import Reals
-from cosim_core.kernels import load_kernels, prepare
-from tvb_service.proxies import Indices
-from tvb_service.stepper import Stepper
+from tvb_nest_cosim.cosim_core.model.connectome import Reals
+from tvb_nest_cosim.cosim_core.numba_cache import load_kernels, prepare
+from tvb_nest_cosim.tvb_service.proxies import Indices
+from tvb_nest_cosim.tvb_service.stepper import Stepper
 
-KERNELS = "tvb_service.compiled.window"
-"""Module of what is compiled; imported by :func:`cosim_core.kernels.load_kernels` alone."""
+KERNELS = "tvb_nest_cosim.tvb_service.compiled.window"
+"""Module of what is compiled; imported by :func:`cosim_core.numba_cache.load_kernels` alone."""
 
 
 class CompiledStepper(Stepper):
@@ -31,7 +31,7 @@ class CompiledStepper(Stepper):
     def __init__(self, simulator: Any, proxies: Indices, total_ticks: int) -> None:
         super().__init__(simulator, proxies, total_ticks)
         self._kernels = load_kernels(KERNELS)
-        from tvb_service.compiled.models import read_model
+        from tvb_nest_cosim.tvb_service.compiled.models import read_model
 
         history = simulator.history
         self._regions = history.n_node

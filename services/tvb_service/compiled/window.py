@@ -8,8 +8,8 @@ import numpy as np
 from numba import njit
 from numba.extending import overload
 
-from tvb_service.compiled.scheme import Scheme, euler, heun
-from tvb_service.compiled.tracts import Tracts, incoming
+from tvb_nest_cosim.tvb_service.compiled.scheme import Scheme, euler, heun
+from tvb_nest_cosim.tvb_service.compiled.tracts import Tracts, incoming
 
 
 class Pinned(NamedTuple):

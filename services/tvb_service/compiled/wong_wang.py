@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any, NamedTuple
 
-from tvb_service.compiled.window import implements
+from tvb_nest_cosim.tvb_service.compiled.window import implements
 
 NAMES = ("a", "b", "d", "gamma", "tau_s", "w", "J_N", "I_o")
 _A, _B, _D, _GAMMA, _TAU_S, _W, _J_N, _I_O = range(8)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any, NamedTuple
 
-from tvb_service.compiled.window import implements
+from tvb_nest_cosim.tvb_service.compiled.window import implements
 
 NAMES = (
     "a_e", "b_e", "d_e", "gamma_e", "tau_e", "w_p", "W_e", "J_N", "a_i", "b_i", "d_i",

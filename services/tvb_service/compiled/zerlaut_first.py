@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from tvb_service.compiled.erfc import erfc
-from tvb_service.compiled.window import implements
-from tvb_service.compiled.zerlaut import (
+from tvb_nest_cosim.tvb_service.compiled.erfc import erfc
+from tvb_nest_cosim.tvb_service.compiled.window import implements
+from tvb_nest_cosim.tvb_service.compiled.zerlaut import (
     FROM_EXCITATORY,
     FROM_INHIBITORY,
     K_EXT_E,

@@ -11,9 +11,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from numba import njit
 
-from tvb_service.compiled.erfc import erfc
-from tvb_service.compiled.window import implements
-from tvb_service.compiled.zerlaut import (
+from tvb_nest_cosim.tvb_service.compiled.erfc import erfc
+from tvb_nest_cosim.tvb_service.compiled.window import implements
+from tvb_nest_cosim.tvb_service.compiled.zerlaut import (
     FROM_EXCITATORY,
     FROM_INHIBITORY,
     K_EXT_E,

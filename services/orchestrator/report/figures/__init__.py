@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from cosim_core.results import Run
-from orchestrator.report.figures.brain import draw_brain
-from orchestrator.report.figures.connectome import draw_connectome
-from orchestrator.report.figures.proxies import draw_proxies
-from orchestrator.report.figures.sensors import draw_sensors
-from orchestrator.report.figures.spiking import draw_analog, draw_spiking
-from orchestrator.report.figures.timing import draw_timing
-from orchestrator.report.style import Drawn
+from tvb_nest_cosim.cosim_core.results import Run
+from tvb_nest_cosim.orchestrator.report.figures.brain import draw_brain
+from tvb_nest_cosim.orchestrator.report.figures.connectome import draw_connectome
+from tvb_nest_cosim.orchestrator.report.figures.proxies import draw_proxies
+from tvb_nest_cosim.orchestrator.report.figures.sensors import draw_sensors
+from tvb_nest_cosim.orchestrator.report.figures.spiking import draw_analog, draw_spiking
+from tvb_nest_cosim.orchestrator.report.figures.timing import draw_timing
+from tvb_nest_cosim.orchestrator.report.style import Drawn
 
 __all__ = ["draw_all"]
 

@@ -9,8 +9,8 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.image import AxesImage
 
-from cosim_core.results import GROUPS, Run, first_series, region_groups
-from orchestrator.report.style import (
+from tvb_nest_cosim.cosim_core.results import GROUPS, Run, first_series, region_groups
+from tvb_nest_cosim.orchestrator.report.style import (
     INK,
     MUTED,
     PALE,

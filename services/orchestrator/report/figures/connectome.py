@@ -11,10 +11,10 @@ from matplotlib.colors import LogNorm, to_rgba
 from matplotlib.figure import Figure
 from matplotlib.patheffects import withStroke
 
-from cosim_core.connectome import Connectome
-from cosim_core.ensemble import RegionPlan
-from cosim_core.results import Run
-from orchestrator.report.style import (
+from tvb_nest_cosim.cosim_core.model.connectome import Connectome
+from tvb_nest_cosim.cosim_core.model.plan import RegionPlan
+from tvb_nest_cosim.cosim_core.results import Run
+from tvb_nest_cosim.orchestrator.report.style import (
     INK,
     MUTED,
     PALE,

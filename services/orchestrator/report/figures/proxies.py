@@ -8,9 +8,9 @@ import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
 
-from cosim_core.results import Run, plain_name
-from orchestrator.report.figures.spiking import MAX_REGIONS
-from orchestrator.report.style import (
+from tvb_nest_cosim.cosim_core.results import Run, plain_name
+from tvb_nest_cosim.orchestrator.report.figures.spiking import MAX_REGIONS
+from tvb_nest_cosim.orchestrator.report.style import (
     INK,
     POPULATION_COLOURS,
     REGION_COLOURS,

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 import numpy as np
 import xarray as xr
 
-from cosim_core.results import Run
-from orchestrator.report.style import INK, Drawn, TimeAxis, new_figure, thinned
+from tvb_nest_cosim.cosim_core.results import Run
+from tvb_nest_cosim.orchestrator.report.style import INK, Drawn, TimeAxis, new_figure, thinned
 
 MAX_CHANNELS = 16
 """Channels drawn per monitor."""

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 import numpy as np
 from matplotlib.axes import Axes
 
-from cosim_core.results import Run
-from orchestrator.report.style import (
+from tvb_nest_cosim.cosim_core.results import Run
+from tvb_nest_cosim.orchestrator.report.style import (
     POPULATION_COLOURS,
     Drawn,
     Reals,

@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
-from cosim_core.results import Run
-from orchestrator.report.style import (
+from tvb_nest_cosim.cosim_core.results import Run
+from tvb_nest_cosim.orchestrator.report.style import (
     INK,
     PHASE_COLOURS,
     ROLE_COLOURS,

@@ -2,7 +2,7 @@
 
 from alembic import context
 
-from orchestrator.store.models import Base
+from tvb_nest_cosim.orchestrator.store.models import Base
 
 context.configure(
     connection=context.config.attributes["connection"],

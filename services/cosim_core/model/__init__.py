@@ -1,0 +1,1 @@
+"""What a run is made of: experiment, connectome, plan, time grid and signals. Pure values."""

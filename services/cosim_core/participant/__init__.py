@@ -1,0 +1,1 @@
+"""A process of a run: its connection, its loop through the windows, its entry point."""

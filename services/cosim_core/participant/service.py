@@ -1,0 +1,269 @@
+"""What runs inside a service's processes: from the command line to the exit code.
+
+``python -P -m tvb_nest_cosim.nest_service worker --control ENDPOINT --run RUN --digest DIGEST``
+takes part in one run (the same for ``tvb_service`` and ``translator``). A launcher starts it; the
+orchestrator sends it the rest. ``... agent --orchestrator ENDPOINT`` starts workers for a distant
+orchestrator, run after run; to be quick, it starts the next worker ahead, which imports and then
+waits (``warm-worker``).
+
+``COSIM_KEYS`` names the folder of keys that sockets beyond this host need, ``COSIM_ADVERTISE`` the
+name by which other hosts reach this one; an agent touches the file ``COSIM_ALIVE`` as long as the
+orchestrator calls it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import os
+import signal
+import socket
+import sys
+import threading
+import traceback
+from collections.abc import Callable, Mapping
+from importlib import metadata
+from pathlib import Path
+
+from tvb_nest_cosim.cosim_core.errors import (
+    EXIT_BAD_INPUT,
+    EXIT_DESERTED,
+    EXIT_FAILED,
+    CosimError,
+    ExperimentError,
+    ParticipantLost,
+    SimulationError,
+    StopRequested,
+)
+from tvb_nest_cosim.cosim_core.model.plan import RunPlan
+from tvb_nest_cosim.cosim_core.participant.link import Identity, Link
+from tvb_nest_cosim.cosim_core.participant.translator_loop import Translation, run_relay
+from tvb_nest_cosim.cosim_core.participant.window_loop import Simulator, run_windows
+from tvb_nest_cosim.cosim_core.processes.mpi import find_starter, mpi_rank
+from tvb_nest_cosim.cosim_core.processes.warm_worker import Order, await_order, write_to
+from tvb_nest_cosim.cosim_core.run_dir.layout import RunLayout
+from tvb_nest_cosim.cosim_core.run_dir.logs import log_to
+from tvb_nest_cosim.cosim_core.run_dir.recorder import Recorder
+from tvb_nest_cosim.cosim_core.wire.protocol import MODULES, Role
+from tvb_nest_cosim.cosim_core.wire.security import Keys, load_keys
+from tvb_nest_cosim.cosim_core.wire.transport import Transport
+from tvb_nest_cosim.cosim_core.wire.zmq_transport import ZmqTransport
+
+_logger = logging.getLogger(__name__)
+
+GREETING_TIMEOUT_S = 60.0
+"""How long a worker waits for the plan before it concludes that nobody is there."""
+
+DISTRIBUTIONS: dict[Role, tuple[str, ...]] = {
+    "nest": ("nest-simulator",),
+    "tvb": ("tvb-library", "numpy"),
+    "translator": ("numpy", "numba", "scipy"),
+}
+"""Packages whose versions an agent announces."""
+
+Work = Callable[[Link, RunPlan, Recorder, str], None]
+
+
+def main(
+    role: Role, make_simulator: Callable[[], Simulator], import_ahead: Callable[[], None]
+) -> None:
+    """Runs a simulator as a worker and exits.
+
+    Args:
+        role: ``nest`` or ``tvb``.
+        make_simulator: Makes the simulator; may import what is slow to import.
+        import_ahead: Imports what any run needs, in a worker that waits for its run.
+    """
+
+    def work(link: Link, plan: RunPlan, recorder: Recorder, data_endpoint: str) -> None:
+        simulator = make_simulator()
+        try:
+            built = simulator.build(plan, link.identity.rank, recorder.record)
+            link.ready(built, None)
+            start = link.await_start()
+            run_windows(simulator, link, plan, recorder, start)
+        finally:
+            simulator.close()
+
+    _run_and_exit(role, work, import_ahead)
+
+
+def main_translator(make_translation: Callable[[RunPlan], Translation]) -> None:
+    """Runs the translator as a worker and exits."""
+
+    def work(link: Link, plan: RunPlan, recorder: Recorder, data_endpoint: str) -> None:
+        run_translator(make_translation, link, plan, recorder, data_endpoint)
+
+    # Whoever names a translation has imported it.
+    _run_and_exit("translator", work, lambda: None)
+
+
+def run_translator(
+    make_translation: Callable[[RunPlan], Translation],
+    link: Link,
+    plan: RunPlan,
+    recorder: Recorder,
+    data_endpoint: str,
+) -> None:
+    """Binds the data plane, builds the translation and carries it through the run."""
+    endpoint = advertised(link.bind_data(data_endpoint), os.environ)
+    translation = make_translation(plan)
+    built = translation.build(recorder.record)
+    link.ready(built, endpoint)
+    start = link.await_start()
+    run_relay(translation, link, plan, recorder, start)
+
+
+def _run_and_exit(role: Role, work: Work, import_ahead: Callable[[], None]) -> None:
+    arguments = _arguments(role)
+    if arguments.command == "agent":
+        sys.exit(_serve_as_agent(role, arguments.orchestrator))
+    # Ctrl-C in a terminal reaches every process of it; the orchestrator alone decides what ends.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    order = _order(arguments, import_ahead)
+    if order is None:
+        os._exit(0)
+    rank = order.first_rank + mpi_rank(os.environ)
+    identity = Identity(role, rank, order.run, order.digest)
+    transport = ZmqTransport(keys_of(role, os.environ))
+    code = _serve(transport, order.control, identity, work)
+    transport.close()
+    logging.shutdown()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    if code:
+        # MPI_Finalize, which NEST runs at a normal exit, waits for ranks that may never come.
+        os._exit(code)
+    sys.exit(0)
+
+
+def _order(arguments: argparse.Namespace, import_ahead: Callable[[], None]) -> Order | None:
+    """Takes the order from the command line, or waits for it; None if there will be none."""
+    if arguments.command == "worker":
+        return Order(
+            control=arguments.control,
+            run=arguments.run,
+            digest=arguments.digest,
+            first_rank=arguments.first_rank,
+        )
+    import_ahead()
+    order = await_order(sys.stdin)
+    if order is not None and order.output is not None:
+        write_to(order.output)
+    return order
+
+
+def keys_of(name: str, environment: Mapping[str, str]) -> Keys | None:
+    """Loads the keys that the environment names, if any.
+
+    Raises:
+        SecurityError: If they are named but cannot be used.
+    """
+    folder = environment.get("COSIM_KEYS")
+    return load_keys(Path(folder), name) if folder else None
+
+
+def advertised(endpoint: str, environment: Mapping[str, str]) -> str:
+    """Turns where a socket is bound on every interface into how others reach it."""
+    host = environment.get("COSIM_ADVERTISE", socket.gethostname())
+    return endpoint.replace("tcp://0.0.0.0:", f"tcp://{host}:", 1)
+
+
+def _serve_as_agent(role: Role, orchestrator: str) -> int:
+    """Serves as an agent until SIGTERM or SIGINT."""
+    # A worker does not need it.
+    from tvb_nest_cosim.cosim_core.processes.agent import About, Agent
+
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    versions = {name: metadata.version(name) for name in DISTRIBUTIONS[role]}
+    about = About(role, versions, mpi=find_starter() is not None)
+    try:
+        keys = keys_of(role, os.environ)
+        alive = Path(file) if (file := os.environ.get("COSIM_ALIVE")) else None
+        Agent(lambda: ZmqTransport(keys), orchestrator, about, alive).serve(stop)
+    except CosimError as error:
+        _logger.error("%s", error)
+        return EXIT_FAILED
+    return 0
+
+
+def _arguments(role: Role) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog=f"python -m {MODULES[role]}", description=f"The {role} side of a co-simulation."
+    )
+    commands = parser.add_subparsers(dest="command", required=True)
+    worker = commands.add_parser("worker", help="take part in one run; started by a launcher")
+    worker.add_argument("--control", required=True, help="endpoint of the orchestrator")
+    worker.add_argument("--run", required=True, help="identity of the run")
+    worker.add_argument("--digest", required=True, help="digest of the experiment")
+    commands.add_parser("warm-worker", help="import, then wait for a run on standard input")
+    worker.add_argument(
+        "--first-rank", type=int, default=0, help="rank of the first process of its MPI world"
+    )
+    agent = commands.add_parser("agent", help="start workers for an orchestrator, run after run")
+    agent.add_argument("--orchestrator", required=True, help="endpoint, tcp://HOST:PORT")
+    return parser.parse_args()
+
+
+def _serve(transport: Transport, control: str, identity: Identity, work: Work) -> int:
+    """Runs the work; whatever goes wrong is told to the orchestrator in one line."""
+    link = Link(transport, control, identity)
+    try:
+        plan, data_endpoint = link.greet(GREETING_TIMEOUT_S)
+        layout = RunLayout(Path(plan.run_dir))
+        log_to(layout.log(identity.role, identity.rank), identity.name, identity.run)
+        work_and_record(link, plan, data_endpoint, work)
+    except StopRequested as stop:
+        _logger.info("ended by the orchestrator: %s", stop)
+        return EXIT_FAILED
+    except ParticipantLost as lost:
+        _logger.error("%s", lost)
+        # What the launcher keeps of the standard streams is shown to the user.
+        print(lost, file=sys.stderr)
+        return EXIT_DESERTED
+    except CosimError as error:
+        _logger.exception("%s", error)
+        return _tell_why(link, error)
+    except Exception as error:
+        # The outermost frame of the process: a defect, or a user's code that nobody wrapped.
+        _logger.exception("unexpected error")
+        cause = f"unexpected {type(error).__name__} in {identity.name}: {error}"
+        detail = traceback.format_exc()
+        return _tell(lambda: link.fail(cause, detail), EXIT_FAILED)
+    return _tell(link.bye, 0)
+
+
+def work_and_record(link: Link, plan: RunPlan, data_endpoint: str, work: Work) -> None:
+    """Does the work with a recorder at hand, closes it, and only then says done."""
+    who = link.identity
+    recorder = Recorder(RunLayout(Path(plan.run_dir)), who.role, who.rank)
+    link.compute_s = lambda: recorder.compute_s
+    link.wait_s = lambda: recorder.wait_s
+    link.phase = recorder.phase
+    try:
+        work(link, plan, recorder, data_endpoint)
+    finally:
+        recorder.close()
+    link.done()
+
+
+def _tell_why(link: Link, error: CosimError) -> int:
+    """Says why this participant cannot go on: bad input before the first window, else a failure."""
+    if isinstance(error, ExperimentError) and link.may_refuse:
+        faults = error.faults
+        return _tell(lambda: link.refuse(faults), EXIT_BAD_INPUT)
+    cause = str(error)
+    detail = error.detail if isinstance(error, SimulationError) else ""
+    return _tell(lambda: link.fail(cause, detail), EXIT_FAILED)
+
+
+def _tell(say: Callable[[], None], code: int) -> int:
+    try:
+        say()
+    except ParticipantLost as lost:
+        _logger.error("%s", lost)
+        return EXIT_FAILED
+    return code

@@ -1,0 +1,254 @@
+"""An agent: waits beside a simulator and starts a fresh worker for every run.
+
+``python -P -m tvb_nest_cosim.nest_service agent --orchestrator tcp://HOST:PORT`` (the same for
+``tvb_service`` and ``translator``) is what a container runs. A worker that crashes takes nothing
+along: the agent reports its end and is ready for the next run. If the orchestrator goes away, the
+workers end by themselves, and the agent calls until it is back.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import socket
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from tvb_nest_cosim.cosim_core.errors import ParticipantLost, ProtocolError
+from tvb_nest_cosim.cosim_core.processes.mpi import find_starter
+from tvb_nest_cosim.cosim_core.processes.process_group import (
+    ProcessGroup,
+    start_workers,
+    worker_command,
+)
+from tvb_nest_cosim.cosim_core.processes.warm_worker import Order, WarmWorker
+from tvb_nest_cosim.cosim_core.run_dir.layout import RunLayout
+from tvb_nest_cosim.cosim_core.wire.agent_protocol import (
+    AGENT_MESSAGES,
+    AgentMessage,
+    Call,
+    CannotLaunch,
+    End,
+    Ended,
+    Here,
+    Launch,
+    Lines,
+)
+from tvb_nest_cosim.cosim_core.wire.codec import decode_as, encode_message
+from tvb_nest_cosim.cosim_core.wire.protocol import Role, peer_name
+from tvb_nest_cosim.cosim_core.wire.transport import Channel, Transport
+
+_logger = logging.getLogger(__name__)
+
+CALL_EVERY_S = 1.0
+"""How often an agent says that it is there."""
+
+RECONNECT_S = 1.0
+"""How long it waits before it calls an orchestrator again that went away."""
+
+_POLL_S = 0.1
+_MAX_LINES = 200
+
+
+@dataclass(frozen=True)
+class About:
+    """What an agent has to offer.
+
+    Attributes:
+        role: Its role.
+        versions: Versions of its simulator.
+        mpi: Whether it can start several ranks.
+    """
+
+    role: Role
+    versions: dict[str, str]
+    mpi: bool
+
+
+@dataclass
+class _Job:
+    """The workers of one run."""
+
+    run: str
+    group: ProcessGroup
+    log: _Follower
+
+
+class _Follower:
+    """Reads what is appended to the logs of a run's workers."""
+
+    def __init__(self, folder: Path, role: Role) -> None:
+        self._folder = folder
+        self._role = role
+        self._read: dict[Path, int] = {}
+
+    def lines(self) -> list[str]:
+        """Returns the whole lines since the last call, at most some hundred."""
+        lines: list[str] = []
+        for path in sorted(self._folder.glob(f"{self._role}-*.jsonl")):
+            with path.open("rb") as file:
+                file.seek(self._read.get(path, 0))
+                data = file.read()
+            whole, separator, _ = data.rpartition(b"\n")
+            self._read[path] = self._read.get(path, 0) + len(whole) + len(separator)
+            lines += whole.decode(errors="replace").splitlines()
+        return lines[-_MAX_LINES:]
+
+
+class Agent:
+    """Serves one orchestrator until it is told to stop.
+
+    Args:
+        make_transport: Makes a transport; a fresh one for every connection.
+        endpoint: Where the orchestrator listens to agents.
+        about: What this agent has to offer.
+        alive: File that is touched whenever the orchestrator calls, for a container's health check.
+    """
+
+    def __init__(
+        self,
+        make_transport: Callable[[], Transport],
+        endpoint: str,
+        about: About,
+        alive: Path | None = None,
+    ) -> None:
+        self._make_transport = make_transport
+        self._endpoint = endpoint
+        self._about = about
+        self._alive = alive
+        self._name = f"{about.role}@{socket.gethostname()}-{os.getpid()}"
+        self._job: _Job | None = None
+        self._warm_worker = WarmWorker(about.role, os.environ)
+
+    def serve(self, stop: threading.Event) -> None:
+        """Calls the orchestrator, again whenever it was lost, until ``stop`` is set."""
+        try:
+            self._warm_worker.prepare()
+            self._serve(stop)
+        finally:
+            self._warm_worker.close()
+
+    def _serve(self, stop: threading.Event) -> None:
+        while not stop.is_set():
+            transport = self._make_transport()
+            try:
+                self._converse(transport, transport.connect(self._endpoint, self._name), stop)
+            except ParticipantLost as lost:
+                _logger.warning("%s; calling again", lost)
+            finally:
+                self._drop_job(0.0)
+                transport.close()
+            stop.wait(RECONNECT_S)
+
+    def _converse(self, transport: Transport, channel: Channel, stop: threading.Event) -> None:
+        call_at = 0.0
+        while not stop.is_set():
+            if time.monotonic() >= call_at:
+                call_at = time.monotonic() + CALL_EVERY_S
+                channel.send(encode_message(self._here()))
+            transport.wait([channel], _POLL_S)
+            while (received := channel.receive()) is not None:
+                self._handle(channel, received[1])
+            self._report(channel)
+
+    def _here(self) -> Here:
+        return Here(
+            role=self._about.role,
+            host=socket.gethostname(),
+            cores=len(os.sched_getaffinity(0)),
+            memory_bytes=os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"),
+            mpi=self._about.mpi,
+            versions=self._about.versions,
+            run=self._job.run if self._job else None,
+        )
+
+    def _handle(self, channel: Channel, frames: list[bytes | memoryview]) -> None:
+        try:
+            message: AgentMessage = decode_as(AGENT_MESSAGES, frames, "orchestrator")
+        except ProtocolError as error:
+            _logger.warning("%s", error)
+            return
+        match message:
+            case Call():
+                if self._alive is not None:
+                    self._alive.touch()
+            case Launch():
+                self._launch(channel, message)
+            case End():
+                if self._job is not None and self._job.run == message.run:
+                    self._job.group.stop(message.grace_s)
+                    self._report(channel)
+
+    def _launch(self, channel: Channel, message: Launch) -> None:
+        self._drop_job(0.0)
+        role = self._about.role
+        logs = RunLayout(Path(message.run_dir)).logs
+        group = ProcessGroup()
+        try:
+            if message.ranks > 1 or not self._send_waiting(group, message, logs):
+                self._start(group, message, logs)
+        except OSError as error:
+            reason = f"{error} (agent {self._name}; does it share the run directory?)"
+            channel.send(encode_message(CannotLaunch(run=message.run, reason=reason)))
+            return
+        _logger.info("started %s for run %s", role, message.run)
+        self._job = _Job(message.run, group, _Follower(logs, role))
+
+    def _send_waiting(self, group: ProcessGroup, message: Launch, logs: Path) -> bool:
+        """Sends the worker into the run that waits for one; tells whether there was any."""
+        role = self._about.role
+        output = (logs / f"{role}.out").absolute()
+        output.touch()
+        order = Order(
+            control=message.control, run=message.run, digest=message.digest, output=output
+        )
+        process = self._warm_worker.take(order)
+        if process is None:
+            return False
+        group.adopt((peer_name(role, 0),), process, output)
+        return True
+
+    def _start(self, group: ProcessGroup, message: Launch, logs: Path) -> None:
+        role = self._about.role
+        command = worker_command(role, message.control, message.run, message.digest)
+        share = message.ranks // message.kernels
+        starter = find_starter() if share > 1 else None
+        if share > 1 and starter is None:
+            raise OSError(f"{share} ranks need mpirun, which this agent does not have")
+        start_workers(
+            group, role, message.ranks, command, logs, os.environ, starter, message.kernels
+        )
+
+    def _report(self, channel: Channel) -> None:
+        """Tells what the workers wrote and which of them ended."""
+        job = self._job
+        if job is None:
+            return
+        if lines := job.log.lines():
+            channel.send(encode_message(Lines(run=job.run, lines=lines)))
+        exits = job.group.poll()
+        for gone in exits:
+            channel.send(
+                encode_message(
+                    Ended(
+                        run=job.run,
+                        names=list(gone.names),
+                        how=gone.how,
+                        is_consequence=gone.is_consequence,
+                        last_words=gone.last_words,
+                        all_gone=job.group.is_empty(),
+                    )
+                )
+            )
+        if job.group.is_empty():
+            self._drop_job(0.0)
+
+    def _drop_job(self, grace_s: float) -> None:
+        if self._job is not None:
+            self._job.group.stop(grace_s)
+            self._job = None
+            # Only now: importing beside a run would slow it down.
+            self._warm_worker.prepare()

@@ -1,0 +1,274 @@
+"""Workers as processes of this machine: how they are started, watched and ended.
+
+The local launcher uses it for every role, an agent for its own.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from tvb_nest_cosim.cosim_core.deadline import Deadline
+from tvb_nest_cosim.cosim_core.errors import EXIT_DESERTED
+from tvb_nest_cosim.cosim_core.processes.mpi import RANK_VARIABLES, STEP_VARIABLES, Starter
+from tvb_nest_cosim.cosim_core.wire.protocol import MODULES, Program, Role, programs_of
+
+DIE_WITH_PARENT = Path(__file__).with_name("die_with_parent.py")
+"""What ties a process to the life of its parent."""
+
+_TAIL_BYTES = 4000
+_TERM_GRACE_S = 1.0
+_KILL_GRACE_S = 10.0
+"""A killed process is gone as soon as a busy system comes to it."""
+
+# Bits must not depend on how many threads a BLAS thinks it may use, and two simulators that each
+# take every core only slow one another down. NEST's threads are set by the experiment.
+_ONE_THREAD = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+
+
+@dataclass(frozen=True)
+class Exit:
+    """A process that ended.
+
+    Attributes:
+        names: The participants that it was; several for ``mpirun``, first the rank that died
+            first.
+        how: What happened, as the end of a sentence.
+        is_consequence: Whether it only followed the loss of somebody else.
+        last_words: End of what it wrote to its standard streams.
+    """
+
+    names: tuple[str, ...]
+    how: str
+    is_consequence: bool
+    last_words: str
+
+
+@dataclass
+class _Child:
+    names: tuple[str, ...]
+    process: subprocess.Popen[bytes]
+    output: Path
+    starter: Starter | None
+    reported: bool = False
+
+
+def tied_to_parent(command: list[str]) -> list[str]:
+    """Returns a command that ends with the process that starts it."""
+    # Isolated and without site-packages, the interpreter starts in no time.
+    return [sys.executable, "-I", "-S", str(DIE_WITH_PARENT), *command]
+
+
+def worker_command(role: Role, control: str, run: str, digest: str) -> list[str]:
+    """Returns the command that starts one worker."""
+    return [
+        sys.executable, "-P", "-m", MODULES[role], "worker",
+        "--control", control, "--run", run, "--digest", digest,
+    ]  # fmt: skip
+
+
+class ProcessGroup:
+    """Child processes; each leads a process group of its own."""
+
+    def __init__(self) -> None:
+        self._children: list[_Child] = []
+
+    def start(
+        self,
+        names: tuple[str, ...],
+        command: list[str],
+        output: Path,
+        environment: Mapping[str, str],
+        starter: Starter | None = None,
+    ) -> None:
+        """Starts a process.
+
+        Args:
+            names: The participants that it is.
+            command: What to run; no shell is involved.
+            output: File for its standard streams.
+            environment: Its environment.
+            starter: What starts ranks within it; its output tells which of them died.
+
+        Raises:
+            OSError: If the file or the process cannot be made.
+        """
+        with output.open("wb") as stream:
+            process = subprocess.Popen(  # noqa: S603 - built from typed values, no shell
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=stream,
+                stderr=subprocess.STDOUT,
+                env=dict(environment),
+                start_new_session=True,
+            )
+        self.adopt(names, process, output, starter)
+
+    def adopt(
+        self,
+        names: tuple[str, ...],
+        process: subprocess.Popen[bytes],
+        output: Path,
+        starter: Starter | None = None,
+    ) -> None:
+        """Takes over a process that was started before and leads a process group."""
+        self._children.append(_Child(names, process, output, starter))
+
+    def pids(self) -> dict[str, int]:
+        """Returns the process id by the name of its first participant."""
+        return {child.names[0]: child.process.pid for child in self._children}
+
+    def poll(self) -> list[Exit]:
+        """Returns the processes that ended since the last call, causes before consequences."""
+        exits = []
+        for child in self._children:
+            code = child.process.poll()
+            if code is not None and not child.reported:
+                child.reported = True
+                exits.append(exit_of(child.names, code, child.output, child.starter))
+        return sorted(exits, key=lambda gone: gone.is_consequence)
+
+    def signal(self, number: int) -> None:
+        """Sends a signal to every process that has not ended."""
+        for child in self._children:
+            if child.process.poll() is None:
+                _signal_group(child.process, number)
+
+    def stop(self, grace_s: float) -> None:
+        """Waits for the processes to leave, then makes them.
+
+        Args:
+            grace_s: How long they may take to leave by themselves.
+        """
+        deadline = Deadline.after(grace_s)
+        for child in self._children:
+            _wait(child.process, deadline)
+        for signal_number, patience_s in (
+            (signal.SIGTERM, _TERM_GRACE_S),
+            (signal.SIGKILL, _KILL_GRACE_S),
+        ):
+            alive = [c for c in self._children if c.process.poll() is None]
+            for child in alive:
+                _signal_group(child.process, signal_number)
+            deadline = Deadline.after(patience_s)
+            for child in alive:
+                _wait(child.process, deadline)
+        for child in self._children:
+            # What a worker or mpirun has started itself may outlive it; its group does not.
+            _signal_group(child.process, signal.SIGKILL)
+
+    def is_empty(self) -> bool:
+        """Tells whether every process has ended."""
+        return all(child.process.poll() is not None for child in self._children)
+
+
+def start_workers(
+    group: ProcessGroup,
+    role: Role,
+    ranks: int,
+    command: list[str],
+    folder: Path,
+    environment: Mapping[str, str],
+    starter: Starter | None,
+    kernels: int = 1,
+) -> None:
+    """Starts the workers of a role: one process, or ranks under mpirun, or several such.
+
+    Args:
+        group: Gets the processes.
+        role: The role.
+        ranks: Number of workers.
+        command: What one worker runs.
+        folder: Where files of their standard streams go.
+        environment: Environment of this process; workers get it with what they need besides.
+        starter: What starts ranks; needed for more than one per kernel.
+        kernels: Into how many programs the workers are divided, each an MPI world of its own.
+
+    Raises:
+        OSError: If a file or a process cannot be made.
+    """
+    for program in programs_of(role, ranks, kernels):
+        line = tied_to_parent([*command, *first_rank_option(program)])
+        if len(program.names) > 1 and starter is not None:
+            line = tied_to_parent([*starter.line(len(program.names)), *line])
+        output = folder / f"{program.label}.out"
+        own = worker_environment(environment, role)
+        group.start(program.names, line, output, own, starter)
+
+
+def first_rank_option(program: Program) -> list[str]:
+    """Returns what tells a worker how its rank is counted."""
+    return ["--first-rank", str(program.first_rank)] if program.first_rank else []
+
+
+def worker_environment(environment: Mapping[str, str], role: Role) -> dict[str, str]:
+    """Returns the environment of a worker.
+
+    OpenMPI's ranks poll while they wait for each other; with more ranks than cores that starves
+    the rank that is waited for, so they are told to yield. A rank that this process has itself, say
+    since a batch script runs as task 0, is none of the worker's, nor is its step of Slurm.
+    """
+    inherited = {*RANK_VARIABLES, *STEP_VARIABLES}
+    own = {name: value for name, value in environment.items() if name not in inherited}
+    result = {**dict.fromkeys(_ONE_THREAD, "1"), **own}
+    result["PYTHONUNBUFFERED"] = "1"
+    if role == "nest":
+        result.setdefault("OMPI_MCA_mpi_yield_when_idle", "1")
+    return result
+
+
+def exit_of(names: tuple[str, ...], code: int, output: Path, starter: Starter | None) -> Exit:
+    """Describes the end of a process.
+
+    Args:
+        names: The participants that it was.
+        code: Its exit code; negative: the signal that killed it.
+        output: File of its standard streams.
+        starter: What started ranks within it, if anything did.
+    """
+    last_words = _tail(output)
+    if starter is not None:
+        names = starter.first_to_die(names, last_words)
+        code = starter.code_of_first(code, last_words)
+    return Exit(names, how_it_ended(code), code == EXIT_DESERTED, last_words)
+
+
+def how_it_ended(code: int) -> str:
+    """Says what an exit code means."""
+    if code == EXIT_DESERTED:
+        return "lost its connection to the others"
+    number = -code if code < 0 else code - 128
+    if number > 0 and (code < 0 or code > 128):
+        try:
+            name = signal.Signals(number).name
+        except ValueError:
+            return f"ended with exit code {code}"
+        hint = ", perhaps for lack of memory," if name == "SIGKILL" else ""
+        return f"was killed by signal {number} ({name}){hint}"
+    return f"ended with exit code {code}"
+
+
+def _tail(path: Path) -> str:
+    try:
+        data = path.read_bytes()[-_TAIL_BYTES:]
+    except OSError:
+        return ""
+    return data.decode(errors="replace").strip()
+
+
+def _wait(process: subprocess.Popen[bytes], deadline: Deadline) -> None:
+    while process.poll() is None and not deadline.passed():
+        time.sleep(0.01)
+
+
+def _signal_group(process: subprocess.Popen[bytes], number: int) -> None:
+    try:
+        os.killpg(process.pid, number)
+    except (ProcessLookupError, PermissionError):
+        return

@@ -1,0 +1,100 @@
+"""Reading a journal while another process still writes it."""
+
+from __future__ import annotations
+
+import zlib
+from pathlib import Path
+
+from tvb_nest_cosim.cosim_core.errors import RunDirectoryError
+from tvb_nest_cosim.cosim_core.model.signals import Block
+from tvb_nest_cosim.cosim_core.run_dir.journal import HEAD, MAGIC, block_of
+
+_BODY_BEGINS = b"\x84\xa4edge"
+"""How the body of every record begins: a map of four whose first key is ``edge``."""
+
+
+class JournalTail:
+    """What is new in a journal since one last looked.
+
+    A record that is being written is left for the next look. If more is new than ``most_bytes``,
+    the oldest of it is skipped, so that a look costs the same however far the reader is behind.
+
+    Args:
+        path: The journal; it need not exist yet.
+        most_bytes: Most that one look reads.
+    """
+
+    def __init__(self, path: Path, most_bytes: int) -> None:
+        self._path = path
+        self._most_bytes = most_bytes
+        self._offset = 0
+        self._is_aligned = True
+
+    def new(self) -> list[Block]:
+        """Returns the blocks that were added, in the order written; none if there is no file.
+
+        Raises:
+            RunDirectoryError: If the file is no journal or cannot be read.
+        """
+        try:
+            data = self._read()
+        except FileNotFoundError:
+            return []
+        except OSError as error:
+            raise RunDirectoryError(f"cannot read the journal {self._path}: {error}") from error
+        start = 0 if self._is_aligned else _first_record(data)
+        if start is None:
+            return []
+        self._is_aligned = True
+        blocks, used = _records(data, start)
+        self._offset += used
+        return blocks
+
+    def _read(self) -> bytes:
+        with self._path.open("rb") as file:
+            size = file.seek(0, 2)
+            if self._offset == 0:
+                if size < len(MAGIC):
+                    return b""
+                file.seek(0)
+                if file.read(len(MAGIC)) != MAGIC:
+                    raise RunDirectoryError(
+                        f"{self._path} is no journal: it does not begin with {MAGIC!r}"
+                    )
+                self._offset = len(MAGIC)
+            if size - self._offset > self._most_bytes:
+                self._offset = size - self._most_bytes
+                self._is_aligned = False
+            file.seek(self._offset)
+            return file.read(size - self._offset)
+
+
+def _first_record(data: bytes) -> int | None:
+    """Finds the first whole record in bytes that begin anywhere; its checksum proves it."""
+    found = data.find(_BODY_BEGINS, HEAD.size)
+    while found >= 0:
+        if _body(data, found - HEAD.size) is not None:
+            return found - HEAD.size
+        found = data.find(_BODY_BEGINS, found + 1)
+    return None
+
+
+def _records(data: bytes, start: int) -> tuple[list[Block], int]:
+    """Unpacks whole records from ``start`` on; returns them and where the rest begins."""
+    blocks = []
+    while (body := _body(data, start)) is not None:
+        blocks.append(block_of(body))
+        start += HEAD.size + len(body)
+    return blocks, start
+
+
+def _body(data: bytes, start: int) -> bytes | None:
+    """Returns the body of the record at ``start``, if all of it is there and undamaged."""
+    if len(data) - start < HEAD.size:
+        return None
+    length, checksum = HEAD.unpack_from(data, start)
+    begin = start + HEAD.size
+    if len(data) - begin < length:
+        return None
+    body = data[begin : begin + length]
+    return body if zlib.crc32(body) == checksum else None

@@ -1,0 +1,1 @@
+"""Messages, frames and sockets: what goes between processes and how."""

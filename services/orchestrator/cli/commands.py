@@ -1,0 +1,147 @@
+"""What the commands do that plan, check and run experiments."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Literal
+
+import typer
+from rich.console import Console
+
+from tvb_nest_cosim.cosim_core.errors import EXIT_FAILED
+from tvb_nest_cosim.cosim_core.model.experiment import Experiment, load_experiment
+from tvb_nest_cosim.orchestrator.cli.places import Choice, place_of
+from tvb_nest_cosim.orchestrator.launchers.sites import HERE, Place
+from tvb_nest_cosim.orchestrator.planning.estimate import estimate
+from tvb_nest_cosim.orchestrator.run import runner
+from tvb_nest_cosim.orchestrator.terminal import (
+    LiveRun,
+    show_difference,
+    show_finished,
+    show_plan,
+    show_warnings,
+)
+
+
+def run(
+    experiment: Path, overrides: Sequence[str], out: Path | None, choice: Choice, *, draw: bool
+) -> int:
+    """Runs an experiment, or submits it as a batch job.
+
+    Args:
+        experiment: Experiment file.
+        overrides: Changes of its values, ``KEY.PATH=VALUE``.
+        out: Run directory to make; None: a new one below ``runs``.
+        choice: Where it shall take place.
+        draw: Draw figures and report.
+
+    Returns:
+        The exit code.
+    """
+    loaded = load_experiment(experiment, overrides)
+    if choice.launcher == "slurm":
+        return _submit(loaded, experiment, overrides, out, choice)
+    with place_of(choice) as place:
+        return _carry_out(loaded, experiment.parent, out, place, draw=draw).exit_code
+
+
+def validate(experiment: Path, overrides: Sequence[str], choice: Choice) -> None:
+    """Lets every participant build its side; arguments as for :func:`run`."""
+    console = Console()
+    loaded = load_experiment(experiment, overrides)
+    out = _default_out(loaded)
+    prepared = runner.prepare(loaded, experiment.parent, out)
+    with place_of(choice) as place:
+        runner.check(prepared, out, place, may_rename=True)
+        with console.status("Building the simulators"):
+            warnings = runner.validate(prepared, place=place)
+    show_warnings(console, warnings)
+    console.print("[bold green]valid[/]: every participant could build its side")
+
+
+def plan(experiment: Path, overrides: Sequence[str], *, as_json: bool) -> None:
+    """Shows the plan of an experiment; arguments as for :func:`run`."""
+    loaded = load_experiment(experiment, overrides)
+    prepared = runner.prepare(loaded, experiment.parent, _default_out(loaded))
+    report = estimate(prepared.plan, prepared.connectome)
+    if as_json:
+        typer.echo(report.model_dump_json(indent=2))
+    else:
+        show_plan(Console(), report)
+
+
+def replay(run_directory: Path, participant: Literal["nest", "tvb"], out: Path | None) -> int:
+    """Runs one simulator alone against the recorded other side.
+
+    Args:
+        run_directory: The recorded run.
+        participant: The simulator.
+        out: Run directory to make; None: a new one below ``runs``.
+
+    Returns:
+        The exit code; a failure if the results differ.
+    """
+    # Only here are the results of an earlier run looked into.
+    from tvb_nest_cosim.orchestrator.run.replay import compare, replay_experiment
+
+    experiment, base_dir = replay_experiment(run_directory, participant)
+    finished = _carry_out(experiment, base_dir, out)
+    if finished.exit_code == 0:
+        difference = compare(run_directory, finished.root, participant)
+        if difference:
+            show_difference(Console(), participant, difference)
+            return EXIT_FAILED
+        Console().print(f"[bold green]identical[/] to what {participant} did in the recorded run")
+    return finished.exit_code
+
+
+def _default_out(experiment: Experiment) -> Path:
+    return runner.free_folder(experiment, datetime.now().astimezone())
+
+
+def _submit(
+    loaded: Experiment,
+    experiment: Path,
+    overrides: Sequence[str],
+    out: Path | None,
+    choice: Choice,
+) -> int:
+    from tvb_nest_cosim.orchestrator.slurm.submit import Submission, submit
+
+    folder = (out or _default_out(loaded)).absolute()
+    prepared = runner.prepare(loaded, experiment.parent, folder)
+    what = Submission(experiment.absolute(), tuple(overrides), folder, prepared)
+    return submit(what, choice.job, Console())
+
+
+def _carry_out(
+    experiment: Experiment,
+    base_dir: Path,
+    out: Path | None,
+    place: Place = HERE,
+    *,
+    draw: bool = True,
+) -> runner.Finished:
+    """Plans, checks and runs an experiment with a live display."""
+    console = Console()
+    folder = out or _default_out(experiment)
+    prepared = runner.prepare(experiment, base_dir, folder)
+    runner.check(prepared, folder, place, may_rename=out is None)
+    with LiveRun(console) as live:
+        finished = runner.run(
+            prepared,
+            command=runner.this_command(),
+            observe=live,
+            tell=live.tell,
+            may_rename=out is None,
+            place=place,
+            draw=draw,
+        )
+    from tvb_nest_cosim.cosim_core.results import open_run
+
+    with open_run(finished.root) as run:
+        show_warnings(console, run.provenance["warnings"])
+        show_finished(console, finished, run, with_summary=draw)
+    return finished

@@ -1,0 +1,218 @@
+"""The command line, ``cosim``: its options. What a command does is imported when it is called."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from tvb_nest_cosim.cosim_core.errors import (
+    EXIT_BAD_INPUT,
+    EXIT_FAILED,
+    CosimError,
+    ExperimentError,
+)
+from tvb_nest_cosim.orchestrator.cli.keys import keys_app
+from tvb_nest_cosim.orchestrator.cli.places import (
+    Choice,
+    Endpoint,
+    KeyFolder,
+    Launcher,
+    RunLauncher,
+)
+from tvb_nest_cosim.orchestrator.cli.remote import remote_app
+from tvb_nest_cosim.orchestrator.cli.serve import serve
+from tvb_nest_cosim.orchestrator.cli.sweep import sweep
+from tvb_nest_cosim.orchestrator.slurm.options import (
+    Account,
+    Constraint,
+    DryRun,
+    Follow,
+    Images,
+    Interface,
+    JobChoice,
+    Mpi,
+    Partition,
+    SbatchArgs,
+    TimeLimit,
+)
+
+app = typer.Typer(
+    name="cosim",
+    help="Exact co-simulation of The Virtual Brain and NEST.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+data_app = typer.Typer(help="Connectomes that are shipped or can be downloaded.")
+app.add_typer(data_app, name="data")
+app.add_typer(keys_app, name="keys")
+app.add_typer(remote_app, name="remote")
+app.command()(serve)
+app.command()(sweep)
+
+ExperimentFile = Annotated[Path, typer.Argument(help="Experiment, a YAML file.")]
+Overrides = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="KEY.PATH=VALUE", help="Change a value; may be repeated."),
+]
+Out = Annotated[
+    Path | None, typer.Option("--out", help="Run directory to make. Default: runs/NAME-TIME.")
+]
+RunDirectory = Annotated[Path, typer.Argument(help="Run directory.")]
+
+
+@app.command()
+def run(
+    experiment: ExperimentFile,
+    overrides: Overrides = None,
+    out: Out = None,
+    launcher: RunLauncher = "local",
+    orchestrator: Endpoint = None,
+    keys: KeyFolder = None,
+    draw: Annotated[
+        bool, typer.Option("--report/--no-report", help="Draw figures and report, print a summary.")
+    ] = True,
+    partition: Partition = None,
+    account: Account = None,
+    time: TimeLimit = None,
+    constraint: Constraint = None,
+    sbatch_arg: SbatchArgs = None,
+    interface: Interface = None,
+    mpi: Mpi = "pmix",
+    images: Images = None,
+    dry_run: DryRun = False,
+    follow: Follow = False,
+) -> None:
+    """Run an experiment and write its results and report.
+
+    Ctrl-C ends it at a window boundary and keeps what was computed; twice, at once.
+    """
+    from tvb_nest_cosim.orchestrator.cli import commands
+
+    further = tuple(sbatch_arg or ())
+    job = JobChoice(
+        partition, account, time, constraint, further, interface, mpi, images, dry_run, follow
+    )
+    choice = Choice(launcher, orchestrator, keys, job)
+    raise typer.Exit(commands.run(experiment, overrides or (), out, choice, draw=draw))
+
+
+@app.command()
+def validate(
+    experiment: ExperimentFile,
+    overrides: Overrides = None,
+    launcher: Launcher = "local",
+    orchestrator: Endpoint = None,
+    keys: KeyFolder = None,
+) -> None:
+    """Check an experiment: build everything, run nothing."""
+    from tvb_nest_cosim.orchestrator.cli import commands
+
+    commands.validate(experiment, overrides or (), Choice(launcher, orchestrator, keys))
+
+
+@app.command()
+def plan(
+    experiment: ExperimentFile,
+    overrides: Overrides = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Show window, lookahead, what limits them, processes, tracts and estimates."""
+    from tvb_nest_cosim.orchestrator.cli import commands
+
+    commands.plan(experiment, overrides or (), as_json=as_json)
+
+
+@app.command()
+def replay(
+    run_directory: RunDirectory,
+    participant: Annotated[
+        Literal["nest", "tvb"], typer.Option(help="The simulator to run alone.")
+    ],
+    out: Out = None,
+) -> None:
+    """Run one simulator alone against the recorded other side, and compare the results."""
+    from tvb_nest_cosim.orchestrator.cli import commands
+
+    raise typer.Exit(commands.replay(run_directory, participant, out))
+
+
+@app.command()
+def report(run_directory: RunDirectory) -> None:
+    """Draw the figures and the report of a run again."""
+    from tvb_nest_cosim.orchestrator.run import runner
+
+    typer.echo(str(runner.make_report(run_directory)))
+
+
+@app.command(name="digest")
+def digest_command(run_directory: RunDirectory) -> None:
+    """Print the SHA-256 of a run's spikes and TVB series."""
+    from tvb_nest_cosim.cosim_core.results import digest
+
+    typer.echo(digest(run_directory))
+
+
+@app.command()
+def schema(
+    sweep: Annotated[
+        bool, typer.Option("--sweep", help="That of sweeps in place of experiments.")
+    ] = False,
+) -> None:
+    """Print the JSON schema of experiments."""
+    from tvb_nest_cosim.cosim_core.model.experiment import experiment_schema
+    from tvb_nest_cosim.orchestrator.sweep.model import sweep_schema
+
+    typer.echo(json.dumps(sweep_schema() if sweep else experiment_schema(), indent=2))
+
+
+@data_app.command(name="list")
+def data_list() -> None:
+    """List the connectomes that experiments can name."""
+    from tvb_nest_cosim.orchestrator.planning import datasets as datasets
+
+    table = Table("name", "regions", "here", "where", "licence")
+    for row in datasets.list_data():
+        table.add_row(
+            row.name, str(row.regions), "yes" if row.present else "no", row.where, row.licence
+        )
+    Console().print(table)
+
+
+@data_app.command(name="fetch")
+def data_fetch(
+    name: Annotated[str, typer.Argument(help="Name, see 'cosim data list'.")],
+    source: Annotated[
+        Path | None, typer.Option("--from", help="A copy that is here already, e.g. offline.")
+    ] = None,
+) -> None:
+    """Download a connectome, or adopt a copy; its checksum is verified."""
+    from tvb_nest_cosim.orchestrator.planning import datasets as datasets
+
+    typer.echo(str(datasets.fetch(name, source=source)))
+
+
+def main() -> None:
+    """Runs the command line; turns errors into messages and exit codes."""
+    try:
+        app()
+    except ExperimentError as error:
+        from tvb_nest_cosim.orchestrator.terminal import show_faults
+
+        show_faults(Console(stderr=True), error.faults)
+        sys.exit(EXIT_BAD_INPUT)
+    except CosimError as error:
+        from tvb_nest_cosim.orchestrator.terminal import show_failure
+
+        show_failure(Console(stderr=True), error)
+        sys.exit(EXIT_FAILED)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""Who may do what: token, request guard, and what experiments may name."""

@@ -1,0 +1,171 @@
+"""Points carried out by a server, one ``cosim serve`` or several behind one address."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from http import HTTPStatus
+from pathlib import Path
+from typing import Any
+
+from tvb_nest_cosim.cosim_core.client import FINAL, Client, ServerRefusal
+from tvb_nest_cosim.cosim_core.deadline import Deadline
+from tvb_nest_cosim.cosim_core.errors import ExperimentError, Fault
+from tvb_nest_cosim.orchestrator.sweep.executor import Ended, Needs
+from tvb_nest_cosim.orchestrator.sweep.folder import SweepLayout
+from tvb_nest_cosim.orchestrator.sweep.points import Point
+
+LOOK_EVERY_S = 1.0
+"""Time between two questions about every run."""
+
+PATIENCE_S = 120.0
+"""How long the server may be away."""
+
+QUEUED = 2
+"""Runs that wait on the server beside the present one, so that it never waits for this machine."""
+
+
+@dataclass
+class _Remote:
+    point: Point
+    run: str
+
+
+class RemotePool:
+    """Sends points to a server and fetches their results.
+
+    Runs carry a label that names their point, so that a sweep that was killed finds them again.
+
+    Args:
+        layout: Paths of the sweep.
+        client: Client of the server.
+        at_once: Most points that are on the server unfinished; None: three.
+        look_every_s: Time between two questions about every run.
+    """
+
+    def __init__(
+        self,
+        layout: SweepLayout,
+        client: Client,
+        at_once: int | None,
+        look_every_s: float = LOOK_EVERY_S,
+    ) -> None:
+        self._layout = layout
+        self._client = client
+        self._at_once = at_once or 1 + QUEUED
+        self._look_every_s = look_every_s
+        self._running: list[_Remote] = []
+        self._next_look = Deadline.after(0.0)
+        self._gives_up = Deadline.after(PATIENCE_S)
+        self._stops = 0
+
+    def examine(self, point: Point, out: Path) -> Needs:
+        """See :meth:`Executor.examine`; the server's answer counts."""
+        verdict = self._client.validate(_tree(point))
+        if not verdict["valid"]:
+            raise ExperimentError(
+                Fault(fault["path"], fault["message"], fault["detail"])
+                for fault in verdict["faults"]
+            )
+        plan = verdict["plan"]
+        return Needs(
+            plan["processes"],
+            plan["memory_bytes"],
+            plan["disk_bytes"],
+            tuple(verdict["warnings"]),
+        )
+
+    def take(self, waiting: Sequence[tuple[Point, Needs]]) -> list[Point]:
+        """See :meth:`Executor.take`."""
+        room = 0 if self._stops else self._at_once - len(self._running)
+        taken = []
+        for point, _ in waiting[: max(0, room)]:
+            run = self._find(point) or self._client.create(_tree(point), label=_label(point))
+            self._running.append(_Remote(point, str(run["id"])))
+            taken.append(point)
+        return taken
+
+    def _find(self, point: Point) -> dict[str, Any] | None:
+        label = _label(point)
+        # Whose failure is noted already is to be tried again; any other is news.
+        is_retry = self._layout.record(point.id).is_file()
+        lost = FINAL - ({"finished"} if is_retry else {"finished", "failed"})
+        found = self._client.runs(search=label)["items"]
+        return next((r for r in found if r["label"] == label and r["state"] not in lost), None)
+
+    def ended(self) -> list[Ended]:
+        """See :meth:`Executor.ended`."""
+        if not self._next_look.passed():
+            return []
+        self._next_look = Deadline.after(self._look_every_s)
+        ended = []
+        for remote in list(self._running):
+            cause = self._patiently(lambda remote=remote: self._cause(remote))  # type: ignore[misc]
+            if cause is not None:
+                self._running.remove(remote)
+                ended.append(Ended(remote.point, cause))
+        return ended
+
+    def _patiently(self, ask: Callable[[], str | None]) -> str | None:
+        """Asks the server, which may be away for a while."""
+        try:
+            answer = ask()
+        except ServerRefusal as error:
+            if error.status or self._gives_up.passed():
+                raise
+            return None
+        self._gives_up = Deadline.after(PATIENCE_S)
+        return answer
+
+    def _cause(self, remote: _Remote) -> str | None:
+        """Returns why a run did not finish, empty if it did, None if it has not ended."""
+        try:
+            run = self._client.run(remote.run)
+        except ServerRefusal as error:
+            if error.status != HTTPStatus.NOT_FOUND:
+                raise
+            return f"run {remote.run} was deleted on the server"
+        if run["state"] not in FINAL:
+            return None
+        if run["state"] == "finished":
+            self._fetch(remote)
+            return ""
+        told = [run["cause"], *(f"{f['path']}: {f['message']}" for f in run["faults"])]
+        return f"{run['state']} on the server: {'; '.join(filter(None, told))}"
+
+    def _fetch(self, remote: _Remote) -> None:
+        """Downloads a run; its folder appears when everything is there."""
+        root = self._layout.run(remote.point.id)
+        partial = root.with_name(f".{root.name}.partial")
+        for folder in (root, partial):
+            if folder.exists():
+                shutil.rmtree(folder)
+        self._client.fetch(remote.run, partial)
+        os.replace(partial, root)
+
+    def stop(self) -> None:
+        """See :meth:`Executor.stop`."""
+        self._stops += 1
+        for remote in self._running:
+            try:
+                if self._stops > 1:
+                    self._client.abort(remote.run)
+                else:
+                    self._client.stop(remote.run)
+            except ServerRefusal as error:
+                if error.status != HTTPStatus.CONFLICT:
+                    raise
+
+    def close(self) -> None:
+        """See :meth:`Executor.close`; what is on the server goes on."""
+        self._client.close()
+
+
+def _label(point: Point) -> str:
+    return f"point {point.id}"
+
+
+def _tree(point: Point) -> dict[str, Any]:
+    return point.experiment.model_dump(mode="json")

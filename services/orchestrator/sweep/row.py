@@ -1,0 +1,140 @@
+"""What is remembered of points that ended, so that none is run or measured twice."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ValidationError
+
+from tvb_nest_cosim.cosim_core.errors import CosimError
+from tvb_nest_cosim.cosim_core.run_dir.layout import RunLayout, write_atomically
+from tvb_nest_cosim.orchestrator.sweep.folder import SweepLayout
+from tvb_nest_cosim.orchestrator.sweep.model import Measures
+from tvb_nest_cosim.orchestrator.sweep.points import Point
+from tvb_nest_cosim.orchestrator.sweep.statistics import measure
+
+
+class Record(BaseModel):
+    """A point that ended.
+
+    Attributes:
+        experiment_digest: Digest of its experiment.
+        outcome: How it ended.
+        cause: Why it failed; else empty.
+        point_s: Wall time from the start of its process to its row; None if it was not noted.
+        build_s: Wall time until the first window.
+        wall_s: Wall time of the windows.
+        digest: Digest of its results.
+        measures: How ``values`` were computed.
+        values: Statistics by column; None where they are not defined.
+    """
+
+    experiment_digest: str
+    outcome: Literal["finished", "failed"]
+    cause: str = ""
+    point_s: float | None = None
+    build_s: float | None = None
+    wall_s: float | None = None
+    digest: str = ""
+    measures: Measures = Measures()
+    values: dict[str, float | None] = {}
+
+
+def recall(layout: SweepLayout, point: Point, measures: Measures) -> Record | None:
+    """Returns what is known of a point; None if it has to be run.
+
+    Only a finished run of the very same experiment counts as finished. What was measured in
+    another way is measured again.
+    """
+    known = _read(layout.record(point.id), point)
+    provenance = provenance_of(layout, point)
+    if provenance is None:
+        return known if known is not None and known.outcome == "failed" else None
+    if known is not None and known.outcome == "finished" and known.measures == measures:
+        return known
+    point_s = known.point_s if known is not None else None
+    return remember(layout, point, measures, lambda: point_s)
+
+
+def remember(
+    layout: SweepLayout,
+    point: Point,
+    measures: Measures,
+    point_s: Callable[[], float | None],
+) -> Record:
+    """Measures a run that is said to have finished, and writes down what it was.
+
+    Args:
+        layout: Paths of the sweep.
+        point: The point.
+        measures: How to measure.
+        point_s: Tells, when all is measured, how long the point took.
+    """
+    provenance = provenance_of(layout, point)
+    if provenance is None:
+        return remember_failed(layout, point, _no_such_run(layout, point))
+    try:
+        values = measure(layout.run(point.id), measures)
+    except CosimError as error:
+        return remember_failed(layout, point, str(error))
+    record = Record(
+        experiment_digest=point.digest,
+        outcome="finished",
+        point_s=point_s(),
+        build_s=provenance.get("build_s"),
+        wall_s=provenance.get("wall_s"),
+        digest=provenance.get("digest", ""),
+        measures=measures,
+        values={name: value if math.isfinite(value) else None for name, value in values.items()},
+    )
+    _write(layout, point, record)
+    return record
+
+
+def remember_failed(layout: SweepLayout, point: Point, cause: str) -> Record:
+    """Writes down that a point failed."""
+    record = Record(experiment_digest=point.digest, outcome="failed", cause=cause)
+    _write(layout, point, record)
+    return record
+
+
+def _no_such_run(layout: SweepLayout, point: Point) -> str:
+    root = layout.run(point.id)
+    found = read_provenance(root)
+    if found.get("outcome") == "finished":
+        return (
+            f"{root} holds another experiment than this sweep asked for; was its file changed "
+            "meanwhile? Start the sweep again"
+        )
+    return f"{root} holds no finished run"
+
+
+def provenance_of(layout: SweepLayout, point: Point) -> dict[str, Any] | None:
+    """Returns the provenance of a point's run if it finished and was this very experiment."""
+    tree = read_provenance(layout.run(point.id))
+    finished = tree.get("outcome") == "finished"
+    return tree if finished and tree.get("experiment_digest") == point.digest else None
+
+
+def read_provenance(root: Path) -> dict[str, Any]:
+    """Returns the provenance of a run; empty if it has none that can be read."""
+    try:
+        return dict(json.loads(RunLayout(root).provenance.read_text(encoding="utf-8")))
+    except (OSError, ValueError):
+        return {}
+
+
+def _read(path: Path, point: Point) -> Record | None:
+    try:
+        record = Record.model_validate_json(path.read_bytes())
+    except (OSError, ValidationError):
+        return None
+    return record if record.experiment_digest == point.digest else None
+
+
+def _write(layout: SweepLayout, point: Point, record: Record) -> None:
+    write_atomically(layout.record(point.id), record.model_dump_json(indent=1).encode())

@@ -1,0 +1,261 @@
+"""What a terminal shows: the live progress of a run, its summary, plans and faults."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable
+from types import TracebackType
+from typing import TYPE_CHECKING
+
+from rich.console import Console, Group, RenderableType
+from rich.live import Live
+from rich.markup import escape
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+from rich.spinner import Spinner
+from rich.table import Table
+from rich.text import Text
+
+from tvb_nest_cosim.cosim_core.errors import Fault
+from tvb_nest_cosim.cosim_core.wire.lifecycle import State
+from tvb_nest_cosim.orchestrator.planning.estimate import PlanReport
+from tvb_nest_cosim.orchestrator.run.coordinator import Coordinator
+from tvb_nest_cosim.orchestrator.run.peers import Peer
+from tvb_nest_cosim.orchestrator.run.runner import Finished
+
+if TYPE_CHECKING:
+    from tvb_nest_cosim.cosim_core.results import Run, Summary
+
+_BAR_WIDTH = 24
+_PLAIN_INTERVAL_S = 10.0
+
+
+class LiveRun:
+    """A live display of a run: windows done, time to finish, and how every process spends it.
+
+    On a terminal it redraws in place; elsewhere (a log file) it writes a line now and then.
+    """
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._progress = Progress(
+            TextColumn("[bold]{task.description}"),
+            BarColumn(),
+            TaskProgressColumn(),
+            TextColumn("{task.completed}/{task.total} windows"),
+            TimeRemainingColumn(),
+            TextColumn("{task.fields[speed]}"),
+        )
+        self._task = self._progress.add_task("Running", total=None, speed="")
+        self._live = Live(self._progress, console=console, refresh_per_second=8, transient=True)
+        self._began_s = self._next_line_s = 0.0
+        self._running = False
+
+    def __enter__(self) -> LiveRun:
+        if self._console.is_terminal:
+            self._live.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Takes the display away."""
+        if self._live.is_started:
+            self._live.stop()
+
+    def tell(self, text: str) -> None:
+        """Shows what is being done outside of the windows."""
+        self._running = False
+        if self._console.is_terminal:
+            self._live.update(Spinner("dots", text))
+        else:
+            self._console.print(text, highlight=False)
+
+    def __call__(self, coordinator: Coordinator) -> None:
+        """Shows the state of a run."""
+        if not coordinator.is_running:
+            return
+        if not self._running:
+            self._running = True
+            self._began_s = time.monotonic()
+            self._next_line_s = self._began_s + _PLAIN_INTERVAL_S
+        total, done = coordinator.plan.grid.window_count, coordinator.windows
+        speed = self._speed(coordinator, done)
+        if self._console.is_terminal:
+            self._progress.update(self._task, total=total, completed=done, speed=speed)
+            self._live.update(Group(self._progress, _shares(coordinator.peers.values())))
+        elif time.monotonic() >= self._next_line_s:
+            self._next_line_s = time.monotonic() + _PLAIN_INTERVAL_S
+            self._console.print(f"  {done}/{total} windows, {speed}", highlight=False)
+
+    def _speed(self, coordinator: Coordinator, done: int) -> str:
+        elapsed_s = time.monotonic() - self._began_s
+        grid = coordinator.plan.grid
+        simulated_s = done * grid.window_ticks * grid.dt_ms / 1000
+        if simulated_s <= 0 or elapsed_s <= 0:
+            return ""
+        return speed_in_words(elapsed_s / simulated_s)
+
+
+def speed_in_words(real_time_factor: float) -> str:
+    """Says how wall time compares with simulated time."""
+    if real_time_factor >= 1:
+        return f"{real_time_factor:.1f}x slower than real time"
+    return f"{1 / real_time_factor:.1f}x faster than real time"
+
+
+def _shares(peers: Iterable[Peer]) -> Table:
+    table = Table.grid(padding=(0, 1))
+    for peer in peers:
+        table.add_row(f"  {peer.name}", _share_bar(peer), _share_text(peer))
+    return table
+
+
+def _share_bar(peer: Peer) -> Text:
+    total = peer.compute_s + peer.wait_s
+    filled = round(_BAR_WIDTH * peer.compute_s / total) if total else 0
+    return Text("█" * filled, style="cyan") + Text("░" * (_BAR_WIDTH - filled), style="dim")
+
+
+def _share_text(peer: Peer) -> str:
+    total = peer.compute_s + peer.wait_s
+    if peer.state is not State.RUNNING or not total:
+        return peer.state.value
+    compute = 100 * peer.compute_s / total
+    return f"computes {compute:.0f} %, waits {100 - compute:.0f} %"
+
+
+def show_faults(console: Console, faults: Iterable[Fault], what: str = "experiment") -> None:
+    """Lists what is wrong with an experiment, or with whatever cannot run."""
+    listed = list(faults)
+    count = f"{len(listed)} faults" if len(listed) > 1 else "1 fault"
+    console.print(f"[bold red]The {what} cannot run[/]: {count}")
+    for fault in listed:
+        where = f"[bold]{escape(fault.path)}[/]: " if fault.path else ""
+        console.print(f"  • {where}{escape(fault.message)}", highlight=False, soft_wrap=True)
+        if fault.detail:
+            console.print(
+                _indent(fault.detail), style="dim", markup=False, highlight=False, soft_wrap=True
+            )
+
+
+def show_failure(console: Console, error: Exception) -> None:
+    """Says in one line, perhaps two, what went wrong."""
+    console.print(f"[bold red]failed[/]: {escape(str(error))}", highlight=False, soft_wrap=True)
+
+
+def show_difference(console: Console, participant: str, lines: Iterable[str]) -> None:
+    """Lists the series of a recorded run that its replay does not have."""
+    console.print(f"[bold red]different[/]: {participant} did not do again")
+    for line in lines:
+        console.print(f"  {line}", highlight=False, markup=False, soft_wrap=True)
+
+
+def show_finished(
+    console: Console, finished: Finished, run: Run, *, with_summary: bool = True
+) -> None:
+    """Shows how a run ended and what came out of it.
+
+    The summary loads pandas and xarray, for which the points of a sweep need not wait.
+    """
+    outcome = finished.outcome
+    colour = {"finished": "green", "interrupted": "yellow"}.get(outcome.kind, "red")
+    cause = outcome.cause.removeprefix(f"{outcome.kind} ")
+    said = f": {escape(cause)}" if cause else ""
+    console.print(f"[bold {colour}]{outcome.kind}[/]{said}", highlight=False, soft_wrap=True)
+    if outcome.detail:
+        console.print(
+            _indent(outcome.detail), style="dim", markup=False, highlight=False, soft_wrap=True
+        )
+    if with_summary:
+        from tvb_nest_cosim.cosim_core.results import summary
+
+        console.print(_summary_table(summary(run), run))
+    for line in (
+        f"digest  {finished.digest}",
+        f"results {finished.root}",
+        f"report  {finished.report}" if finished.report else "",
+    ):
+        if line:
+            console.print(line, highlight=False, soft_wrap=True, markup=False)
+
+
+def _summary_table(facts: Summary, run: Run) -> RenderableType:
+    table = Table.grid(padding=(0, 2))
+    provenance = run.provenance
+    table.add_row(
+        "simulated", f"{facts.simulated_ms:g} ms, {facts.windows}/{facts.windows_planned} windows"
+    )
+    wall = f"{provenance['wall_s']:.1f} s after {provenance['build_s']:.1f} s of building"
+    if provenance["real_time_factor"]:
+        wall += f", {speed_in_words(provenance['real_time_factor'])}"
+    table.add_row("wall time", wall)
+    for region, rates in facts.rates_hz.items():
+        text = ", ".join(f"{population} {rate:.2f} Hz" for population, rate in rates.items())
+        table.add_row(region, text)
+    for group, mean in facts.groups.items():
+        table.add_row(f"TVB, {group}", f"{facts.series} {mean:.4g} {facts.unit}".rstrip())
+    return table
+
+
+def show_plan(console: Console, report: PlanReport) -> None:
+    """Shows a plan."""
+    table = Table.grid(padding=(0, 2))
+    limit = "none: no tract leads from one simulator to the other"
+    if report.limit_ticks is not None:
+        limit = f"lookahead x window up to {report.limit_ms:g} ms, set by {report.limit_edge}"
+    table.add_row("simulated", f"{report.duration_ms:g} ms in steps of {report.dt_ms:g} ms")
+    table.add_row("window", f"{report.window_ms:g} ms, {report.window_count} windows")
+    table.add_row("lookahead", f"{report.lookahead} window{'s' * (report.lookahead > 1)}")
+    table.add_row("exact limit", limit)
+    processes = ", ".join(f"{n} {role}" for role, n in report.participants.items())
+    table.add_row("processes", f"{report.processes}: {processes}, and the orchestrator")
+    table.add_row("edges", ", ".join(report.edges) or "none")
+    sockets = (f"{plane} {endpoint}" for plane, endpoint in report.endpoints.items())
+    table.add_row("endpoints", ", ".join(sockets))
+    for region in report.regions:
+        table.add_row(
+            "region",
+            f"{region.name} (index {region.index}): {region.network}; drive {region.drive}, "
+            f"{region.synapses:g} synapses of {region.weight:g}",
+        )
+    for tract in report.tracts:
+        table.add_row(
+            "tract",
+            f"{tract.source} > {tract.target}: {tract.synapses_per_neuron:.3g} synapses per "
+            f"neuron, {tract.delay_ms:g} ms",
+        )
+    for name, total, parts in (
+        ("memory", report.memory_bytes, report.memory),
+        ("disk", report.disk_bytes, report.disk),
+    ):
+        listed = ", ".join(f"{part.what} {_size(part.bytes)}" for part in parts)
+        table.add_row(name, f"{_size(total)} ({listed})")
+    if report.nest_rank_bytes is not None and report.participants["nest"] > 1:
+        table.add_row("memory per rank", f"{_size(report.nest_rank_bytes)} of NEST")
+    console.print(table, highlight=False)
+    show_warnings(console, report.warnings)
+
+
+def show_warnings(console: Console, warnings: Iterable[str]) -> None:
+    """Lists warnings."""
+    for warning in warnings:
+        console.print(f"[yellow]warning[/]: {escape(warning)}", highlight=False, soft_wrap=True)
+
+
+def _indent(text: str) -> str:
+    return "\n".join(f"    {line}" for line in text.rstrip().splitlines())
+
+
+def _size(count: int) -> str:
+    value = float(count)
+    for unit in ("B", "kB", "MB"):
+        if value < 1000:
+            return f"{value:.0f} {unit}"
+        value /= 1000
+    return f"{value:.1f} GB"
