@@ -19,7 +19,8 @@ other packages are turned into these at the edge where they arise.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 
 EXIT_FAILED = 1
@@ -73,6 +74,34 @@ class ExperimentError(CosimError):
     def single(cls, path: str, message: str, detail: str = "") -> ExperimentError:
         """Makes the error of one fault."""
         return cls([Fault(path, message, detail)])
+
+
+@contextmanager
+def all_faults() -> Iterator[Callable[[], AbstractContextManager[None]]]:
+    """Lets several attempts fail and raises their faults together, each once.
+
+    ::
+
+        with all_faults() as attempt:
+            for item in items:
+                with attempt():
+                    check(item)
+
+    Raises:
+        ExperimentError: At the end, if any attempt raised one.
+    """
+    faults: list[Fault] = []
+
+    @contextmanager
+    def attempt() -> Iterator[None]:
+        try:
+            yield
+        except ExperimentError as error:
+            faults.extend(error.faults)
+
+    yield attempt
+    if faults:
+        raise ExperimentError(dict.fromkeys(faults))
 
 
 class ProtocolError(CosimError):

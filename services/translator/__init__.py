@@ -1,1 +1,1 @@
-"""Between the two: spikes to rates for TVB, rates to drive for NEST."""
+"""The service between the simulators: spikes to rates for TVB, rates to drive for NEST."""

@@ -2,9 +2,9 @@
 
 In an experiment: ``rate: {translator: elephant, translator_parameters: {kernel: AlphaKernel}}``.
 
-It is slow: neo and elephant need milliseconds per region and window for what the built-in kernels
-do in microseconds, and longer to import than the whole translator takes to start. Prefer those in
-production; take this as a pattern for translations that need elephant.
+It is slow: neo and elephant need milliseconds per region and window where the built-in kernels
+need microseconds, and their import takes longer than the start of the whole translator. Use the
+built-in kernels in production, and this class as a pattern for translations that need elephant.
 """
 
 from __future__ import annotations
@@ -14,14 +14,12 @@ import itertools
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from tvb_nest_cosim.cosim_core.errors import ExperimentError
+from tvb_nest_cosim.cosim_core.model.arrays import Counts, Reals
 from tvb_nest_cosim.cosim_core.model.timegrid import Window
 from tvb_nest_cosim.translator.interfaces import RateContext, Spikes
 from tvb_nest_cosim.translator.spikes_to_rates import FiniteKernel
-
-Reals = npt.NDArray[np.float64]
 
 CAUSAL_KERNELS = ("AlphaKernel", "ExponentialKernel")
 """Kernels of elephant that are zero before the spike."""
@@ -43,7 +41,7 @@ class ElephantRate:
         sigma_ms: Standard deviation of the kernel.
 
     Raises:
-        ExperimentError: If elephant is not installed or a parameter makes no sense.
+        ExperimentError: If elephant is not installed or a parameter is out of range.
     """
 
     def __init__(
@@ -75,8 +73,8 @@ class ElephantRate:
         middles_ms = (np.arange(int(reach_ms / self._dt_ms) + 1) + 0.5) * self._dt_ms
         return np.array(kernel(middles_ms * units.ms).magnitude, dtype=np.float64)
 
-    def translate(self, window: Window, counts: npt.NDArray[np.uint32], spikes: Spikes) -> Reals:
-        """See :meth:`translator.interfaces.SpikesToRate.translate`."""
+    def translate(self, window: Window, counts: Counts, spikes: Spikes) -> Reals:
+        """Bins the single spikes and smooths them; ``counts`` only says how many populations."""
         units = self._units
         length = window.ticks * self._dt_ms * units.ms
         # A spike of tick s lies in the interval that ends at s; its middle is safe from rounding.

@@ -1,9 +1,9 @@
-"""What a user's own translator is given and what it must return.
+"""The interface of a user's own translator: its arguments and the result that it must return.
 
 A translator is a class, named in the experiment as ``module:Class`` (modules beside the
 experiment file are found) or as an entry point of the group ``translators``. One
 object is made per region, as ``Class(context, **translator_parameters)``, just before the run
-starts; ``translate`` is called once per window, in order. What it returns is checked every window.
+starts; ``translate`` is called once per window, in order. Every result is checked.
 
 For results that do not depend on the length of windows, a translator must treat tick after tick
 the same way wherever a window ends, and take its random numbers from ``context.uniforms``.
@@ -18,11 +18,9 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
+from tvb_nest_cosim.cosim_core.model.arrays import Array, Counts, Reals
 from tvb_nest_cosim.cosim_core.model.plan import DrivePlan
-from tvb_nest_cosim.cosim_core.model.signals import Array
 from tvb_nest_cosim.cosim_core.model.timegrid import TimeGrid, Window
-
-Reals = npt.NDArray[np.float64]
 
 ENTRY_POINTS = "tvb_nest_cosim.translators"
 """Group of entry points under which packages offer translators."""
@@ -43,7 +41,7 @@ class Spikes:
 
 @dataclass(frozen=True)
 class RateContext:
-    """What a translator from spikes to rates knows of its region.
+    """Facts about the region of a translator from spikes to rates.
 
     Attributes:
         region: Name.
@@ -62,7 +60,7 @@ class RateContext:
 
 @dataclass(frozen=True)
 class DriveContext(RateContext):
-    """What a translator from rates to drive knows of its region.
+    """Facts about the region of a translator from rates to drive.
 
     Attributes:
         drive: Kind of drive and its parameters.
@@ -76,11 +74,11 @@ class DriveContext(RateContext):
 class SpikesToRate(Protocol):
     """A user's translator from spikes to rates."""
 
-    def translate(self, window: Window, counts: npt.NDArray[np.uint32], spikes: Spikes) -> Reals:
+    def translate(self, window: Window, counts: Counts, spikes: Spikes) -> Reals:
         """Translates one window.
 
         Args:
-            window: Which ticks.
+            window: The ticks of the spikes.
             counts: Spikes per population and tick, uint32 [population, tick].
             spikes: The same spikes one by one.
 

@@ -1,32 +1,52 @@
-"""The translation of a run, free of sockets: blocks of one window in, blocks of one window out.
+"""The translation of a run, without sockets: blocks of one window in, blocks of one window out.
 
-TVB to NEST: coupling -> input rate of a neuron (:mod:`translator.drive_side`) -> what devices emit
-(:mod:`translator.rates_to_drive`). NEST to TVB: counts -> rates (:mod:`translator.rate_side`,
-:mod:`translator.spikes_to_rates`). Either side may be absent; then a stand-in speaks for it
-(:mod:`translator.stand_in`).
+One window from TVB to NEST, ``Pipeline.drive``::
+
+    coupling/REGION [tick]
+      |  RegionGroup.drive    region_group.py      the regions of a group become rows
+      |  InputRate.of         input_rate.py        + external input + noise, times synapses
+      v
+    input/REGION [tick], recorded
+      |  BUILT_IN[kind]       rates_to_drive.py    with poisson.py and random_numbers.py
+      |  or CheckedDrive      user_output.py       a user's class, its output checked
+      v
+    drive/REGION/...
+
+One window from NEST to TVB, ``Pipeline.rates``::
+
+    counts/REGION [population, tick] of every rank, spikes/REGION/... if a user's class needs them
+      |  RegionGroup.rates    region_group.py      the ranks are summed
+      |  Kernel.smooth        spikes_to_rates.py   a causal kernel, then Hz per neuron
+      |  or CheckedRate       user_output.py       a user's class, its output checked
+      v
+    rates/REGION [population, tick], recorded
+
+There is one ``RegionGroup`` per entry of ``experiment.spiking``. Loops over ticks are compiled
+(``compiled/``). ``stand_in.py`` replaces a simulator that is absent, from ``series_file.py`` or
+``earlier_run.py``. Users' classes follow ``interfaces.py``, are found by ``user_classes.py``, and
+``elephant_rates.py`` is one. The sockets are in ``cosim_core/participant/translator_loop.py``.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from importlib.metadata import version
 
-from tvb_nest_cosim.cosim_core.errors import ExperimentError, Fault
+from tvb_nest_cosim.cosim_core.errors import ExperimentError, all_faults
+from tvb_nest_cosim.cosim_core.model.arrays import Array, Arrays
+from tvb_nest_cosim.cosim_core.model.experiment.spiking import Rate
 from tvb_nest_cosim.cosim_core.model.plan import Built, Populations, RunPlan
 from tvb_nest_cosim.cosim_core.model.signals import (
     NEST_TO_TRANSLATOR,
     TRANSLATOR_TO_NEST,
-    TRANSLATOR_TO_TVB,
-    Array,
     Record,
 )
-from tvb_nest_cosim.cosim_core.model.timegrid import Window
-from tvb_nest_cosim.translator.drive_side import DriveSide
-from tvb_nest_cosim.translator.rate_side import RateSide, rate_faults
+from tvb_nest_cosim.cosim_core.model.timegrid import InexactTimeError, Window
+from tvb_nest_cosim.translator.region_group import RegionGroup
+from tvb_nest_cosim.translator.spikes_to_rates import kernel_of
 from tvb_nest_cosim.translator.stand_in import StandIn, make_stand_in
 from tvb_nest_cosim.translator.user_classes import UserClass, find_user_class
-
-Arrays = Mapping[str, Array]
 
 
 class Pipeline:
@@ -36,14 +56,16 @@ class Pipeline:
         plan: The plan of the run.
     """
 
+    _record: Record
+    _stand_in: StandIn
+
     def __init__(self, plan: RunPlan) -> None:
         self._plan = plan
-        self._keeper: _Keeper | None = None
-        self._stand_in: StandIn | None = None
-        self._rate_users: dict[int, UserClass] = {}
-        self._drive_users: dict[int, UserClass] = {}
-        self._drive_side: DriveSide | None = None
-        self._rate_side: RateSide | None = None
+        self._has_nest = NEST_TO_TRANSLATOR in plan.edges
+        self._rate_classes: dict[int, UserClass] = {}
+        self._drive_classes: dict[int, UserClass] = {}
+        self._groups: list[RegionGroup] = []
+        self._half_done: dict[int, Arrays] = {}
 
     def build(self, record: Record) -> Built:
         """Finds users' classes and reads stand-ins.
@@ -54,58 +76,59 @@ class Pipeline:
         Raises:
             ExperimentError: With all faults found.
         """
-        plan = self._plan
-        self._keeper = _Keeper(plan, record)
-        faults: list[Fault] = []
-        if _has_nest(plan):
-            faults += rate_faults(plan)
-            self._find_users(faults)
-        try:
-            self._stand_in = make_stand_in(plan)
-        except ExperimentError as error:
-            faults += error.faults
-        if faults:
-            raise ExperimentError(faults)
+        self._record = record
+        with all_faults() as attempt:
+            if self._has_nest:
+                self._check_groups(attempt)
+            with attempt():
+                self._stand_in = make_stand_in(self._plan)
         return Built(
             versions={name: version(name) for name in ("numpy", "numba", "scipy")},
-            warnings=list(self._stand_in.warnings) if self._stand_in else [],
+            warnings=list(self._stand_in.warnings),
         )
 
-    def _find_users(self, faults: list[Fault]) -> None:
+    def _check_groups(self, attempt: Callable[[], AbstractContextManager[None]]) -> None:
         for index, group in enumerate(self._plan.experiment.spiking):
-            for part, choice, users in (
-                ("rate", group.rate, self._rate_users),
-                ("drive", group.drive, self._drive_users),
+            if group.rate.translator is None:
+                with attempt():
+                    _check_kernel(index, group.rate, self._plan.experiment.dt_ms)
+            for part, choice, classes in (
+                ("rate", group.rate, self._rate_classes),
+                ("drive", group.drive, self._drive_classes),
             ):
-                if choice.translator is None:
-                    continue
-                path = f"spiking.{index}.{part}.translator"
-                try:
-                    users[index] = find_user_class(
-                        choice.translator, choice.translator_parameters, path, self._plan.base_dir
-                    )
-                except ExperimentError as error:
-                    faults += error.faults
+                if choice.translator is not None:
+                    path = f"spiking.{index}.{part}.translator"
+                    with attempt():
+                        classes[index] = find_user_class(
+                            choice.translator,
+                            choice.translator_parameters,
+                            path,
+                            self._plan.base_dir,
+                        )
 
     def start(self, populations: Populations) -> None:
-        """Learns the populations that NEST has built; users' translators are made now.
+        """Makes the translation of every group, with users' objects.
+
+        Args:
+            populations: Number of neurons by region and population, as NEST has built them.
 
         Raises:
-            ExperimentError: With all faults of users' constructors.
+            ExperimentError: With all faults of targets and of users' constructors.
         """
-        if not _has_nest(self._plan):
+        if not self._has_nest:
             return
-        faults: list[Fault] = []
-        try:
-            self._drive_side = DriveSide(self._plan, populations, self._drive_users)
-        except ExperimentError as error:
-            faults += error.faults
-        try:
-            self._rate_side = RateSide(self._plan, populations, self._rate_users)
-        except ExperimentError as error:
-            faults += error.faults
-        if faults:
-            raise ExperimentError(faults)
+        with all_faults() as attempt:
+            for index in sorted({region.group for region in self._plan.regions}):
+                with attempt():
+                    self._groups.append(
+                        RegionGroup(
+                            self._plan,
+                            index,
+                            populations,
+                            self._rate_classes.get(index),
+                            self._drive_classes.get(index),
+                        )
+                    )
 
     def drive(self, window: Window, coupling: Arrays) -> dict[str, Array]:
         """Turns TVB's coupling into drive.
@@ -121,10 +144,13 @@ class Pipeline:
             ProtocolError: If a signal is missing or of the wrong shape.
             SimulationError: If a coupling is not finite or a user's translator fails.
         """
-        if self._drive_side is None:
-            raise RuntimeError("drive() before start(), or in an ensemble without NEST")
-        drive, inputs = self._drive_side.translate(window, coupling)
-        self._keep(window, "input", inputs)
+        drive: dict[str, Array] = {}
+        inputs: dict[str, Array] = {}
+        for group in self._groups:
+            emitted, input_hz = group.drive(window, coupling)
+            drive |= emitted
+            inputs |= input_hz
+        self._keep(window, inputs)
         return drive
 
     def rates(self, window: Window, ranks: Sequence[Arrays]) -> dict[str, Array]:
@@ -141,15 +167,15 @@ class Pipeline:
             ProtocolError: If a signal is missing or of the wrong shape.
             SimulationError: If a user's translator fails.
         """
-        if self._rate_side is None:
-            raise RuntimeError("rates() before start(), or in an ensemble without NEST")
-        rates = self._rate_side.translate(window, ranks)
-        self._keep(window, "rates", rates)
+        rates: dict[str, Array] = {}
+        for group in self._groups:
+            rates |= group.rates(window, ranks)
+        self._keep(window, rates)
         return rates
 
     def coupling_of(self, window: Window) -> dict[str, Array]:
         """Returns ``coupling/REGION`` [tick] of the stand-in for TVB, for :meth:`drive`."""
-        return self._stand_in_signals(window)
+        return self._stand_in.signals(window)
 
     def rates_of(self, window: Window) -> dict[str, Array]:
         """Returns ``rates/REGION`` of the stand-in for NEST.
@@ -157,44 +183,21 @@ class Pipeline:
         Returns:
             float64 [population, tick], Hz, a row per fed population of the region.
         """
-        rates = self._stand_in_signals(window)
-        self._keep(window, "rates", rates)
+        rates = self._stand_in.signals(window)
+        self._keep(window, rates)
         return rates
 
-    def _keep(self, window: Window, kind: str, arrays: Arrays) -> None:
-        if self._keeper is None:
-            raise RuntimeError("a window was translated before build()")
-        self._keeper.keep(window, kind, arrays)
-
-    def _stand_in_signals(self, window: Window) -> dict[str, Array]:
-        if self._stand_in is None:
-            raise RuntimeError("this run has no stand-in, or build() was not called")
-        return self._stand_in.signals(window)
+    def _keep(self, window: Window, arrays: Arrays) -> None:
+        """Records a window once, when every direction of the run has translated it."""
+        other = self._half_done.pop(window.index, None)
+        if other is None and TRANSLATOR_TO_NEST in self._plan.edges:
+            self._half_done[window.index] = arrays
+        else:
+            self._record(window, {**(other or {}), **arrays})
 
 
-def _has_nest(plan: RunPlan) -> bool:
-    return NEST_TO_TRANSLATOR in plan.edges
-
-
-class _Keeper:
-    """Records each window once, as soon as both directions have translated it.
-
-    Args:
-        plan: The plan of the run, which says what directions there are.
-        record: Keeps the signals of a window.
-    """
-
-    def __init__(self, plan: RunPlan, record: Record) -> None:
-        has_rates = NEST_TO_TRANSLATOR in plan.edges or TRANSLATOR_TO_TVB in plan.edges
-        kinds = {"input": TRANSLATOR_TO_NEST in plan.edges, "rates": has_rates}
-        self._kinds = {kind for kind, exists in kinds.items() if exists}
-        self._waiting: dict[int, dict[str, Arrays]] = {}
-        self._record = record
-
-    def keep(self, window: Window, kind: str, arrays: Arrays) -> None:
-        """Takes the signals of one direction."""
-        parts = self._waiting.setdefault(window.index, {})
-        parts[kind] = arrays
-        if parts.keys() == self._kinds:
-            del self._waiting[window.index]
-            self._record(window, {name: a for part in parts.values() for name, a in part.items()})
+def _check_kernel(index: int, rate: Rate, dt_ms: float) -> None:
+    try:
+        kernel_of(rate, dt_ms, 1)
+    except InexactTimeError as error:
+        raise ExperimentError.single(f"spiking.{index}.rate.width_ms", str(error)) from error

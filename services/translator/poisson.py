@@ -1,17 +1,15 @@
 """Poisson counts by inversion of the distribution, one uniform number per count.
 
-Every count is a pure function of its own uniform number and mean: no number of the array next to
-it, nor the array's length, can change it. The count is the smallest k with u <= P(X <= k).
+Every count is a pure function of its own uniform number and mean: neither its neighbours in the
+array nor the array's length change it. The count is the smallest k with u <= P(X <= k).
 """
 
 from __future__ import annotations
 
 import numpy as np
-import numpy.typing as npt
 from scipy.special import ndtri, pdtr
 
-Reals = npt.NDArray[np.float64]
-Counts = npt.NDArray[np.int64]
+from tvb_nest_cosim.cosim_core.model.arrays import Integers, Reals
 
 SUMMED_BELOW = 4.0
 """Means below this are inverted by summing probabilities, others by expansion."""
@@ -23,7 +21,7 @@ _CENTRAL = 3.0
 """Standard normal deviates within which the expansion's error bound holds."""
 
 
-def poisson_counts(uniforms: Reals, means: Reals) -> Counts:
+def poisson_counts(uniforms: Reals, means: Reals) -> Integers:
     """Turns uniform numbers into Poisson counts.
 
     Args:
@@ -47,7 +45,7 @@ def poisson_counts(uniforms: Reals, means: Reals) -> Counts:
     return counts.reshape(uniforms.shape)
 
 
-def _by_summation(uniforms: Reals, probability: Reals, means: Reals) -> Counts:
+def _by_summation(uniforms: Reals, probability: Reals, means: Reals) -> Integers:
     """Sums P(0) + P(1) + ... until the sum reaches the uniform number, known to exceed P(0)."""
     counts = np.zeros(uniforms.size, dtype=np.int64)
     cumulated = probability
@@ -64,7 +62,7 @@ def _by_summation(uniforms: Reals, probability: Reals, means: Reals) -> Counts:
     return counts
 
 
-def _by_expansion(uniforms: Reals, means: Reals) -> Counts:
+def _by_expansion(uniforms: Reals, means: Reals) -> Integers:
     """Inverts by Giles' normal expansion, and by the distribution itself where that is unsure.
 
     Source: M. B. Giles 2016, ACM Trans Math Softw 42(1) 7, expansion Q_N2 and its error bound. The

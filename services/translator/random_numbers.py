@@ -1,4 +1,4 @@
-"""Random numbers that are addressed, not drawn: each tick of a region owns a fixed block of words.
+"""Random numbers by address: each tick of a region owns a fixed block of words of a stream.
 
 A stream is NumPy's Philox 4x64 (Salmon et al. 2011, SC '11) under the key (seed, hash of region
 and purpose). Word n of the stream is a pure function of the key and n, and tick s owns the words
@@ -11,12 +11,9 @@ from __future__ import annotations
 import hashlib
 
 import numpy as np
-import numpy.typing as npt
 
+from tvb_nest_cosim.cosim_core.model.arrays import Reals, Words
 from tvb_nest_cosim.cosim_core.model.timegrid import Window
-
-Words = npt.NDArray[np.uint64]
-Reals = npt.NDArray[np.float64]
 
 _WORDS_PER_COUNTER = 4
 _DROPPED_BITS = np.uint64(12)
@@ -54,11 +51,11 @@ class CounterStream:
     def words(self, window: Window, per_tick: int = 1) -> Words:
         """Returns the words that the ticks of a window own.
 
-        A generator that already stands at the window's first word is simply read on; that is
-        faster than setting it and gives the same words.
+        If the generator is already at the window's first word, it is read on: that is faster than
+        setting its counter, with the same words.
 
         Args:
-            window: Which ticks.
+            window: The ticks.
             per_tick: Words per tick; the same in every call of a stream.
 
         Returns:

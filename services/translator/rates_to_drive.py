@@ -7,184 +7,156 @@ probability p. ``sip`` (single interaction process): a shared train of rate p r 
 rate (1 - p) r. ``trains``: independent trains of rate r, made here. ``current``: a current in
 proportion to r.
 
-All regions of a kind are translated at once.
+Each kind is a function of the regions, the window (the ticks at which devices emit) and the input
+rate (float64 [region, tick], Hz). It returns the signals ``drive/REGION/...``.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
 
 import numpy as np
-import numpy.typing as npt
 
+from tvb_nest_cosim.cosim_core.model.arrays import Array, Reals
+from tvb_nest_cosim.cosim_core.model.experiment import Experiment
 from tvb_nest_cosim.cosim_core.model.experiment.spiking import DriveKind
-from tvb_nest_cosim.cosim_core.model.plan import DrivePlan
-from tvb_nest_cosim.cosim_core.model.signals import COUNT, NEURON, TICK, Array
+from tvb_nest_cosim.cosim_core.model.plan import RegionPlan
+from tvb_nest_cosim.cosim_core.model.signals import COUNT, NEURON, TICK
 from tvb_nest_cosim.cosim_core.model.timegrid import Window
 from tvb_nest_cosim.translator.poisson import poisson_counts
 from tvb_nest_cosim.translator.random_numbers import CounterStream, uniforms_of
-
-Reals = npt.NDArray[np.float64]
-Counts = npt.NDArray[np.int64]
 
 _UNIFORMS_AT_ONCE = 1 << 18
 """Bound on the random numbers of explicit trains that are in memory at the same time."""
 
 
 @dataclass(frozen=True)
-class DrivenRegion:
-    """A region as its drive is made.
+class DrivenRegions:
+    """The regions of a group as their drive is made; every sequence has an entry per region.
 
     Attributes:
-        name: Region name.
-        plan: Its drive.
-        neurons: Number of driven neurons.
-        stream: Its random numbers.
+        names: Region names.
+        neurons: Numbers of driven neurons.
+        streams: Their random numbers.
+        correlation: float64 [region, 1].
+        current_pA_per_hz: float64 [region, 1].
+        dt_s: Length of a tick.
     """
 
-    name: str
-    plan: DrivePlan
-    neurons: int
-    stream: CounterStream
+    names: Sequence[str]
+    neurons: Sequence[int]
+    streams: Sequence[CounterStream]
+    correlation: Reals
+    current_pA_per_hz: Reals
+    dt_s: float
+
+    @classmethod
+    def of(
+        cls, regions: Sequence[RegionPlan], neurons: Sequence[int], experiment: Experiment
+    ) -> DrivenRegions:
+        """Takes what the plans of regions say; ``neurons`` are the numbers of driven ones."""
+        return cls(
+            [region.name for region in regions],
+            neurons,
+            [CounterStream(experiment.seed, region.name, "drive") for region in regions],
+            np.array([[region.drive.correlation] for region in regions]),
+            np.array([[region.drive.current_pA_per_hz] for region in regions]),
+            experiment.dt_ms / 1000.0,
+        )
+
+    def per_tick(self, signal: str, values: Reals) -> dict[str, Array]:
+        """Returns ``drive/REGION/SIGNAL`` [tick] for ``values`` [region, tick]."""
+        return {f"drive/{name}/{signal}": row for name, row in zip(self.names, values, strict=True)}
 
 
-class DriveTranslation(Protocol):
-    """One kind of drive for several regions."""
-
-    def translate(self, window: Window, input_hz: Reals) -> dict[str, Array]:
-        """Translates one window.
-
-        Args:
-            window: The ticks at which devices emit.
-            input_hz: Total input rate of a driven neuron, float64 [region, tick].
-
-        Returns:
-            The signals ``drive/REGION/...`` of all regions.
-        """
-
-
-class IndependentTrains:
+def _independent_trains(
+    regions: DrivenRegions, window: Window, input_hz: Reals
+) -> dict[str, Array]:
     """Kind ``poisson``: only the rate is needed, NEST draws the trains."""
-
-    def __init__(self, regions: Sequence[DrivenRegion], dt_ms: float) -> None:
-        self._names = [f"drive/{region.name}/rate" for region in regions]
-
-    def translate(self, window: Window, input_hz: Reals) -> dict[str, Array]:
-        """See :meth:`DriveTranslation.translate`."""
-        return dict(zip(self._names, input_hz, strict=True))
+    return regions.per_tick("rate", input_hz)
 
 
-class StepCurrent:
+def _current(regions: DrivenRegions, window: Window, input_hz: Reals) -> dict[str, Array]:
     """Kind ``current``."""
-
-    def __init__(self, regions: Sequence[DrivenRegion], dt_ms: float) -> None:
-        self._names = [f"drive/{region.name}/amplitude" for region in regions]
-        self._scale = np.array([[region.plan.current_pA_per_hz] for region in regions])
-
-    def translate(self, window: Window, input_hz: Reals) -> dict[str, Array]:
-        """See :meth:`DriveTranslation.translate`."""
-        return dict(zip(self._names, self._scale * input_hz, strict=True))
+    return regions.per_tick("amplitude", regions.current_pA_per_hz * input_hz)
 
 
-class CommonTrain:
-    """One train per region that several neurons share, as counts per tick.
+def _multiple_interaction(
+    regions: DrivenRegions, window: Window, input_hz: Reals
+) -> dict[str, Array]:
+    """Kind ``mip``: the mother train."""
+    return _common_train(regions, window, regions.dt_s / regions.correlation * input_hz)
+
+
+def _single_interaction(
+    regions: DrivenRegions, window: Window, input_hz: Reals
+) -> dict[str, Array]:
+    """Kind ``sip``: the shared train and the rate of the own trains."""
+    shared = _common_train(regions, window, regions.dt_s * regions.correlation * input_hz)
+    return shared | regions.per_tick("rate", (1.0 - regions.correlation) * input_hz)
+
+
+def _common_train(regions: DrivenRegions, window: Window, means: Reals) -> dict[str, Array]:
+    """Draws one train per region that several neurons share, as counts per tick.
 
     Args:
         regions: The regions.
-        mean_per_hz: Mean count per tick and Hz of input rate, float64 [region].
+        window: The ticks.
+        means: Mean count, float64 [region, tick].
     """
-
-    def __init__(self, regions: Sequence[DrivenRegion], mean_per_hz: Reals) -> None:
-        self._regions = tuple(regions)
-        self._mean_per_hz = mean_per_hz[:, np.newaxis]
-
-    def translate(self, window: Window, input_hz: Reals) -> dict[str, Array]:
-        """See :meth:`DriveTranslation.translate`."""
-        words = np.stack([region.stream.words(window) for region in self._regions])
-        counts = poisson_counts(uniforms_of(words), self._mean_per_hz * input_hz)
-        rows, columns = np.nonzero(counts)
-        ticks = (columns + 1).astype(TICK)
-        nonzero = counts[rows, columns].astype(COUNT)
-        ends = np.searchsorted(rows, np.arange(len(self._regions) + 1))
-        arrays: dict[str, Array] = {}
-        for row, region in enumerate(self._regions):
-            part = slice(ends[row], ends[row + 1])
-            arrays[f"drive/{region.name}/tick"] = ticks[part]
-            arrays[f"drive/{region.name}/count"] = nonzero[part]
-        return arrays
+    words = np.stack([stream.words(window) for stream in regions.streams])
+    counts = poisson_counts(uniforms_of(words), means)
+    rows, columns = np.nonzero(counts)
+    ticks = (columns + 1).astype(TICK)
+    nonzero = counts[rows, columns].astype(COUNT)
+    ends = np.searchsorted(rows, np.arange(len(regions.names) + 1))
+    arrays: dict[str, Array] = {}
+    for row, name in enumerate(regions.names):
+        part = slice(ends[row], ends[row + 1])
+        arrays[f"drive/{name}/tick"] = ticks[part]
+        arrays[f"drive/{name}/count"] = nonzero[part]
+    return arrays
 
 
-class MultipleInteraction(CommonTrain):
-    """Kind ``mip``: the mother train."""
+def _explicit_trains(regions: DrivenRegions, window: Window, input_hz: Reals) -> dict[str, Array]:
+    """Kind ``trains``: a train for every driven neuron, listed by tick, then by neuron.
 
-    def __init__(self, regions: Sequence[DrivenRegion], dt_ms: float) -> None:
-        correlation = np.array([region.plan.correlation for region in regions])
-        super().__init__(regions, dt_ms / 1000.0 / correlation)
-
-
-class SingleInteraction(CommonTrain):
-    """Kind ``sip``: the shared train and the rate of the own trains."""
-
-    def __init__(self, regions: Sequence[DrivenRegion], dt_ms: float) -> None:
-        correlation = np.array([region.plan.correlation for region in regions])
-        super().__init__(regions, dt_ms / 1000.0 * correlation)
-        self._names = [f"drive/{region.name}/rate" for region in regions]
-        self._own = 1.0 - correlation[:, np.newaxis]
-
-    def translate(self, window: Window, input_hz: Reals) -> dict[str, Array]:
-        """See :meth:`DriveTranslation.translate`."""
-        arrays = super().translate(window, input_hz)
-        arrays.update(zip(self._names, self._own * input_hz, strict=True))
-        return arrays
+    Its cost grows with the number of neurons.
+    """
+    arrays: dict[str, Array] = {}
+    for name, neurons, stream, means in zip(
+        regions.names, regions.neurons, regions.streams, input_hz * regions.dt_s, strict=True
+    ):
+        step = max(1, _UNIFORMS_AT_ONCE // max(1, neurons))
+        parts = [
+            _spikes(stream, neurons, window, means, first, min(first + step, window.ticks))
+            for first in range(0, window.ticks, step)
+        ]
+        arrays[f"drive/{name}/neuron"] = np.concatenate([neuron for neuron, _ in parts])
+        arrays[f"drive/{name}/tick"] = np.concatenate([tick for _, tick in parts])
+    return arrays
 
 
-class ExplicitTrains:
-    """Kind ``trains``: a train for every driven neuron; cost grows with their number."""
-
-    def __init__(self, regions: Sequence[DrivenRegion], dt_ms: float) -> None:
-        self._regions = tuple(regions)
-        self._dt_s = dt_ms / 1000.0
-
-    def translate(self, window: Window, input_hz: Reals) -> dict[str, Array]:
-        """See :meth:`DriveTranslation.translate`; spikes are listed by tick, then by neuron."""
-        arrays: dict[str, Array] = {}
-        for region, means in zip(self._regions, input_hz * self._dt_s, strict=True):
-            step = max(1, _UNIFORMS_AT_ONCE // max(1, region.neurons))
-            parts = [
-                self._spikes(region, window, means, first, min(first + step, window.ticks))
-                for first in range(0, window.ticks, step)
-            ]
-            arrays[f"drive/{region.name}/neuron"] = np.concatenate([part[0] for part in parts])
-            arrays[f"drive/{region.name}/tick"] = np.concatenate([part[1] for part in parts])
-        return arrays
-
-    @staticmethod
-    def _spikes(
-        region: DrivenRegion, window: Window, means: Reals, first: int, last: int
-    ) -> tuple[Array, Array]:
-        part = Window(window.index, window.start + first, window.start + last)
-        uniforms = region.stream.uniforms(part, region.neurons)
-        counts = poisson_counts(uniforms, means[first:last, np.newaxis])
-        ticks, neurons = np.nonzero(counts)
-        repeats = counts[ticks, neurons]
-        return (
-            np.repeat(neurons, repeats).astype(NEURON),
-            np.repeat(ticks + first + 1, repeats).astype(TICK),
-        )
+def _spikes(
+    stream: CounterStream, neurons: int, window: Window, means: Reals, first: int, last: int
+) -> tuple[Array, Array]:
+    """Draws the spikes of ticks ``first`` to ``last`` of a window; returns neurons and ticks."""
+    part = Window(window.index, window.start + first, window.start + last)
+    counts = poisson_counts(stream.uniforms(part, neurons), means[first:last, np.newaxis])
+    ticks, indices = np.nonzero(counts)
+    repeats = counts[ticks, indices]
+    return (
+        np.repeat(indices, repeats).astype(NEURON),
+        np.repeat(ticks + first + 1, repeats).astype(TICK),
+    )
 
 
-BUILT_IN: dict[
-    DriveKind,
-    type[
-        IndependentTrains | MultipleInteraction | SingleInteraction | ExplicitTrains | StepCurrent
-    ],
-] = {
-    "poisson": IndependentTrains,
-    "mip": MultipleInteraction,
-    "sip": SingleInteraction,
-    "trains": ExplicitTrains,
-    "current": StepCurrent,
+BUILT_IN: dict[DriveKind, Callable[[DrivenRegions, Window, Reals], dict[str, Array]]] = {
+    "poisson": _independent_trains,
+    "mip": _multiple_interaction,
+    "sip": _single_interaction,
+    "trains": _explicit_trains,
+    "current": _current,
 }
 """The built-in translation of every kind of drive."""

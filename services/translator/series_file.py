@@ -9,12 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 
 from tvb_nest_cosim.cosim_core.errors import ExperimentError, Fault
+from tvb_nest_cosim.cosim_core.model.arrays import Integers, Reals
 from tvb_nest_cosim.cosim_core.model.timegrid import InexactTimeError, ticks_of
-
-Reals = npt.NDArray[np.float64]
 
 PATH = "stand_in.path"
 """Key path of the file's name."""
@@ -25,14 +23,14 @@ TIME = "time_ms"
 
 @dataclass(frozen=True)
 class SeriesFile:
-    """What a file says about the regions asked for.
+    """Values of the requested regions.
 
     Attributes:
         first_ticks: Tick from which each row holds, int64 [row], ascending, the first one 1.
         hz: Values by region, float64 [row].
     """
 
-    first_ticks: npt.NDArray[np.int64]
+    first_ticks: Integers
     hz: dict[str, Reals]
 
 
@@ -84,7 +82,7 @@ def _table(path: Path) -> tuple[list[str], Reals]:
     try:
         table = np.loadtxt(io.StringIO("\n".join(lines[1:])), delimiter=",", ndmin=2)
     except ValueError as error:
-        raise ExperimentError.single(PATH, f"{path} is no table of numbers: {error}") from error
+        raise ExperimentError.single(PATH, f"{path} is not a table of numbers: {error}") from error
     if table.shape[1] != len(header):
         raise ExperimentError.single(
             PATH, f"{path} has {len(header)} column names, but rows of {table.shape[1]} values"
@@ -113,7 +111,7 @@ def _value_faults(columns: dict[str, Reals]) -> list[str]:
         )
     if times[0] > 0.0:
         faults.append(
-            f"starts at {times[0]:g} ms; it must say what holds from the start of the run, 0 ms"
+            f"starts at {times[0]:g} ms; it must give values from the start of the run, 0 ms"
         )
     return faults
 

@@ -1,10 +1,11 @@
 """Causal kernels that turn spike counts into rates.
 
 The rate at tick s uses spikes of ticks <= s only. Each kernel has an integral of one, so the sum
-of a rate over time is the number of spikes. States are passed in and out and hold all that the
-past contributes, and results are the same bits for any division of time into windows:
-``boxcar`` works on integers, ``exponential`` repeats the same two roundings per tick, and finite
-kernels have weights on a binary grid so coarse that every product and sum is exact.
+of a rate over time is the number of spikes. A kernel is a pure function: the state that is passed
+in and out holds all that the past contributes. The bits are the same for any division of time
+into windows: ``boxcar`` works on integers, ``exponential`` repeats the same two roundings per
+tick, and finite kernels have weights on a binary grid so coarse that all products and sums are
+exact.
 """
 
 from __future__ import annotations
@@ -16,13 +17,11 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
+from tvb_nest_cosim.cosim_core.model.arrays import Integers, Reals
 from tvb_nest_cosim.cosim_core.model.experiment.spiking import Rate
 from tvb_nest_cosim.cosim_core.model.timegrid import InexactTimeError, ticks_of
 from tvb_nest_cosim.translator.compiled import kernels
-from tvb_nest_cosim.translator.recursion import leaky_sum
 
-Reals = npt.NDArray[np.float64]
-Counts = npt.NDArray[np.int64]
 State = npt.NDArray[Any]
 
 GAUSSIAN_DELAY = 3.0
@@ -39,9 +38,9 @@ class Kernel(Protocol):
     """A causal filter of counts with an integral of one."""
 
     def initial(self, rows: int) -> State:
-        """Returns the state of ``rows`` populations that never fired."""
+        """Returns the state of ``rows`` populations that have never fired."""
 
-    def smooth(self, state: State, counts: Counts) -> tuple[Reals, State]:
+    def smooth(self, state: State, counts: Integers) -> tuple[Reals, State]:
         """Filters one window.
 
         Args:
@@ -59,12 +58,12 @@ class Boxcar:
 
     width_ticks: int
 
-    def initial(self, rows: int) -> Counts:
-        """Returns spikes cumulated since the start at each of the last ``width_ticks`` ticks."""
+    def initial(self, rows: int) -> Integers:
+        """Returns int64 [row, tick]: the sums since the start at the last ``width_ticks`` ticks."""
         return np.zeros((rows, self.width_ticks), dtype=np.int64)
 
-    def smooth(self, state: Counts, counts: Counts) -> tuple[Reals, Counts]:
-        """See :meth:`Kernel.smooth`."""
+    def smooth(self, state: Integers, counts: Integers) -> tuple[Reals, Integers]:
+        """Sums the window exactly, then divides by the width once."""
         smoothed, after = np.empty(counts.shape), np.empty_like(state)
         kernels.sliding_mean(state, counts, smoothed, after)
         return smoothed, after
@@ -77,14 +76,15 @@ class Exponential:
     time_constant_ticks: float
 
     def initial(self, rows: int) -> Reals:
-        """Returns the smoothed counts at the last tick."""
+        """Returns float64 [row]: the smoothed counts at the last tick."""
         return np.zeros(rows)
 
-    def smooth(self, state: Reals, counts: Counts) -> tuple[Reals, Reals]:
-        """See :meth:`Kernel.smooth`."""
+    def smooth(self, state: Reals, counts: Integers) -> tuple[Reals, Reals]:
+        """Rounds after the product and after the sum of every tick."""
         keep = math.exp(-1.0 / self.time_constant_ticks)
-        inputs = (1.0 - keep) * counts.astype(np.float64)
-        return leaky_sum(np.full(len(inputs), keep), inputs, state)
+        smoothed, after = (1.0 - keep) * counts.astype(np.float64), state.copy()
+        kernels.leaky_sum(np.full(len(smoothed), keep), smoothed, after)
+        return smoothed, after
 
 
 class FiniteKernel:
@@ -95,7 +95,7 @@ class FiniteKernel:
     order it adds. The grid is finer than 1e-9 for populations below half a million neurons.
 
     Args:
-        shape: Kernel at lags 0, 1, ... ticks, not negative, any scale.
+        shape: Kernel at lags 0, 1, ... ticks, float64 [lag], not negative, any scale.
         largest_population: Neurons of the largest population; up to 16 spikes per neuron and tick
             stay exact.
     """
@@ -111,11 +111,11 @@ class FiniteKernel:
         self._matrix: Reals = np.where(inside, self.weights[np.clip(lags, 0, taps - 1)], 0.0)
 
     def initial(self, rows: int) -> Reals:
-        """Returns the counts of the last ticks, as many as the kernel reaches back."""
+        """Returns float64 [row, tick]: the counts of all ticks that the kernel still reaches."""
         return np.zeros((rows, self.weights.size - 1))
 
-    def smooth(self, state: Reals, counts: Counts) -> tuple[Reals, Reals]:
-        """See :meth:`Kernel.smooth`."""
+    def smooth(self, state: Reals, counts: Integers) -> tuple[Reals, Reals]:
+        """Multiplies counts and matrix, as many ticks at once as the matrix has."""
         ticks, reach = counts.shape[1], self.weights.size - 1
         history = np.concatenate((state, counts.astype(np.float64)), axis=1)
         smoothed = np.empty(counts.shape)
@@ -146,7 +146,7 @@ def kernel_of(rate: Rate, dt_ms: float, largest_population: int) -> Kernel:
     """Makes the kernel that an experiment asks for.
 
     Raises:
-        InexactTimeError: If a boxcar's width is no whole number of ticks.
+        InexactTimeError: If a boxcar's width is not a whole number of ticks, at least one.
     """
     match rate.kind:
         case "boxcar":

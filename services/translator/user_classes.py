@@ -1,4 +1,4 @@
-"""Finding a user's translator class before the run, with every fault told at its key path."""
+"""Finds users' translator classes before a run and reports every fault at its key path."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def find_user_class(
         base_dir: Folder of the experiment file; its modules are found first.
 
     Raises:
-        ExperimentError: If there is no such class, importing it fails, or it takes no such
+        ExperimentError: If there is no such class, importing it fails, or it does not take the
             parameters.
     """
     if ":" in name:
@@ -73,7 +73,7 @@ def find_user_class(
     if not inspect.isclass(found) or not callable(getattr(found, "translate", None)):
         raise ExperimentError.single(
             path,
-            f"'{name}' is no class with a method 'translate'; see "
+            f"'{name}' is not a class with a method 'translate'; see "
             "tvb_nest_cosim.translator.interfaces for what a translator must offer",
         )
     _check_parameters(name, found, parameters, path)

@@ -1,4 +1,4 @@
-"""What a user's translator returns, checked in every window before anybody else sees it."""
+"""Calls users' translators and checks their results, in every window, before they are used."""
 
 from __future__ import annotations
 
@@ -11,7 +11,9 @@ import numpy as np
 import numpy.typing as npt
 
 from tvb_nest_cosim.cosim_core.errors import SimulationError
+from tvb_nest_cosim.cosim_core.model.arrays import Array, Counts, Reals
 from tvb_nest_cosim.cosim_core.model.experiment.spiking import DriveKind
+from tvb_nest_cosim.cosim_core.model.plan import RegionPlan, RunPlan
 from tvb_nest_cosim.cosim_core.model.signals import (
     COUNT,
     NEURON,
@@ -19,7 +21,6 @@ from tvb_nest_cosim.cosim_core.model.signals import (
     TICK,
     TRANSLATOR_TO_NEST,
     TRANSLATOR_TO_TVB,
-    Array,
 )
 from tvb_nest_cosim.cosim_core.model.timegrid import Window
 from tvb_nest_cosim.cosim_core.plugins import cause_of
@@ -30,8 +31,8 @@ from tvb_nest_cosim.translator.interfaces import (
     Spikes,
     SpikesToRate,
 )
-
-Reals = npt.NDArray[np.float64]
+from tvb_nest_cosim.translator.random_numbers import CounterStream
+from tvb_nest_cosim.translator.user_classes import UserClass
 
 SIGNALS: dict[DriveKind, dict[str, np.dtype[Any]]] = {
     "poisson": {"rate": REAL},
@@ -40,12 +41,12 @@ SIGNALS: dict[DriveKind, dict[str, np.dtype[Any]]] = {
     "trains": {"neuron": NEURON, "tick": TICK},
     "current": {"amplitude": REAL},
 }
-"""What each kind of drive consists of. Real signals have a value per tick, others per event."""
+"""The signals of each kind of drive. Real ones have a value per tick, others one per event."""
 
 
 @dataclass(frozen=True)
-class _Place:
-    """Who returned something, for whom and when."""
+class _Call:
+    """One call of a user's translator; it names itself at the start of every message."""
 
     translator: str
     edge: str
@@ -55,8 +56,8 @@ class _Place:
     def refuse(self, what: str, got: str, expected: str) -> NoReturn:
         raise SimulationError(f"{self}: {what} is {got}, expected {expected}")
 
-    def call(self, translate: Callable[..., Any], *arguments: object) -> Any:
-        """Calls a user's code; whatever it raises becomes one line and a traceback."""
+    def result(self, translate: Callable[..., Any], *arguments: object) -> Any:
+        """Calls the translator; any exception becomes one line, with the traceback as detail."""
         try:
             return translate(self.window, *arguments)
         except (Exception, SystemExit) as error:
@@ -100,80 +101,111 @@ class _Place:
         )
 
 
-class GuardedRate:
-    """A user's translator from spikes to rates.
+class CheckedRate:
+    """A user's translator from spikes to rates, made for one region.
 
     Args:
-        name: As written in the experiment.
-        user: The translator.
-        context: What it was made with.
+        user: The user's class.
+        plan: The plan of the run.
+        region: The region.
+        sizes: Number of neurons by population.
+
+    Raises:
+        ExperimentError: If the user's constructor fails.
     """
 
-    def __init__(self, name: str, user: SpikesToRate, context: RateContext) -> None:
-        self._name, self._user, self._context = name, user, context
+    def __init__(
+        self, user: UserClass, plan: RunPlan, region: RegionPlan, sizes: Mapping[str, int]
+    ) -> None:
+        self._name, self._region = user.name, region.name
+        stream = CounterStream(plan.experiment.seed, region.name, "user rate")
+        context = RateContext(region.name, dict(sizes), plan.grid, stream.uniforms)
+        self._translator: SpikesToRate = user.make(context)
 
-    def translate(self, window: Window, counts: npt.NDArray[np.uint32], spikes: Spikes) -> Reals:
-        """Translates one window.
+    def translate(self, window: Window, counts: Counts, spikes: Spikes) -> Reals:
+        """Translates one window; see :class:`SpikesToRate` for the arrays.
 
         Raises:
-            SimulationError: If the user's code raises or what it returns is no rate.
+            SimulationError: If the user's code raises or does not return such rates.
         """
-        place = _Place(self._name, TRANSLATOR_TO_TVB, self._context.region, window)
-        result = place.call(self._user.translate, counts, spikes)
-        rates: Reals = place.copy_array("the rate", result, REAL, counts.shape)
-        place.check_finite("the rate [population, tick] ", rates, signed=False)
+        call = _Call(self._name, TRANSLATOR_TO_TVB, self._region, window)
+        result = call.result(self._translator.translate, counts, spikes)
+        rates: Reals = call.copy_array("the rate", result, REAL, counts.shape)
+        call.check_finite("the rate [population, tick] ", rates, signed=False)
         return rates
 
 
-class GuardedDrive:
-    """A user's translator from rates to drive.
+class CheckedDrive:
+    """A user's translator from rates to drive, made for one region.
 
     Args:
-        name: As written in the experiment.
-        user: The translator.
-        context: What it was made with.
+        user: The user's class.
+        plan: The plan of the run.
+        region: The region.
+        sizes: Number of neurons by population.
+        driven_neurons: Number of neurons that get the drive.
+
+    Raises:
+        ExperimentError: If the user's constructor fails.
     """
 
-    def __init__(self, name: str, user: RateToDrive, context: DriveContext) -> None:
-        self._name, self._user, self._context = name, user, context
-        self._signals = SIGNALS[context.drive.kind]
+    def __init__(
+        self,
+        user: UserClass,
+        plan: RunPlan,
+        region: RegionPlan,
+        sizes: Mapping[str, int],
+        driven_neurons: int,
+    ) -> None:
+        self._name, self._region, self._driven_neurons = user.name, region.name, driven_neurons
+        self._signals = SIGNALS[region.drive.kind]
+        uniforms = CounterStream(plan.experiment.seed, region.name, "user drive").uniforms
+        self._translator: RateToDrive = user.make(
+            DriveContext(
+                region.name, dict(sizes), plan.grid, uniforms, region.drive, driven_neurons
+            )
+        )
 
     def translate(self, window: Window, input_hz: Reals) -> dict[str, Array]:
         """Translates one window.
+
+        Args:
+            window: The ticks at which the devices emit.
+            input_hz: Total input rate of a driven neuron, float64 [tick].
 
         Returns:
             The signals ``drive/REGION/...``.
 
         Raises:
-            SimulationError: If the user's code raises or what it returns is no such drive.
+            SimulationError: If the user's code raises or does not return such a drive.
         """
-        place = _Place(self._name, TRANSLATOR_TO_NEST, self._context.region, window)
-        result = place.call(self._user.translate, input_hz)
+        call = _Call(self._name, TRANSLATOR_TO_NEST, self._region, window)
+        result = call.result(self._translator.translate, input_hz)
         if not isinstance(result, Mapping) or set(result) != set(self._signals):
             got = sorted(map(str, result)) if isinstance(result, Mapping) else type(result).__name__
-            place.refuse("what it returned", f"{got}", f"a mapping of {sorted(self._signals)}")
+            call.refuse("what it returned", f"{got}", f"a mapping of {sorted(self._signals)}")
         signals = {
-            name: place.copy_array(
+            name: call.copy_array(
                 name, result[name], dtype, (window.ticks,) if dtype == REAL else None
             )
             for name, dtype in self._signals.items()
         }
-        self._check_values(place, signals)
-        return {f"drive/{self._context.region}/{name}": array for name, array in signals.items()}
+        self._check_values(call, signals)
+        return {f"drive/{self._region}/{name}": array for name, array in signals.items()}
 
-    def _check_values(self, place: _Place, signals: Mapping[str, npt.NDArray[Any]]) -> None:
+    def _check_values(self, call: _Call, signals: Mapping[str, npt.NDArray[Any]]) -> None:
         events = {name: array for name, array in signals.items() if array.dtype != REAL}
         sizes = {name: array.size for name, array in events.items()}
         if len(set(sizes.values())) > 1:
-            place.refuse("the number of events", f"{sizes}", "the same for all signals")
+            call.refuse("the number of events", f"{sizes}", "the same for all signals")
         for name, array in signals.items():
             if array.dtype == REAL:
-                place.check_finite(name, array, signed=name == "amplitude")
+                call.check_finite(name, array, signed=name == "amplitude")
         if "tick" in events:
-            place.check_below("tick", events["tick"], 1, place.window.ticks)
+            call.check_below("tick", events["tick"], 1, call.window.ticks)
             if (np.diff(events["tick"].astype(np.int64)) < 0).any():
-                place.refuse("tick", "not in order", "ascending ticks")
+                call.refuse("tick", "not in order", "ascending ticks")
         if "count" in events:
-            place.check_below("count", events["count"], 1, np.iinfo(np.int32).max)
+            call.check_below("count", events["count"], 1, np.iinfo(np.int32).max)
         if "neuron" in events:
-            place.check_below("neuron", events["neuron"], 0, self._context.driven_neurons - 1)
+            call.check_below("neuron", events["neuron"], 0, self._driven_neurons - 1)

@@ -1,14 +1,14 @@
-"""What is compiled has the bits of the same operations done one by one."""
+"""Compiled functions have the bits of the same operations done one by one."""
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
-import numpy.typing as npt
 
+from tvb_nest_cosim.cosim_core.model.arrays import Reals
 from tvb_nest_cosim.translator.compiled import kernels
-from tvb_nest_cosim.translator.recursion import leaky_sum
-
-Reals = npt.NDArray[np.float64]
+from tvb_nest_cosim.translator.spikes_to_rates import Exponential
 
 
 def by_hand(keep: Reals, inputs: Reals, state: Reals) -> Reals:
@@ -27,15 +27,20 @@ def test_leaky_sum_rounds_after_the_product_and_after_the_sum() -> None:
     keep, state = generator.uniform(0.5, 1.0, 7), generator.normal(size=7)
     inputs = generator.normal(size=(7, 5000))
     expected = by_hand(keep, inputs, state)
-    path, after = leaky_sum(keep, inputs, state)
-    assert path.tobytes() == expected.tobytes()
+    kernels.leaky_sum(keep, inputs, state)
+    assert inputs.tobytes() == expected.tobytes()
+    assert state.tobytes() == expected[:, -1].tobytes()
+
+
+def test_an_exponential_kernel_has_the_bits_of_python_and_leaves_the_state_before() -> None:
+    generator = np.random.default_rng(3)
+    counts, state = generator.integers(0, 50, (3, 400)), generator.uniform(0.0, 9.0, 3)
+    before, keep = state.copy(), math.exp(-1.0 / 20.0)
+    expected = by_hand(np.full(3, keep), (1.0 - keep) * counts, before)
+    smoothed, after = Exponential(20.0).smooth(state, counts)
+    assert smoothed.tobytes() == expected.tobytes()
     assert after.tobytes() == expected[:, -1].tobytes()
-
-
-def test_the_state_before_a_leaky_sum_is_left_as_it_was() -> None:
-    state = np.ones(1)
-    leaky_sum(np.full(1, 0.5), np.ones((1, 3)), state)
-    assert state == 1.0
+    assert state.tobytes() == before.tobytes()
 
 
 def test_total_input_is_that_of_numpy_and_noise_goes_to_its_own_regions() -> None:

@@ -11,25 +11,21 @@ from hypothesis import given, settings
 from translator_plans import make_plan
 from window_partitions import partitions
 
+from tvb_nest_cosim.cosim_core.model.arrays import Reals
 from tvb_nest_cosim.cosim_core.model.experiment.spiking import DriveKind
 from tvb_nest_cosim.cosim_core.model.signals import COUNT, NEURON, REAL, TICK, Array
 from tvb_nest_cosim.cosim_core.model.timegrid import Window
-from tvb_nest_cosim.translator.random_numbers import CounterStream
-from tvb_nest_cosim.translator.rates_to_drive import BUILT_IN, DrivenRegion
+from tvb_nest_cosim.translator.rates_to_drive import BUILT_IN, DrivenRegions
 
 DT_MS = 0.1
 KINDS: list[DriveKind] = ["poisson", "mip", "sip", "trains", "current"]
-Reals = npt.NDArray[np.float64]
 
 
-def regions(
-    kind: DriveKind, neurons: Sequence[int] = (30, 50), correlation: float = 0.2
-) -> list[DrivenRegion]:
-    plan = make_plan(drives=[kind] * len(neurons), correlation=correlation)
-    return [
-        DrivenRegion(r.name, r.drive, n, CounterStream(5, r.name, "drive"))
-        for r, n in zip(plan.regions, neurons, strict=True)
-    ]
+def regions(kind: DriveKind, correlation: float = 0.2, only: str = "") -> DrivenRegions:
+    plan = make_plan(drives=[kind] * 2, correlation=correlation, dt_ms=DT_MS, seed=5)
+    neurons = {"r0": 30, "r1": 50}
+    chosen = [region for region in plan.regions if only in region.name]
+    return DrivenRegions.of(chosen, [neurons[r.name] for r in chosen], plan.experiment)
 
 
 def absolute(pieces: Sequence[tuple[Window, Mapping[str, Array]]]) -> dict[str, Array]:
@@ -45,9 +41,8 @@ def absolute(pieces: Sequence[tuple[Window, Mapping[str, Array]]]) -> dict[str, 
 def drive(
     kind: DriveKind, input_hz: Reals, windows: Sequence[Window], correlation: float = 0.2
 ) -> dict[str, Array]:
-    made = regions(kind, correlation=correlation)
-    translation = BUILT_IN[kind](made, DT_MS)
-    return absolute([(w, translation.translate(w, input_hz[:, w.start : w.stop])) for w in windows])
+    made = regions(kind, correlation)
+    return absolute([(w, BUILT_IN[kind](made, w, input_hz[:, w.start : w.stop])) for w in windows])
 
 
 def uniform_windows(ticks: int, length: int) -> list[Window]:
@@ -74,15 +69,14 @@ def test_drive_does_not_depend_on_windows(kind: DriveKind, windows: list[Window]
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_signals_have_the_types_of_the_contract(kind: DriveKind) -> None:
-    made = BUILT_IN[kind](regions(kind), DT_MS)
-    arrays = made.translate(Window(0, 0, 20), np.full((2, 20), 2000.0))
+    arrays = BUILT_IN[kind](regions(kind), Window(0, 0, 20), np.full((2, 20), 2000.0))
     dtypes = {"rate": REAL, "amplitude": REAL, "tick": TICK, "count": COUNT, "neuron": NEURON}
     for name, array in arrays.items():
         assert array.dtype == dtypes[name.rsplit("/", 1)[1]], name
         assert array.flags.c_contiguous
 
 
-def test_poisson_and_current_hand_on_the_rate() -> None:
+def test_poisson_and_current_pass_on_the_rate() -> None:
     input_hz = np.random.default_rng(2).random((2, 40)) * 1000.0
     rates = drive("poisson", input_hz, [Window(0, 0, 40)])
     currents = drive("current", input_hz, [Window(0, 0, 40)])
@@ -156,6 +150,6 @@ def test_no_input_gives_no_drive(kind: DriveKind) -> None:
 def test_a_region_has_the_same_numbers_whatever_stands_beside_it() -> None:
     input_hz = np.full((2, 200), 5000.0)
     both = drive("mip", input_hz, [Window(0, 0, 200)])
-    alone = BUILT_IN["mip"](regions("mip")[1:], DT_MS).translate(Window(0, 0, 200), input_hz[1:])
+    alone = BUILT_IN["mip"](regions("mip", only="r1"), Window(0, 0, 200), input_hz[1:])
     assert np.array_equal(alone["drive/r1/tick"], both["drive/r1/tick"])
     assert not np.array_equal(both["drive/r0/tick"], both["drive/r1/tick"])

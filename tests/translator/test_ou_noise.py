@@ -10,7 +10,7 @@ from window_partitions import partitions
 
 from tvb_nest_cosim.cosim_core.model.experiment.adex import DriveNoise
 from tvb_nest_cosim.cosim_core.model.timegrid import Window
-from tvb_nest_cosim.translator.noise import OrnsteinUhlenbeck
+from tvb_nest_cosim.translator.input_rate import AHEAD_TICKS, OrnsteinUhlenbeck
 from tvb_nest_cosim.translator.random_numbers import CounterStream
 
 TICKS = 300
@@ -33,6 +33,17 @@ def test_noise_does_not_depend_on_windows(windows: list[Window]) -> None:
         pieces.append(piece)
     assert np.array_equal(np.concatenate(pieces, axis=1), whole)
     assert np.array_equal(state, last)
+
+
+@pytest.mark.parametrize("length", [1, 20, AHEAD_TICKS + 3])
+def test_noise_made_ahead_is_that_of_one_integration(length: int) -> None:
+    ticks = 3 * AHEAD_TICKS
+    noise, whole = make_noise(), make_noise()
+    expected, _ = whole.advance(whole.initial(), Window(0, 0, ticks))
+    windows = [Window(k, a, min(a + length, ticks)) for k, a in enumerate(range(0, ticks, length))]
+    pieces = [noise.following(window) for window in windows]
+    assert [piece.shape[1] for piece in pieces] == [window.ticks for window in windows]
+    assert np.concatenate(pieces, axis=1).tobytes() == expected.tobytes()
 
 
 class _Normals(np.random.RandomState):

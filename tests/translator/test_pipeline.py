@@ -1,4 +1,4 @@
-"""The whole pipeline: input rates, rates back, what is recorded, and what is refused."""
+"""The whole pipeline: input rates, rates back, the record, and refused input."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from window_partitions import partitions
 
 from tvb_nest_cosim.cosim_core.errors import ExperimentError, ProtocolError, SimulationError
 from tvb_nest_cosim.cosim_core.model.experiment.adex import DriveNoise
+from tvb_nest_cosim.cosim_core.model.experiment.spiking import DriveKind
 from tvb_nest_cosim.cosim_core.model.plan import RunPlan
 from tvb_nest_cosim.cosim_core.model.signals import Array
 from tvb_nest_cosim.cosim_core.model.timegrid import Window
@@ -119,9 +120,14 @@ def test_rates_count_spikes_of_all_ranks_per_neuron() -> None:
     assert np.allclose(rates, total / (sizes * 1e-4), rtol=1e-14)
 
 
-def test_with_several_nests_each_region_is_counted_where_it_lives() -> None:
+@pytest.mark.parametrize("one_group", [True, False])
+def test_with_several_nests_each_region_is_counted_where_it_lives(one_group: bool) -> None:
     plan = make_plan(
-        drives=["poisson"] * 2, rates=[{"width_ms": 0.1}] * 2, nest_ranks=4, nest_kernels=2
+        drives=["poisson"] * 2,
+        rates=[{"width_ms": 0.1}] * 2,
+        nest_ranks=4,
+        nest_kernels=2,
+        one_group=one_group,
     )
     pipeline, _ = started(plan)
     window = plan.grid.window(0)
@@ -132,6 +138,48 @@ def test_with_several_nests_each_region_is_counted_where_it_lives() -> None:
     for region, ranks in (("r0", (0, 1)), ("r1", (2, 3))):
         total = sum(whole[rank][f"counts/{region}"].astype(np.int64) for rank in ranks)
         assert np.allclose(rates[f"rates/{region}"], total / (sizes * 1e-4), rtol=1e-14)
+
+
+@pytest.mark.parametrize("kind", ["poisson", "mip", "sip", "trains", "current"])
+@pytest.mark.parametrize("rate", [{"kind": "exponential"}, {"kind": "gaussian", "width_ms": 1.0}])
+def test_regions_of_one_group_get_what_each_gets_in_its_own(
+    kind: DriveKind, rate: dict[str, Any]
+) -> None:
+    """Bit for bit, with populations of different sizes, noise in two regions, and two ranks."""
+    outputs = []
+    for one_group in (True, False):
+        plan = make_plan(
+            drives=[kind] * 3, rates=[rate] * 3, ticks=TICKS, nest_ranks=2, one_group=one_group
+        )
+        noise = DriveNoise(weight_hz=1.0)
+        regions = [
+            region.model_copy(
+                update={
+                    "drive": region.drive.model_copy(
+                        update={"synapses": 10.0 + i, "noise": noise if i != 1 else None}
+                    )
+                }
+            )
+            for i, region in enumerate(plan.regions)
+        ]
+        pipeline = Pipeline(plan.model_copy(update={"regions": regions}))
+        records: dict[str, Array] = {}
+        pipeline.build(lambda _, arrays, records=records: records.update(arrays))
+        pipeline.start({f"r{i}": {"excitatory": 40 + i, "inhibitory": 60 - i} for i in range(3)})
+        windows = list(plan.grid.windows())
+        signals = [
+            {
+                **pipeline.drive(window, coupling(plan, window)),
+                **pipeline.rates(window, [counts(plan, window, rank) for rank in (0, 1)]),
+                **records,
+            }
+            for window in windows
+        ]
+        assert len(signals) == 6
+        assert signals[-1].keys() >= {f"{k}/r{i}" for k in ("input", "rates") for i in range(3)}
+        outputs.append([{name: a.tobytes() for name, a in arrays.items()} for arrays in signals])
+    assert outputs[0] == outputs[1]
+    assert outputs[0][-1]["input/r0"] != outputs[0][-1]["input/r2"]
 
 
 @pytest.mark.parametrize("order", ["drive first", "rates first"])
@@ -209,6 +257,6 @@ def test_targets_that_do_not_exist_are_named() -> None:
         pipeline.start(populations_of(plan))
 
 
-def test_versions_are_told() -> None:
+def test_versions_are_reported() -> None:
     built = Pipeline(make_plan()).build(lambda window, arrays: None)
     assert set(built.versions) == {"numpy", "numba", "scipy"}

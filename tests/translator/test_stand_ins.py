@@ -1,4 +1,4 @@
-"""What replaces an absent side: constants, files, journals of earlier runs, and their faults."""
+"""Stand-ins for an absent side: constants, files, journals of earlier runs, and their faults."""
 
 from __future__ import annotations
 
@@ -113,8 +113,8 @@ def test_file_of_coupling_acts_at_its_times(tmp_path: Path, kind: Any, hop: int)
         ("time_ms,r0\n0,1\n0,1\n", "0 ms comes after 0 ms"),
         ("time_ms,r0\n0.5,1\n", "starts at 0.5 ms"),
         ("time_ms,r0\n0,1\n0.25,1\n", "not a whole number of ticks"),
-        ("time_ms,r0\n0,x\n", "is no table of numbers"),
-        ("time_ms,r0\n0,1\n1\n", "is no table of numbers"),
+        ("time_ms,r0\n0,x\n", "is not a table of numbers"),
+        ("time_ms,r0\n0,1\n1\n", "is not a table of numbers"),
         ("time_ms,r0\n0,1,2\n", "2 column names, but rows of 3"),
         ("time_ms,r0\n", "has no values"),
     ],

@@ -1,4 +1,4 @@
-"""Users' own translators: found, made, called and checked, with every fault told."""
+"""Users' own translators: found, made, called and checked, with every fault reported."""
 
 from __future__ import annotations
 
@@ -199,6 +199,30 @@ def test_drive_class_gets_the_input_and_gives_the_signals(tmp_path: Path) -> Non
     assert drive["drive/r0/neuron"].tolist() == [0, 99]
 
 
+def test_every_region_of_a_group_has_objects_of_its_own(tmp_path: Path) -> None:
+    row = "np.full(20, float(self.context.region[1:]) + input_hz[0])"
+    drive = drive_class(tmp_path, f"return {{'rate': {row}}}")
+    rate = rate_class(tmp_path, "return counts + float(self.context.region[1:])")
+    plan = make_plan(
+        drives=["poisson"] * 3,
+        rates=[{"translator": rate}] * 3,
+        group_drive={"translator": drive},
+        base_dir=tmp_path,
+        one_group=True,
+    )
+    pipeline = started(plan)
+    coupling = {f"coupling/r{i}": np.full(20, 10.0 * i) for i in range(3)}
+    drives = pipeline.drive(Window(0, 0, 20), coupling)
+    counts, signals = spikes_of()[0]["counts/r0"], {}
+    for i in range(3):
+        signals |= {name.replace("r0", f"r{i}"): array for name, array in spikes_of()[0].items()}
+        signals[f"counts/r{i}"] = counts * (10 * i)
+    rates = pipeline.rates(Window(0, 0, 20), [signals])
+    for i in range(3):
+        assert np.array_equal(drives[f"drive/r{i}/rate"], np.full(20, i + 100.0 * (10.0 * i + 1.0)))
+        assert np.array_equal(rates[f"rates/r{i}"], counts * 10.0 * i + i)
+
+
 def test_array_of_a_user_may_be_used_again(tmp_path: Path) -> None:
     body = """
         self.buffer = getattr(self, "buffer", np.zeros(20))
@@ -274,8 +298,8 @@ def test_negative_current_is_no_fault(tmp_path: Path) -> None:
     [
         ("", "nowhere_at_all:Own", "there is no module 'nowhere_at_all' beside the experiment"),
         ("class Owl: ...", "{}:Own", "has no class 'Own'; did you mean Owl?"),
-        ("Own = 3", "{}:Own", "is no class with a method 'translate'"),
-        ("class Own: ...", "{}:Own", "is no class with a method 'translate'"),
+        ("Own = 3", "{}:Own", "is not a class with a method 'translate'"),
+        ("class Own: ...", "{}:Own", "is not a class with a method 'translate'"),
         ("import nothing_like_it", "{}:Own", "fails on import: ModuleNotFoundError"),
         ("1 / 0", "{}:Own", "fails on import: ZeroDivisionError: division by zero"),
         ("", "elefant", "neither of the form module:Class nor .* did you mean elephant"),
@@ -297,6 +321,25 @@ def test_parameters_that_do_not_fit(tmp_path: Path) -> None:
     fault = fault_of(rate_plan(tmp_path, f"{module(tmp_path, text)}:Own", widht=2))
     assert fault.path == "spiking.0.rate.translator_parameters"
     assert "unexpected keyword argument 'widht'" in fault.message
+
+
+def test_constructors_of_both_directions_and_all_regions_are_reported_together(
+    tmp_path: Path,
+) -> None:
+    text = """
+        class Own:
+            def __init__(self, context): raise RuntimeError("no licence")
+            def translate(self, window, *signals): ...
+    """
+    own = {"translator": f"{module(tmp_path, text)}:Own"}
+    plan = make_plan(
+        drives=["mip"] * 2, rates=[own] * 2, group_drive=own, base_dir=tmp_path, one_group=True
+    )
+    with pytest.raises(ExperimentError) as caught:
+        started(plan)
+    found = {(fault.path, fault.message.split("'")[1]) for fault in caught.value.faults}
+    paths = [f"spiking.0.{part}.translator" for part in ("rate", "drive")]
+    assert found == {(path, region) for path in paths for region in ("r0", "r1")}
 
 
 def test_constructor_that_raises(tmp_path: Path) -> None:

@@ -40,10 +40,13 @@ def make_plan(
     seed: int = 7,
     nest_ranks: int = 1,
     nest_kernels: int = 1,
+    one_group: bool = False,
     base_dir: Path = Path("/nonexistent"),
     run_dir: Path = Path("/nonexistent/run"),
 ) -> RunPlan:
-    """One region (r0, r1, ...) and one spiking group per entry of ``drives``."""
+    """One region (r0, r1, ...) per entry of ``drives``, each a spiking group of its own or not."""
+    indices = range(len(drives))
+    groups = [indices] if one_group else [[index] for index in indices]
     tree: dict[str, Any] = {
         "simulators": simulators,
         "duration_ms": ticks * dt_ms,
@@ -51,11 +54,15 @@ def make_plan(
         "seed": seed,
         "spiking": [
             {
-                "regions": [f"r{index}"],
-                "drive": {"kind": kind, "correlation": correlation, **(group_drive or {})},
-                "rate": rates[index] if rates else {"width_ms": 2.0},
+                "regions": [f"r{index}" for index in group],
+                "drive": {
+                    "kind": drives[group[0]],
+                    "correlation": correlation,
+                    **(group_drive or {}),
+                },
+                "rate": rates[group[0]] if rates else {"width_ms": 2.0},
             }
-            for index, kind in enumerate(drives)
+            for group in groups
         ],
     }
     if stand_in is not None:
@@ -81,7 +88,10 @@ def make_plan(
         window_ticks=window_ticks,
         lookahead=1,
         connectome_path="none",
-        regions=[_region(index, kind, noise, correlation) for index, kind in enumerate(drives)],
+        regions=[
+            _region(index, 0 if one_group else index, kind, noise, correlation)
+            for index, kind in enumerate(drives)
+        ],
         tracts=[],
         tvb_parameters={},
         has_proxies=True,
@@ -89,12 +99,12 @@ def make_plan(
 
 
 def _region(
-    index: int, kind: DriveKind, noise: DriveNoise | None, correlation: float
+    index: int, group: int, kind: DriveKind, noise: DriveNoise | None, correlation: float
 ) -> RegionPlan:
     return RegionPlan(
         name=f"r{index}",
         index=index,
-        group=index,
+        group=group,
         drive=DrivePlan(
             kind=kind,
             targets=None,

@@ -32,11 +32,10 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 import numpy as np
-import numpy.typing as npt
 
+# "as Array": modules that still import the type from here may do so under strict typing.
+from tvb_nest_cosim.cosim_core.model.arrays import Array as Array
 from tvb_nest_cosim.cosim_core.model.timegrid import Window
-
-Array = npt.NDArray[np.generic]
 
 TICK = np.dtype("<u2")
 """Tick within a window, 1 ... W."""

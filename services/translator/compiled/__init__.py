@@ -1,4 +1,4 @@
-"""What numba compiles of the translation; compiled, or loaded, when this is imported."""
+"""Functions that numba compiles, or loads from its cache, when this package is imported."""
 
 from tvb_nest_cosim.cosim_core.numba_cache import load_kernels
 

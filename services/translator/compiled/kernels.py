@@ -1,4 +1,4 @@
-"""Arithmetic that NumPy would do in many calls, each dearer than its few numbers.
+"""Arithmetic on few numbers, for which NumPy would need many calls.
 
 Every operation rounds by itself, in the order written here, so the bits are NumPy's.
 """
@@ -13,7 +13,16 @@ from numba import njit
 
 @njit("void(float64[::1], float64[:,::1], float64[::1])", cache=True)
 def leaky_sum(keep: Any, series: Any, state: Any) -> None:
-    """Replaces x by y[s] = keep * y[s-1] + x[s], row by row; see :mod:`translator.recursion`."""
+    """Replaces x by y[s] = keep * y[s-1] + x[s], row by row, with two roundings per tick.
+
+    The exponential kernel and the noise share it. A tick needs the one before it, so NumPy would be
+    called twice per tick.
+
+    Args:
+        keep: Factor, float64 [row].
+        series: x, [row, tick]; overwritten with y.
+        state: y at the last tick before the window, [row]; overwritten with y at the last tick.
+    """
     for row in range(series.shape[0]):
         last = state[row]
         for tick in range(series.shape[1]):
@@ -29,8 +38,8 @@ def sliding_mean(state: Any, counts: Any, smoothed: Any, after: Any) -> None:
     Args:
         state: Counts cumulated since the start, at each of the last ticks, [row, tick].
         counts: Counts of the window, [row, tick].
-        smoothed: Gets the means, [row, tick].
-        after: Gets the state after the window.
+        smoothed: Overwritten with the means, [row, tick].
+        after: Overwritten with the state after the window, [row, tick].
     """
     ticks, width = counts.shape[1], state.shape[1]
     for row in range(counts.shape[0]):
