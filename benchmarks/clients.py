@@ -12,7 +12,7 @@ import sys
 
 import httpx
 
-from tvb_nest_cosim.cosim_core.client.calls import events, get, of_run, options
+from tvb_nest_cosim.cosim_core.client import PREFIX, options
 
 ASK_EVERY_S = 2.0
 POINTS = 500
@@ -23,7 +23,7 @@ async def _watch(http: httpx.AsyncClient, run: str, asks: str) -> int:
     seen, rest = 0, b""
     asking = asyncio.create_task(_ask(http, run, asks))
     try:
-        async with http.stream(**events(run, None), timeout=None) as response:
+        async with http.stream("GET", f"{PREFIX}/runs/{run}/events", timeout=None) as response:
             async for piece in response.aiter_raw():
                 text = rest + piece
                 seen += text.count(_DATA)
@@ -34,11 +34,11 @@ async def _watch(http: httpx.AsyncClient, run: str, asks: str) -> int:
 
 
 async def _ask(http: httpx.AsyncClient, run: str, asks: str) -> None:
-    series = get(of_run(run, "series"), kind="rates", max_points=POINTS)
-    call = series if asks == "series" else get(of_run("").rstrip("/"))
+    series = f"{PREFIX}/runs/{run}/series?kind=rates&max_points={POINTS}"
+    path = series if asks == "series" else f"{PREFIX}/runs"
     while True:
         await asyncio.sleep(ASK_EVERY_S)
-        await http.request(**call.arguments)
+        await http.get(path)
 
 
 async def _all(address: str, run: str, count: int, asks: str) -> int:

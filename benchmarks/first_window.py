@@ -25,7 +25,7 @@ def _measured(there: Served, setting: Setting) -> Values:
     text, overrides = experiment("quickstart", setting)
     there.settle()
     began_s = time.time()
-    run = there.client.create(text, overrides)["id"]
+    run = there.client.create(text, overrides).id
     values = {"answered": time.time() - began_s}
     for event in there.client.events(run):
         now_s = time.time() - began_s

@@ -77,16 +77,16 @@ def _ran(there: Served, case: Case, setting: Setting) -> tuple[float, float]:
     there.settle()
     with _clients(there, case) as watch:
         before_s = _cpu_s(there)
-        run = there.client.create(text, overrides)["id"]
+        run = there.client.create(text, overrides).id
         watch(run)
         until(lambda: _is_computed(there, run), f"run {run} is computed", every_s=0.5)
         # What follows, results and report, is the same for everybody.
         server_s = _cpu_s(there) - before_s
         there.client.wait(run)
     ended = there.client.run(run)
-    if ended["state"] != "finished":
-        raise RuntimeError(f"the run {ended['state']}: {ended['cause']}")
-    return float(ended["wall_s"]), server_s
+    if ended.state != "finished":
+        raise RuntimeError(f"the run {ended.state}: {ended.cause}")
+    return ended.wall_s or 0.0, server_s
 
 
 @contextmanager
@@ -117,7 +117,7 @@ def _clients(there: Served, case: Case) -> Iterator[Callable[[str], None]]:
 
 def _is_computed(there: Served, run: str) -> bool:
     answer = there.client.run(run)
-    return answer["windows"] == answer["windows_total"] or answer["state"] in FINAL
+    return answer.windows == answer.windows_total or answer.state in FINAL
 
 
 def _cpu_s(there: Served) -> float:

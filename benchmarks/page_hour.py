@@ -174,7 +174,7 @@ def _recorded(setting: Setting) -> Recorded:
     data: list[dict[str, Any]] = []
     progress: list[dict[str, Any]] = []
     with served() as there:
-        run = there.client.create(text, [*overrides, "duration_ms=100000"])["id"]
+        run = there.client.create(text, [*overrides, "duration_ms=100000"]).id
         for event in there.client.events(run):
             if event.kind == "data":
                 data.append(event.data)

@@ -19,8 +19,7 @@ import httpx
 import psutil
 
 from benchmarks.framework import Setting
-from tvb_nest_cosim.cosim_core.client import Client
-from tvb_nest_cosim.cosim_core.client.calls import PREFIX, ServerRefusal, options
+from tvb_nest_cosim.cosim_core.client import PREFIX, Client, ServerRefusal, options
 from tvb_nest_cosim.cosim_core.deadline import Deadline
 from tvb_nest_cosim.cosim_core.wire.protocol import MODULES
 

@@ -48,11 +48,15 @@ class Fault:
         path: Where, as a key path of the experiment (``tvb.model.name``) or a role (``nest``).
         message: What was got, what was expected and what to do, in one sentence or two.
         detail: Further lines, such as the traceback of a user's function; may be empty.
+        line: Line of the text that holds it, counted from 1; None where no line does.
+        file: File of that line; empty for a text that came over the network.
     """
 
     path: str
     message: str
     detail: str = ""
+    line: int | None = None
+    file: str = ""
 
     def __str__(self) -> str:
         text = f"{self.path}: {self.message}" if self.path else self.message

@@ -137,6 +137,8 @@ def show_faults(console: Console, faults: Iterable[Fault], what: str = "experime
     console.print(f"[bold red]The {what} cannot run[/]: {count}")
     for fault in listed:
         where = f"[bold]{escape(fault.path)}[/]: " if fault.path else ""
+        if fault.file:
+            where = f"{escape(fault.file)}, line {fault.line}: {where}"
         console.print(f"  • {where}{escape(fault.message)}", highlight=False, soft_wrap=True)
         if fault.detail:
             console.print(

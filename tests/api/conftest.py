@@ -14,7 +14,7 @@ import httpx
 import pytest
 
 from api.fake_ensemble import TINY, FakeEnsemble
-from tvb_nest_cosim.cosim_core.client import Client
+from tvb_nest_cosim.cosim_core.client import Client, RunAnswer
 from tvb_nest_cosim.orchestrator.server import process as serving
 from tvb_nest_cosim.orchestrator.server.app import build_service
 from tvb_nest_cosim.orchestrator.server.security.access import Access, load_or_make
@@ -40,10 +40,10 @@ class Served:
         """A plain client without token; close it."""
         return httpx.Client(base_url=self.address, timeout=30)
 
-    def until(self, run: str, *states: str) -> dict[str, Any]:
+    def until(self, run: str, *states: str) -> RunAnswer:
         """Waits until a run is in one of the states."""
         give_up_at = time.monotonic() + WAIT_S
-        while (found := self.client.run(run))["state"] not in states:
+        while (found := self.client.run(run)).state not in states:
             assert time.monotonic() < give_up_at, f"{found['state']}: {found['cause']}"
             time.sleep(0.01)
         return found
@@ -100,7 +100,7 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
 @pytest.fixture(scope="module")
 def finished(shared: Served) -> str:
     """A run of the shared server that has finished."""
-    run: str = shared.client.create(TINY)["id"]
+    run: str = shared.client.create(TINY).id
     shared.client.wait(run)
     return run
 

@@ -173,7 +173,7 @@ def test_wrong_lengths_do_no_harm(shared: Served, length: str) -> None:
         )
         raw.sendall(head.encode() + b"{{{{{")
         assert raw.recv(4096).startswith(b"HTTP/1.1 4")
-    assert shared.client.runs()["total"] >= 0
+    assert shared.client.runs().total >= 0
 
 
 @pytest.mark.parametrize(

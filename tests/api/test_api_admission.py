@@ -125,9 +125,36 @@ def test_all_faults_are_told_at_once(shared: Served) -> None:
     paths = {fault.path for fault in refusal.value.faults}
     assert paths == {"duration_ms", "dt_ms", "nonsense", "seed"}
     verdict = shared.client.validate(tree)
-    assert not verdict["valid"]
-    assert {fault["path"] for fault in verdict["faults"]} == paths
-    assert shared.client.runs(search="nonsense")["total"] == 0
+    assert not verdict.valid
+    assert {fault.path for fault in verdict.faults} == paths
+    assert shared.client.runs(search="nonsense").total == 0
+
+
+FAULTY = """\
+name: faulty
+duration_ms: 20
+connectome:
+  source: /etc/passwd
+"""
+
+
+def test_faults_of_a_text_have_lines_but_those_of_a_tree_have_none(shared: Served) -> None:
+    verdict = shared.client.validate(FAULTY, ["duration_ms=-1"])
+    assert [(f.path, f.line) for f in verdict.faults] == [("duration_ms", None)]
+    with pytest.raises(ExperimentError) as refusal:
+        shared.client.create(FAULTY)
+    assert [(f.path, f.line, f.file) for f in refusal.value.faults] == [("connectome.source", 4, "")]
+    verdict = shared.client.validate({"connectome": {"source": "/etc/passwd"}})
+    assert [(f.path, f.line) for f in verdict.faults] == [("connectome.source", None)]
+    verdict = shared.client.validate("name: [\n")
+    assert [(f.path, f.line) for f in verdict.faults] == [("", 2)]
+
+
+def test_verdict_has_the_whole_experiment_if_it_can_be_read(shared: Served) -> None:
+    verdict = shared.client.validate(FAULTY)
+    assert verdict.experiment is not None
+    assert verdict.experiment["seed"] == 1
+    assert shared.client.validate(FAULTY, ["seed=0"]).experiment is None
 
 
 def test_code_and_files_are_told_together(shared: Served) -> None:
@@ -140,9 +167,11 @@ def test_code_and_files_are_told_together(shared: Served) -> None:
 
 def test_valid_experiment_comes_with_its_plan(shared: Served) -> None:
     verdict = shared.client.validate(TINY, ["duration_ms=30"])
-    assert verdict["valid"]
-    assert verdict["plan"]["duration_ms"] == 30
-    assert verdict["plan"]["window_count"] > 1
+    assert verdict.valid
+    assert verdict.plan is not None
+    plan = verdict.plan.model_dump()
+    assert plan["duration_ms"] == 30
+    assert plan["window_count"] > 1
 
 
 BOMB = "a: &a [1,1,1,1,1,1,1,1,1,1]\n" + "".join(
@@ -200,13 +229,13 @@ def test_build_goes_to_agents_where_runs_do(
     monkeypatch.setattr(agents, "AWAIT_S", 0.1)
     with start(settings, AttachedEnsemble("tcp://127.0.0.1:*", None)) as served:
         verdict = served.client.validate(TINY, build=True)
-        assert "no free agent for nest" in verdict["faults"][0]["message"]
+        assert "no free agent for nest" in verdict.faults[0].message
         assert list(served.service.settings.runs.iterdir()) == []
 
 
 def test_build_is_refused_while_a_run_goes_on(shared: Served) -> None:
-    for run in shared.client.runs(limit=500)["items"]:
-        shared.client.wait(run["id"])
+    for run in shared.client.runs(limit=500).items:
+        shared.client.wait(run.id)
     with (
         shared.service.queue.idle(),
         pytest.raises(ServerRefusal, match="a run goes on") as refusal,

@@ -81,5 +81,5 @@ def test_examples_of_the_document_are_true(shared: Served) -> None:
 
 def test_experiment_that_was_shown_can_be_sent_again(shared: Served, finished: str) -> None:
     text = shared.client._http.get(f"/api/v1/runs/{finished}/experiment").text
-    assert shared.client.validate(text)["valid"]
-    assert shared.client.validate(TINY)["valid"]
+    assert shared.client.validate(text).valid
+    assert shared.client.validate(TINY).valid

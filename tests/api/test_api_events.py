@@ -12,8 +12,7 @@ import httpx
 
 from api.conftest import Served
 from api.fake_ensemble import TINY, Gate
-from tvb_nest_cosim.cosim_core.client import AsyncClient
-from tvb_nest_cosim.cosim_core.client.calls import EventParser
+from tvb_nest_cosim.cosim_core.client import PREFIX, EventParser, options
 from tvb_nest_cosim.orchestrator.server.live.hub import KEPT_RUNS, RING_EVENTS, WAITING_EVENTS, Hub
 from tvb_nest_cosim.orchestrator.server.live.tail import NEURONS, SPIKES
 
@@ -24,7 +23,7 @@ def test_watching_a_run_from_queue_to_end(served: Served) -> None:
     served.ensemble.pace_s = 0.02
     gate = Gate()
     served.ensemble.acts["tiny"] = gate
-    run = served.client.create({**TINY, "duration_ms": 200.0})["id"]
+    run = served.client.create({**TINY, "duration_ms": 200.0}).id
     assert gate.reached.wait(30)
     events = []
     for event in served.client.events(run):
@@ -46,7 +45,7 @@ def test_watching_a_run_from_queue_to_end(served: Served) -> None:
 
 def test_data_is_what_is_new_and_no_more_than_plots_need(served: Served) -> None:
     served.ensemble.pace_s = 0.01
-    run = served.client.create(LONG)["id"]
+    run = served.client.create(LONG).id
     data: list[dict[str, Any]] = []
     for event in served.client.events(run):
         if event.kind != "data":
@@ -69,7 +68,7 @@ def test_data_is_what_is_new_and_no_more_than_plots_need(served: Served) -> None
 
 def test_client_that_comes_back_misses_nothing(served: Served) -> None:
     served.ensemble.pace_s = 0.01
-    run = served.client.create(LONG)["id"]
+    run = served.client.create(LONG).id
     client = served.client
     first = list(itertools.islice(client._stream(run, None), 12))
     second = list(itertools.islice(client._stream(run, first[-1].id), 12))
@@ -83,7 +82,7 @@ def test_client_that_comes_back_misses_nothing(served: Served) -> None:
 
 
 def test_stream_of_an_ended_run_tells_its_end_once(served: Served) -> None:
-    run = served.client.create(TINY)["id"]
+    run = served.client.create(TINY).id
     served.client.wait(run)
     events = list(served.client.events(run))
     assert (events[-1].kind, events[-1].data["state"]) == ("state", "finished")
@@ -95,7 +94,7 @@ def test_stream_of_an_ended_run_tells_its_end_once(served: Served) -> None:
 
 def test_nobody_reads_journals_unless_somebody_listens(served: Served) -> None:
     served.ensemble.pace_s = 0.005
-    run = served.client.create(LONG)["id"]
+    run = served.client.create(LONG).id
     served.until(run, "running")
     live = served.service.queue.live(run)
     assert live is not None
@@ -111,24 +110,26 @@ def test_nobody_reads_journals_unless_somebody_listens(served: Served) -> None:
 
 def test_fifty_clients_list_and_watch_while_a_run_goes_on(served: Served) -> None:
     served.ensemble.pace_s = 0.01
-    run = served.client.create({**TINY, "duration_ms": 300.0})["id"]
+    run = served.client.create({**TINY, "duration_ms": 300.0}).id
 
-    async def one(client: AsyncClient, number: int) -> tuple[str, int]:
+    async def one(http: httpx.AsyncClient, number: int) -> tuple[str, int]:
         if number % 2:
             listed = 0
-            while (await client.run(run))["state"] not in ("finished", "failed"):
-                listed += (await client.runs())["total"]
+            while (await http.get(f"/runs/{run}")).json()["state"] not in ("finished", "failed"):
+                listed += (await http.get("/runs")).json()["total"]
                 await asyncio.sleep(0.1)
             return "finished", listed
-        kinds = [event async for event in client.events(run)]
-        return str(kinds[-1].data["state"]), len(kinds)
+        parser = EventParser()
+        async with http.stream("GET", f"/runs/{run}/events") as response:
+            found = [parser.feed(line) async for line in response.aiter_lines()]
+        events = [event for event in found if event is not None]
+        return str(events[-1].data["state"]), len(events)
 
     async def everybody() -> list[tuple[str, int]]:
+        known = options(f"{served.address}{PREFIX}", served.access.token)
         limits = httpx.Limits(max_connections=None)
-        async with AsyncClient(
-            served.address, served.access.token, transport=httpx.AsyncHTTPTransport(limits=limits)
-        ) as client:
-            return await asyncio.gather(*(one(client, number) for number in range(50)))
+        async with httpx.AsyncClient(**known, limits=limits) as http:
+            return await asyncio.gather(*(one(http, number) for number in range(50)))
 
     ended = asyncio.run(everybody())
     assert [state for state, _ in ended] == ["finished"] * 50

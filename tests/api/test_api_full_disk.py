@@ -46,18 +46,18 @@ def test_full_disk_fails_one_run_and_not_the_service(small_disk: Path) -> None:
     with server(small_disk / "home") as (client, _):
         with pytest.raises(ExperimentError, match=r"free"):
             client.create(TINY, ["duration_ms=10000000"])
-        before = client.create(TINY)["id"]
-        expected = client.wait(before)["digest"]
-        run = client.create(TINY, ["duration_ms=3000"])["id"]
-        _until(lambda: client.run(run)["windows"] > 3)
+        before = client.create(TINY).id
+        expected = client.wait(before).digest
+        run = client.create(TINY, ["duration_ms=3000"]).id
+        _until(lambda: client.run(run).windows > 3)
         filler = fill(small_disk)
-        _until(lambda: client.run(run)["state"] in ("finishing", "failed"))
+        _until(lambda: client.run(run).state in ("finishing", "failed"))
         assert client._http.get("/healthz").status_code == 200
-        assert client.runs()["total"] == 2
+        assert client.runs().total == 2
         filler.unlink()
         failed = client.wait(run)
-        assert failed["state"] == "failed"
-        assert "No space left on device" in failed["cause"]
-        after = client.create(TINY)["id"]
+        assert failed.state == "failed"
+        assert "No space left on device" in failed.cause
+        after = client.create(TINY).id
         done = client.wait(after)
-        assert (done["state"], done["digest"]) == ("finished", expected)
+        assert (done.state, done.digest) == ("finished", expected)

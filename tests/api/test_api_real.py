@@ -108,8 +108,8 @@ def test_run_by_remote_command_has_the_bits_of_a_local_one(tmp_path: Path) -> No
         assert f"digest {expected}" in ran.stdout
         run = ran.stdout.splitlines()[0]
         found = client.run(run)
-        assert (found["label"], found["digest"]) == ("by hand", expected)
-        assert found["windows"] == found["windows_total"]
+        assert (found.label, found.digest) == ("by hand", expected)
+        assert found.windows == found.windows_total
         fetched = cosim("remote", "fetch", run, "--url", url, "--out", "got", cwd=tmp_path)
         assert fetched.returncode == 0, fetched.stderr
         names = {Path(line).name for line in fetched.stdout.splitlines()}
@@ -125,18 +125,18 @@ def test_run_by_remote_command_has_the_bits_of_a_local_one(tmp_path: Path) -> No
 
 def test_pause_step_resume_stop_a_real_run(tmp_path: Path) -> None:
     with server(tmp_path / "home") as (client, _):
-        run = client.create(TINY, ["duration_ms=100000"])["id"]
-        _until(lambda: client.run(run)["windows"] > 3)
+        run = client.create(TINY, ["duration_ms=100000"]).id
+        _until(lambda: client.run(run).windows > 3)
         client.pause(run)
         before = _standstill(client, run)
         client.step(run, 2)
-        _until(lambda: client.run(run)["windows"] == before + 2)
+        _until(lambda: client.run(run).windows == before + 2)
         client.resume(run)
-        _until(lambda: client.run(run)["windows"] > before + 2)
+        _until(lambda: client.run(run).windows > before + 2)
         client.stop(run)
         ended = client.wait(run)
-        assert (ended["state"], ended["cause"]) == ("interrupted", "stopped by the user")
-        assert ended["digest"]
+        assert (ended.state, ended.cause) == ("interrupted", "stopped by the user")
+        assert ended.digest
         assert client.series(run, "rates", max_points=10)["rates"]["rHC"]
 
 
@@ -146,7 +146,7 @@ def _standstill(client: Client, run: str) -> int:
         if event.kind == "progress":
             peers = {peer["windows"] for peer in event.data["peers"]}
             time.sleep(0.5)
-            if peers == {client.run(run)["windows"]}:
+            if peers == {client.run(run).windows}:
                 return int(peers.pop())
     raise AssertionError("the run has ended")
 
@@ -154,31 +154,31 @@ def _standstill(client: Client, run: str) -> int:
 def test_two_kills_of_the_server_during_a_sequence_of_runs(tmp_path: Path) -> None:
     home = tmp_path / "home"
     with server(home) as (client, process):
-        first = client.create(TINY)["id"]
-        assert client.wait(first)["state"] == "finished"
+        first = client.create(TINY).id
+        assert client.wait(first).state == "finished"
         kept = client.run(first)
-        second = client.create(TINY, ["duration_ms=100000"])["id"]
-        third = client.create(TINY, ["duration_ms=100000"])["id"]
-        fourth = client.create(TINY)["id"]
-        _until(lambda: client.run(second)["windows"] > 3)
+        second = client.create(TINY, ["duration_ms=100000"]).id
+        third = client.create(TINY, ["duration_ms=100000"]).id
+        fourth = client.create(TINY).id
+        _until(lambda: client.run(second).windows > 3)
         os.kill(process.pid, signal.SIGKILL)
         process.wait()
     with server(home) as (client, process):
         assert client.run(first) == kept
         broken = client.run(second)
-        assert broken["state"] == "interrupted"
-        assert broken["cause"].startswith("the server ended while this run was going on")
-        _until(lambda: client.run(third)["windows"] > 3)
-        assert client.run(fourth)["state"] == "queued"
-        names = {file["name"] for file in client.files(second)}
+        assert broken.state == "interrupted"
+        assert broken.cause.startswith("the server ended while this run was going on")
+        _until(lambda: client.run(third).windows > 3)
+        assert client.run(fourth).state == "queued"
+        names = {file.name for file in client.files(second)}
         assert {"spikes.h5", "rates.nc", "report.html"} <= names
         os.kill(process.pid, signal.SIGKILL)
         process.wait()
     with server(home) as (client, _):
-        assert client.run(third)["state"] == "interrupted"
+        assert client.run(third).state == "interrupted"
         done = client.wait(fourth)
-        assert (done["state"], done["digest"]) == ("finished", kept["digest"])
-        states = [(r["id"], r["state"]) for r in client.runs()["items"]]
+        assert (done.state, done.digest) == ("finished", kept.digest)
+        states = [(r.id, r.state) for r in client.runs().items]
         assert states == [
             (fourth, "finished"), (third, "interrupted"),
             (second, "interrupted"), (first, "finished"),
@@ -189,8 +189,8 @@ def test_ended_server_stops_its_run_and_a_new_token_ends_the_old_one(tmp_path: P
     home = tmp_path / "home"
     with server(home) as (client, process):
         old = client._http.headers["Authorization"].removeprefix("Bearer ")
-        run = client.create(TINY, ["duration_ms=100000"])["id"]
-        _until(lambda: client.run(run)["windows"] > 3)
+        run = client.create(TINY, ["duration_ms=100000"]).id
+        _until(lambda: client.run(run).windows > 3)
         stream = client._stream(run, None)
         next(stream)
         process.send_signal(signal.SIGTERM)
@@ -198,8 +198,8 @@ def test_ended_server_stops_its_run_and_a_new_token_ends_the_old_one(tmp_path: P
         stream.close()
     with server(home, "--new-token") as (client, _):
         ended = client.run(run)
-        assert (ended["state"], ended["cause"]) == ("interrupted", "the server was told to end")
-        assert ended["digest"]
+        assert (ended.state, ended.cause) == ("interrupted", "the server was told to end")
+        assert ended.digest
         with (
             Client(str(client._http.base_url), old) as stale,
             pytest.raises(ServerRefusal, match="token missing or wrong"),
@@ -232,15 +232,15 @@ def test_a_sweep_that_was_killed_is_taken_up_again_on_the_server(tmp_path: Path)
             cwd=tmp_path,
             stdout=subprocess.DEVNULL,
         ) as sweep:
-            _until(lambda: client.runs(state="finished")["total"])
+            _until(lambda: client.runs(state="finished").total)
             sweep.kill()
         resumed = cosim(*command, cwd=tmp_path)
         assert resumed.returncode == 1, resumed.stdout + resumed.stderr
-        states = [(run["label"], run["state"]) for run in reversed(client.runs()["items"])]
+        states = [(run.label, run.state) for run in reversed(client.runs().items)]
         assert [state for _, state in states] == ["finished", "failed", "finished"], states
         # Again, there is nothing to do.
         assert cosim(*command, cwd=tmp_path).returncode == 1
-        assert client.runs()["total"] == len(gains)
+        assert client.runs().total == len(gains)
     (folder,) = (tmp_path / "sweeps").iterdir()
     table = pd.read_parquet(folder / "table.parquet")
     assert table["outcome"].tolist() == ["finished", "failed", "finished"]

@@ -15,7 +15,7 @@ import pytest
 
 from api.conftest import Served
 from api.fake_ensemble import TINY, Gate
-from tvb_nest_cosim.cosim_core.client import ServerRefusal
+from tvb_nest_cosim.cosim_core.client import RunPage, ServerRefusal
 from tvb_nest_cosim.cosim_core.errors import CosimError, ExperimentError, Fault
 from tvb_nest_cosim.cosim_core.results import digest
 from tvb_nest_cosim.orchestrator.store import RunState
@@ -27,16 +27,16 @@ def named(name: str, **changes: Any) -> dict[str, Any]:
 
 def test_run_goes_from_queue_to_results(served: Served, tmp_path: Path) -> None:
     run = served.client.create(TINY, label="first")
-    assert (run["state"], run["label"], run["name"]) == ("queued", "first", "tiny")
-    done = served.client.wait(run["id"])
-    assert done["state"] == "finished"
-    assert done["windows"] == done["windows_total"] > 1
-    assert done["duration_ms"] == 20.0
-    assert done["wall_s"] == 0.5
-    assert done["faults"] == []
-    assert done["created"] <= done["started"] <= done["ended"]
-    assert done["digest"] == digest(served.service.settings.runs / run["id"])
-    fetched = served.client.fetch(run["id"], tmp_path / "got")
+    assert (run.state, run.label, run.name) == ("queued", "first", "tiny")
+    done = served.client.wait(run.id)
+    assert done.state == "finished"
+    assert done.windows == done.windows_total > 1
+    assert done.duration_ms == 20.0
+    assert done.wall_s == 0.5
+    assert done.faults == []
+    assert done.created <= done.started <= done.ended
+    assert done.digest == digest(served.service.settings.runs / run.id)
+    fetched = served.client.fetch(run.id, tmp_path / "got")
     names = {path.name for path in fetched}
     assert {"experiment.yaml", "spikes.h5", "tvb.nc", "rates.nc", "rates.svg"} <= names
     assert not any(name.endswith(".journal") for name in names)
@@ -51,21 +51,19 @@ def test_yaml_and_overrides_make_the_same_experiment_as_a_tree(served: Served) -
         "name": "a", "adex": {"neurons": 50}, "spiking": [{"regions": ["lHC"]}], "duration_ms": 30,
     }  # fmt: skip
     other = served.client.create(tree)
-    yaml = [
-        served.client._http.get(f"/api/v1/runs/{r['id']}/experiment").text for r in (run, other)
-    ]
+    yaml = [served.client._http.get(f"/api/v1/runs/{r.id}/experiment").text for r in (run, other)]
     assert yaml[0] == yaml[1]
     assert "duration_ms: 30" in yaml[0]
     for created in (run, other):
-        served.client.wait(created["id"])
+        served.client.wait(created.id)
 
 
 def test_queue_keeps_its_order_and_runs_one_at_a_time(served: Served) -> None:
     gate = Gate()
     served.ensemble.acts["first"] = gate
-    runs = [served.client.create(named(name))["id"] for name in ("first", "second", "third")]
+    runs = [served.client.create(named(name)).id for name in ("first", "second", "third")]
     assert gate.reached.wait(30)
-    states = [served.client.run(run)["state"] for run in runs]
+    states = [served.client.run(run).state for run in runs]
     assert states == ["building", "queued", "queued"]
     gate.open()
     for run in runs:
@@ -75,22 +73,22 @@ def test_queue_keeps_its_order_and_runs_one_at_a_time(served: Served) -> None:
 
 def test_pause_step_resume(served: Served) -> None:
     served.ensemble.pace_s = 0.005
-    run = served.client.create(named("long", duration_ms=3000.0))["id"]
+    run = served.client.create(named("long", duration_ms=3000.0)).id
     served.until(run, "running")
-    assert served.client.pause(run)["state"] == "paused"
+    assert served.client.pause(run).state == "paused"
     halted = _standstill(served, run)
     served.client.step(run, 3)
     assert _standstill(served, run) == halted + 3
     with pytest.raises(ServerRefusal, match="is paused; this needs it to be running"):
         served.client.pause(run)
-    assert served.client.resume(run)["state"] == "running"
-    while served.client.run(run)["windows"] <= halted + 3:
+    assert served.client.resume(run).state == "running"
+    while served.client.run(run).windows <= halted + 3:
         pass
     served.client.stop(run)
     done = served.until(run, "interrupted")
-    assert done["cause"] == "stopped by the user"
-    assert halted + 3 < done["windows"] < done["windows_total"]
-    assert done["digest"]
+    assert done.cause == "stopped by the user"
+    assert halted + 3 < done.windows < done.windows_total
+    assert done.digest
 
 
 def _standstill(served: Served, run: str) -> int:
@@ -111,16 +109,16 @@ def _is_still(served: Served, run: str, windows: int) -> bool:
     import time
 
     time.sleep(0.6)
-    return bool(served.client.run(run)["windows"] == windows)
+    return bool(served.client.run(run).windows == windows)
 
 
 def test_stop_takes_a_waiting_run_out_of_the_queue(served: Served) -> None:
     gate = Gate()
     served.ensemble.acts["first"] = gate
-    first, second = (served.client.create(named(name))["id"] for name in ("first", "second"))
+    first, second = (served.client.create(named(name)).id for name in ("first", "second"))
     assert gate.reached.wait(30)
     stopped = served.client.stop(second)
-    assert (stopped["state"], stopped["cause"]) == ("interrupted", "stopped before it began")
+    assert (stopped.state, stopped.cause) == ("interrupted", "stopped before it began")
     with pytest.raises(ServerRefusal, match="is being carried out; stop it first"):
         served.client.delete(first)
     gate.open()
@@ -130,21 +128,21 @@ def test_stop_takes_a_waiting_run_out_of_the_queue(served: Served) -> None:
 
 def test_abort_ends_a_paused_run(served: Served) -> None:
     served.ensemble.pace_s = 0.005
-    run = served.client.create(named("long", duration_ms=3000.0))["id"]
+    run = served.client.create(named("long", duration_ms=3000.0)).id
     served.until(run, "running")
     served.client.pause(run)
     served.client.abort(run)
-    assert served.until(run, "interrupted")["cause"] == "stopped by the user"
+    assert served.until(run, "interrupted").cause == "stopped by the user"
 
 
 def test_run_is_finishing_while_its_results_are_made(served: Served) -> None:
     gate = Gate()
     served.ensemble.ends["tiny"] = gate
-    run = served.client.create(TINY)["id"]
+    run = served.client.create(TINY).id
     assert gate.reached.wait(30)
     found = served.client.run(run)
-    assert (found["state"], found["windows"]) == ("finishing", found["windows_total"])
-    assert [r["id"] for r in served.client.runs(state="finishing")["items"]] == [run]
+    assert (found.state, found.windows) == ("finishing", found.windows_total)
+    assert [r.id for r in served.client.runs(state="finishing").items] == [run]
     for command in ("pause", "stop", "abort"):
         with pytest.raises(ServerRefusal, match="is finishing; this needs") as refusal:
             getattr(served.client, command)(run)
@@ -168,25 +166,25 @@ def test_end_of_a_run_is_noted_as_soon_as_the_database_is_back(
         change(run, **values)
 
     monkeypatch.setattr(store, "change", reluctant)
-    run = served.client.create(TINY)["id"]
+    run = served.client.create(TINY).id
     assert tried.reached.wait(30)
-    assert served.client.run(run)["state"] == "finishing"
+    assert served.client.run(run).state == "finishing"
     is_back.open()
-    assert served.until(run, "finished")["digest"]
-    assert served.until(served.client.create(TINY)["id"], "finished")
+    assert served.until(run, "finished").digest
+    assert served.until(served.client.create(TINY).id, "finished")
 
 
 def test_stopped_run_tells_its_cause_while_it_finishes(served: Served) -> None:
     gate = Gate()
     served.ensemble.ends["tiny"] = gate
-    run = served.client.create({**TINY, "duration_ms": 4000.0})["id"]
+    run = served.client.create({**TINY, "duration_ms": 4000.0}).id
     served.until(run, "running")
     served.client.stop(run)
     assert gate.reached.wait(30)
     found = served.client.run(run)
-    assert (found["state"], found["cause"]) == ("finishing", "stopped by the user")
+    assert (found.state, found.cause) == ("finishing", "stopped by the user")
     gate.open()
-    assert served.until(run, "interrupted")["cause"] == "stopped by the user"
+    assert served.until(run, "interrupted").cause == "stopped by the user"
 
 
 @pytest.mark.parametrize("is_written", [True, False])
@@ -194,28 +192,28 @@ def test_run_that_was_finishing_when_the_server_was_killed_ends_honestly(
     start: Any, settings: Any, ensemble: Any, is_written: bool
 ) -> None:
     with start(settings, ensemble) as served:
-        run = served.client.create(TINY)["id"]
+        run = served.client.create(TINY).id
         before = served.client.wait(run)
         # What a kill in the middle of the results leaves: the provenance, if it was written yet.
         provenance = served.service.settings.runs / run / "provenance.json"
         known = json.loads(provenance.read_text())
-        told = {"outcome": "finished", "cause": None, "digest": before["digest"]}
+        told = {"outcome": "finished", "cause": None, "digest": before.digest}
         provenance.write_text(json.dumps({**known, **told} if is_written else {}))
         nothing = {"digest": None, "ended": None, "wall_s": None, "windows": 0}
         served.service.store.change(run, state=RunState.FINISHING, **nothing)
     with start(settings, ensemble) as served:
         after = served.client.run(run)
-        assert after["state"] == ("finished" if is_written else "interrupted")
+        assert after.state == ("finished" if is_written else "interrupted")
         if is_written:
-            names = ("digest", "windows", "wall_s", "cause")
-            assert [after[name] for name in names] == [before[name] for name in names]
+            names = {"digest", "windows", "wall_s", "cause"}
+            assert after.model_dump(include=names) == before.model_dump(include=names)
         else:
-            assert after["cause"].startswith("the server ended while this run was going on")
+            assert after.cause.startswith("the server ended while this run was going on")
 
 
 @pytest.mark.parametrize("command", ["pause", "resume", "stop", "abort"])
 def test_commands_to_a_run_that_has_ended_are_refused(served: Served, command: str) -> None:
-    run = served.client.create(TINY)["id"]
+    run = served.client.create(TINY).id
     served.client.wait(run)
     with pytest.raises(ServerRefusal, match=f"run {run} is finished; this needs") as refusal:
         getattr(served.client, command)(run)
@@ -223,7 +221,7 @@ def test_commands_to_a_run_that_has_ended_are_refused(served: Served, command: s
 
 
 def test_delete_removes_row_and_directory(served: Served) -> None:
-    run = served.client.create(TINY)["id"]
+    run = served.client.create(TINY).id
     served.client.wait(run)
     root = served.service.settings.runs / run
     assert root.is_dir()
@@ -239,12 +237,12 @@ def test_participants_that_refuse_leave_a_refused_run_with_faults(served: Served
         raise ExperimentError([Fault("tvb.model", "bad", "trace"), Fault("spiking.0", "worse")])
 
     served.ensemble.acts["tiny"] = refuse
-    run = served.client.create(TINY)["id"]
+    run = served.client.create(TINY).id
     done = served.client.wait(run)
-    assert done["state"] == "refused"
-    assert done["faults"] == [
-        {"path": "tvb.model", "message": "bad", "detail": "trace"},
-        {"path": "spiking.0", "message": "worse", "detail": ""},
+    assert done.state == "refused"
+    assert [fault.fault for fault in done.faults] == [
+        Fault("tvb.model", "bad", "trace"),
+        Fault("spiking.0", "worse"),
     ]
 
 
@@ -262,24 +260,24 @@ def test_whatever_happens_to_one_run_the_next_gets_its_turn(
         raise error
 
     served.ensemble.acts["bad"] = fail
-    bad, good = (served.client.create(named(name))["id"] for name in ("bad", "good"))
+    bad, good = (served.client.create(named(name)).id for name in ("bad", "good"))
     assert served.until(good, "finished")
     failed = served.client.run(bad)
-    assert (failed["state"], failed["cause"]) == ("failed", cause)
+    assert (failed.state, failed.cause) == ("failed", cause)
 
 
 def test_list_filters_searches_and_pages(served: Served) -> None:
     names = ["one", "two", "50%_x"]
-    runs = [served.client.create(named(name), label=f"L {name}")["id"] for name in names]
+    runs = [served.client.create(named(name), label=f"L {name}").id for name in names]
     for run in runs:
         served.until(run, "finished")
     everything = served.client.runs()
-    assert [item["id"] for item in everything["items"]] == runs[::-1]
-    assert served.client.runs(state="queued") == {"total": 0, "items": []}
-    assert [r["name"] for r in served.client.runs(search="TWO")["items"]] == ["two"]
-    assert [r["name"] for r in served.client.runs(search="%_")["items"]] == ["50%_x"]
+    assert [item.id for item in everything.items] == runs[::-1]
+    assert served.client.runs(state="queued") == RunPage(total=0, items=[])
+    assert [r.name for r in served.client.runs(search="TWO").items] == ["two"]
+    assert [r.name for r in served.client.runs(search="%_").items] == ["50%_x"]
     page = served.client.runs(limit=1, offset=1)
-    assert (page["total"], page["items"][0]["id"]) == (3, runs[1])
+    assert (page.total, page.items[0].id) == (3, runs[1])
 
 
 def test_full_queue_is_refused(start: Any, settings: Any, ensemble: Any) -> None:
@@ -296,7 +294,7 @@ def test_full_queue_is_refused(start: Any, settings: Any, ensemble: Any) -> None
 
 
 def test_curves_of_a_finished_run_are_those_of_its_files(served: Served) -> None:
-    run = served.client.create(named("curves", duration_ms=60.0))["id"]
+    run = served.client.create(named("curves", duration_ms=60.0)).id
     served.client.wait(run)
     whole = served.client.series(run, "rates", max_points=20000)["rates"]
     assert set(whole) == {"rHC", "lHC"}
@@ -313,7 +311,7 @@ def test_curves_of_a_finished_run_are_those_of_its_files(served: Served) -> None
 
 
 def test_raster_timing_and_connectome(served: Served) -> None:
-    run = served.client.create(named("raster", duration_ms=60.0))["id"]
+    run = served.client.create(named("raster", duration_ms=60.0)).id
     served.client.wait(run)
     get = served.client._http.get
     part = get(f"/api/v1/runs/{run}/raster", params={"from_ms": 10, "to_ms": 30}).json()
@@ -330,7 +328,7 @@ def test_raster_timing_and_connectome(served: Served) -> None:
     timing = get(f"/api/v1/runs/{run}/timing", params={"max_points": 2}).json()
     assert set(timing["participants"]) == {"tvb-0", "nest-0", "translator-0"}
     assert len(timing["participants"]["tvb-0"]["advance"]) == 2
-    assert sum(timing["participants"]["tvb-0"]["counts"]) == served.client.run(run)["windows"]
+    assert sum(timing["participants"]["tvb-0"]["counts"]) == served.client.run(run).windows
     brain = get(f"/api/v1/runs/{run}/connectome").json()
     assert [brain["labels"][index] for index in brain["spiking"]] == ["rHC", "lHC"]
     assert np.shape(brain["weights"]) == (76, 76)
@@ -339,9 +337,9 @@ def test_raster_timing_and_connectome(served: Served) -> None:
 
 def test_curves_and_sizes_of_a_run_that_goes_on_are_those_of_its_results(served: Served) -> None:
     served.ensemble.silent = {"lHC"}
-    run = served.client.create(named("going", duration_ms=4000.0))["id"]
-    while (now := served.client.run(run))["windows"] < 20:
-        assert now["state"] in ("queued", "building", "running")
+    run = served.client.create(named("going", duration_ms=4000.0)).id
+    while (now := served.client.run(run)).windows < 20:
+        assert now.state in ("queued", "building", "running")
     get = served.client._http.get
     going = served.client.series(run, "tvb", regions="rA1", max_points=20_000)["tvb"]
     sizes = get(f"/api/v1/runs/{run}/raster", params={"to_ms": 0}).json()["populations"]
@@ -356,7 +354,7 @@ def test_curves_and_sizes_of_a_run_that_goes_on_are_those_of_its_results(served:
 
 
 def test_archive_holds_files_and_figures_and_leaves_nothing(served: Served) -> None:
-    run = served.client.create(TINY)["id"]
+    run = served.client.create(TINY).id
     served.client.wait(run)
     content = served.client._http.get(f"/api/v1/runs/{run}/archive.zip").content
     with zipfile.ZipFile(BytesIO(content)) as archive:
@@ -369,7 +367,7 @@ def test_archive_holds_files_and_figures_and_leaves_nothing(served: Served) -> N
 def test_results_of_a_run_that_has_none_are_not_found(served: Served) -> None:
     gate = Gate()
     served.ensemble.acts["tiny"] = gate
-    run = served.client.create(TINY)["id"]
+    run = served.client.create(TINY).id
     assert gate.reached.wait(30)
     for path in ("series", "raster", "archive.zip", "report.html", "files/spikes.h5"):
         assert served.client._http.get(f"/api/v1/runs/{run}/{path}").status_code == 404, path
@@ -386,7 +384,7 @@ def test_examples_schema_ensemble_health_and_metrics(served: Served) -> None:
     assert "duration_ms" in get("/api/v1/schema").json()["properties"]
     assert get("/api/v1/ensemble").json()["agents"][0]["role"] == "nest"
     assert get("/readyz").text == "ready\n"
-    run = served.client.create(TINY)["id"]
+    run = served.client.create(TINY).id
     served.client.wait(run)
     assert re.search(r'cosim_runs\{state="finished"\} 1', get("/metrics").text)
 
@@ -394,13 +392,13 @@ def test_examples_schema_ensemble_health_and_metrics(served: Served) -> None:
 def test_shipped_experiment_with_a_file_can_be_sent(served: Served) -> None:
     text = served.client._http.get("/api/v1/experiments/against_file").text
     verdict = served.client.validate(text)
-    assert verdict["valid"], verdict["faults"]
+    assert verdict.valid, verdict.faults
 
 
 def test_run_on_the_journal_of_an_earlier_run_of_this_server(served: Served) -> None:
-    earlier = served.client.create(TINY)["id"]
+    earlier = served.client.create(TINY).id
     served.client.wait(earlier)
     alone = named("alone", simulators="nest", stand_in={"kind": "journal", "run": earlier})
-    assert served.client.validate(alone)["faults"] == []
+    assert served.client.validate(alone).faults == []
     missing = named("alone", simulators="nest", stand_in={"kind": "journal", "run": "nothing"})
-    assert served.client.validate(missing)["faults"][0]["path"] == "stand_in.run"
+    assert served.client.validate(missing).faults[0].path == "stand_in.run"

@@ -171,9 +171,9 @@ def test_opening_again_keeps_everything(url: str, database: Database) -> None:
 def test_service_on_postgresql(postgresql: str, start: Any, settings: Settings) -> None:
     with_postgres = settings.model_copy(update={"database": postgresql})
     with start(with_postgres, FakeEnsemble()) as served:
-        run = served.client.create(TINY, label="on PostgreSQL")["id"]
-        assert served.client.wait(run)["state"] == "finished"
-        assert served.client.runs(search="postgresql")["total"] == 1
+        run = served.client.create(TINY, label="on PostgreSQL").id
+        assert served.client.wait(run).state == "finished"
+        assert served.client.runs(search="postgresql").total == 1
         assert served.client._http.get("/readyz").status_code == 200
     assert not (settings.home / "cosim.db").exists()
 

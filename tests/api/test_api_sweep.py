@@ -17,7 +17,7 @@ from rich.console import Console
 from api.conftest import Served
 from api.fake_ensemble import TINY, Gate
 from sweep.sweeps import Tree, grid, write_sweep
-from tvb_nest_cosim.cosim_core.client import Client, ServerRefusal
+from tvb_nest_cosim.cosim_core.client import Client, RunAnswer, RunPage, ServerRefusal
 from tvb_nest_cosim.cosim_core.errors import ExperimentError
 from tvb_nest_cosim.orchestrator.store.models import RunState
 from tvb_nest_cosim.orchestrator.sweep.campaign import Campaign, MakeExecutor
@@ -55,8 +55,8 @@ def test_a_server_carries_out_the_points(served: Served, tmp_path: Path) -> None
     assert frame["outcome"].tolist() == ["finished"] * 3
     assert (frame["rate_hz.rHC.excitatory"] > 0).all()
     assert frame["point_s"].notna().all()
-    runs = served.client.runs()["items"]
-    assert sorted(run["label"] for run in runs) == sorted(f"point {p.id}" for p in campaign.points)
+    runs = served.client.runs().items
+    assert sorted(run.label for run in runs) == sorted(f"point {p.id}" for p in campaign.points)
     assert campaign.run(console, pool_of(served), retry_failed=False) == 0
     assert len(served.ensemble.started) == 3
     pd.testing.assert_frame_equal(table(campaign), frame)
@@ -68,7 +68,7 @@ def test_runs_that_a_killed_sweep_left_on_the_server_are_found(
     campaign = campaign_of(tmp_path)
     for point in campaign.points[:2]:
         tree = point.experiment.model_dump(mode="json")
-        served.client.wait(served.client.create(tree, label=f"point {point.id}")["id"])
+        served.client.wait(served.client.create(tree, label=f"point {point.id}").id)
     assert campaign.run(Console(quiet=True), pool_of(served), retry_failed=False) == 0
     assert len(served.ensemble.started) == 3
     assert table(campaign)["outcome"].tolist() == ["finished"] * 3
@@ -86,10 +86,9 @@ def test_a_run_of_before_counts_unless_it_has_no_result(
     if is_noted:
         remember_failed(campaign.layout, point, "no luck")
     client = Mock(Client)
-    client.create.return_value = {"id": "new"}
-    client.runs.return_value = {
-        "items": [{"id": "old", "label": f"point {point.id}", "state": str(state)}]
-    }
+    client.create.return_value = RunAnswer.model_construct(id="new")
+    old = RunAnswer.model_construct(id="old", label=f"point {point.id}", state=str(state))
+    client.runs.return_value = RunPage(total=1, items=[old])
     pool = RemotePool(campaign.layout, client, 1)
     assert pool.take([(point, Needs(1, 0, 0))]) == [point]
     again = {RunState.INTERRUPTED, RunState.REFUSED} | ({RunState.FAILED} if is_noted else set())
@@ -116,7 +115,7 @@ def test_faults_come_from_the_server(served: Served, tmp_path: Path) -> None:
     design = grid(spiking__0__network__module=["mine:build"])
     with pytest.raises(ExperimentError, match="may not be named over the network"):
         campaign_of(tmp_path, design).run(Console(quiet=True), pool_of(served), retry_failed=False)
-    assert served.client.runs()["total"] == 0
+    assert served.client.runs().total == 0
 
 
 @contextmanager
@@ -145,7 +144,7 @@ def test_ctrl_c_ends_the_runs_on_the_server(served: Served, tmp_path: Path) -> N
     campaign = campaign_of(tmp_path)
 
     def queued() -> bool:
-        if not gate.reached.is_set() or served.client.runs(state="queued")["total"] < 2:
+        if not gate.reached.is_set() or served.client.runs(state="queued").total < 2:
             return False
         gate.open()
         return True
@@ -154,9 +153,9 @@ def test_ctrl_c_ends_the_runs_on_the_server(served: Served, tmp_path: Path) -> N
     with interrupting(queued):
         code = campaign.run(Console(quiet=True), pool_of(served), retry_failed=False)
     assert code == 130
-    states = [run["state"] for run in served.client.runs()["items"]]
+    states = [run.state for run in served.client.runs().items]
     assert states.count("interrupted") >= 2
-    assert served.ensemble.started == [served.client.runs()["items"][-1]["id"]]
+    assert served.ensemble.started == [served.client.runs().items[-1].id]
     assert "failed" not in table(campaign)["outcome"].tolist()
 
 
@@ -166,8 +165,8 @@ def test_a_run_that_was_deleted_failed(served: Served, tmp_path: Path) -> None:
 
     class Deleting(RemotePool):
         def ended(self):  # type: ignore[no-untyped-def]
-            for run in served.client.runs(state="queued", search="two")["items"]:
-                served.client.delete(run["id"])
+            for run in served.client.runs(state="queued", search="two").items:
+                served.client.delete(run.id)
                 gate.open()
             return super().ended()
 
@@ -203,6 +202,6 @@ def test_a_server_that_is_away_is_awaited_for_a_while(
     away = iter([True])
     assert yaml.safe_load(campaign.layout.sweep.read_text())["name"] == "tiny sweep"
     other = Campaign.read(tmp_path / "sweep.yaml", tmp_path / "other")
-    served.client.delete(served.client.runs(search="one")["items"][0]["id"])
+    served.client.delete(served.client.runs(search="one").items[0].id)
     with pytest.raises(ServerRefusal, match="cannot be reached"):
         other.run(Console(quiet=True), make, retry_failed=False)

@@ -99,11 +99,11 @@ class Stack:
         """Queues a shipped experiment with changes; returns the identity of the run."""
         text = (ROOT / "examples" / example).read_text()
         with self.client() as client:
-            return str(client.create(text, overrides)["id"])
+            return str(client.create(text, overrides).id)
 
     def look_at(self, run: str) -> dict[str, Any]:
         with self.client() as client:
-            return dict(client.run(run))
+            return client.run(run).model_dump()
 
     def finish(self, run: str) -> dict[str, Any]:
         """Waits until a run has ended, however."""

@@ -45,7 +45,7 @@ def recovers(stack: Stack, finished: str) -> Callable[[], None]:
         assert (again["state"], before["state"]) == ("finished", "finished"), again["cause"]
         assert again["digest"] == before["digest"]
         with stack.client() as client:
-            assert {"spikes.h5", "tvb.nc"} <= {file["name"] for file in client.files(finished)}
+            assert {"spikes.h5", "tvb.nc"} <= {file.name for file in client.files(finished)}
 
     return check
 
@@ -235,7 +235,7 @@ def test_runs_can_live_in_postgresql(stack: Stack, recovers: Callable[[], None])
         stack.await_ready()
         assert stack.look_at(run)["state"] == "finished"
         with stack.client() as client:
-            assert client.runs()["total"] == 1
+            assert client.runs().total == 1
     finally:
         stack.environment = sqlite
         stack.compose("up", "--detach", "--wait")

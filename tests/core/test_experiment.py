@@ -10,7 +10,7 @@ import yaml
 from pydantic import ValidationError
 
 from conftest import EXPERIMENTS
-from tvb_nest_cosim.cosim_core.errors import ExperimentError
+from tvb_nest_cosim.cosim_core.errors import ExperimentError, Fault
 from tvb_nest_cosim.cosim_core.model.experiment import (
     Experiment,
     apply_overrides,
@@ -18,6 +18,7 @@ from tvb_nest_cosim.cosim_core.model.experiment import (
     load_experiment,
     parse,
 )
+from tvb_nest_cosim.cosim_core.model.experiment.lines import lines_of
 from tvb_nest_cosim.cosim_core.model.experiment.load import MAX_FILE_BYTES, dump_yaml
 
 REPOSITORY = Path(__file__).parents[2]
@@ -248,6 +249,67 @@ def test_aliases_are_fine_where_they_help(write):
     )
     experiment = load_experiment(write(text))
     assert [group.rate.width_ms for group in experiment.spiking] == [5.0, 5.0]
+
+
+LINED = """\
+# a comment
+name: lines
+spiking:
+  - regions: [rHC]
+  - regions:
+      - lHC
+      - lA1
+    drive: {kind: sparks}
+adex:
+  neurons: few
+tvb: &tvb
+  model: {name: X}
+"""
+
+
+@pytest.mark.parametrize(
+    ("path", "overrides", "line"),
+    [
+        ("name", [], 2),
+        ("spiking", [], 3),
+        ("spiking.0", [], 4),
+        ("spiking.1.regions.1", [], 7),
+        ("spiking.1.drive.kind", [], 8),
+        ("spiking.1.rate.width_ms", [], 5),
+        ("spiking.7.regions", [], 3),
+        ("adex.neurons", ["adex.neurons=5"], None),
+        ("adex.neurons.deeper", ["adex.neurons=5"], None),
+        ("adex.neurons", ["adex.neuron=5", "adex.n=1"], 10),
+        ("tvb.model.name", [], 12),
+        ("seed", [], None),
+        ("nest", [], None),
+        ("", [], None),
+        ("--set adex.neurons", [], None),
+    ],
+)
+def test_a_fault_names_its_line_or_that_of_the_nearest_part(path, overrides, line):
+    with pytest.raises(ExperimentError) as caught, lines_of(LINED, overrides):
+        raise ExperimentError.single(path, "wrong", "trace")
+    assert caught.value.faults == (Fault(path, "wrong", "trace", line),)
+
+
+def test_faults_of_a_file_name_the_file(write):
+    path = write("seed: 1\nspiking:\n  - regions: [rHC]\n    drive: {kind: sparks}\n")
+    with pytest.raises(ExperimentError) as caught, lines_of(path, ["seed=0"]):
+        load_experiment(path, ["seed=0"])
+    found = {fault.path: (fault.line, fault.file) for fault in caught.value.faults}
+    assert found == {"spiking.0.drive.kind": (4, str(path)), "seed": (None, "")}
+
+
+def test_text_that_is_not_yaml_has_a_line_but_no_places(write):
+    path = write("seed: 1\nname: [\n")
+    with pytest.raises(ExperimentError) as caught, lines_of(path):
+        load_experiment(path)
+    (fault,) = caught.value.faults
+    assert (fault.line, fault.file) == (3, "")
+    with pytest.raises(ExperimentError) as caught, lines_of("a: [", []):
+        raise ExperimentError.single("a", "wrong")
+    assert caught.value.faults == (Fault("a", "wrong"),)
 
 
 def test_a_file_that_is_not_there(tmp_path):

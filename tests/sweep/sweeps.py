@@ -7,7 +7,7 @@ from typing import Any
 
 import yaml
 
-from tvb_nest_cosim.cosim_core.model.experiment.load import parse_as
+from tvb_nest_cosim.cosim_core.model.experiment.faults import parse_as
 from tvb_nest_cosim.orchestrator.sweep.model import Sweep
 from tvb_nest_cosim.orchestrator.sweep.points import Point, resolve
 

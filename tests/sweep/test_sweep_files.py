@@ -10,7 +10,8 @@ import pytest
 
 from sweep.sweeps import DRIVE, B, Tree, grid, make_sweep, points_of
 from tvb_nest_cosim.cosim_core.errors import ExperimentError, Fault
-from tvb_nest_cosim.cosim_core.model.experiment.load import parse_as, read_yaml
+from tvb_nest_cosim.cosim_core.model.experiment.faults import parse_as
+from tvb_nest_cosim.cosim_core.model.experiment.load import read_yaml
 from tvb_nest_cosim.orchestrator.sweep.folder import SweepLayout
 from tvb_nest_cosim.orchestrator.sweep.local_pool import LocalPool
 from tvb_nest_cosim.orchestrator.sweep.model import Measures, Sweep, load_sweep, sweep_schema

@@ -4,15 +4,24 @@
 
     with Client("http://127.0.0.1:8642/?token=...") as client:
         run = client.create(Path("examples/quickstart.yaml").read_text())
-        for event in client.events(run["id"]):
+        for event in client.events(run.id):
             print(event.kind, event.data)
-        client.fetch(run["id"], Path("results"))
-
-:class:`AsyncClient` has the same methods, as coroutines.
+        client.fetch(run.id, Path("results"))
 """
 
-from tvb_nest_cosim.cosim_core.client.asynchronous import AsyncClient
-from tvb_nest_cosim.cosim_core.client.calls import FINAL, LiveEvent, ServerRefusal
-from tvb_nest_cosim.cosim_core.client.sync import Client
+from tvb_nest_cosim.cosim_core.client.answers import RunAnswer, RunPage, Verdict
+from tvb_nest_cosim.cosim_core.client.client import PREFIX, Client, ServerRefusal, options
+from tvb_nest_cosim.cosim_core.client.events import FINAL, EventParser, LiveEvent
 
-__all__ = ["FINAL", "AsyncClient", "Client", "LiveEvent", "ServerRefusal"]
+__all__ = [
+    "FINAL",
+    "PREFIX",
+    "Client",
+    "EventParser",
+    "LiveEvent",
+    "RunAnswer",
+    "RunPage",
+    "ServerRefusal",
+    "Verdict",
+    "options",
+]

@@ -12,6 +12,7 @@ from rich.console import Console
 
 from tvb_nest_cosim.cosim_core.errors import EXIT_FAILED
 from tvb_nest_cosim.cosim_core.model.experiment import Experiment, load_experiment
+from tvb_nest_cosim.cosim_core.model.experiment.lines import lines_of as lines_of
 from tvb_nest_cosim.orchestrator.cli.places import Choice, place_of
 from tvb_nest_cosim.orchestrator.launchers.sites import HERE, Place
 from tvb_nest_cosim.orchestrator.planning.estimate import estimate

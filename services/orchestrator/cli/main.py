@@ -100,7 +100,8 @@ def run(
         partition, account, time, constraint, further, interface, mpi, images, dry_run, follow
     )
     choice = Choice(launcher, orchestrator, keys, job)
-    raise typer.Exit(commands.run(experiment, overrides or (), out, choice, draw=draw))
+    with commands.lines_of(experiment, overrides or ()):
+        raise typer.Exit(commands.run(experiment, overrides or (), out, choice, draw=draw))
 
 
 @app.command()
@@ -114,7 +115,8 @@ def validate(
     """Check an experiment: build everything, run nothing."""
     from tvb_nest_cosim.orchestrator.cli import commands
 
-    commands.validate(experiment, overrides or (), Choice(launcher, orchestrator, keys))
+    with commands.lines_of(experiment, overrides or ()):
+        commands.validate(experiment, overrides or (), Choice(launcher, orchestrator, keys))
 
 
 @app.command()
@@ -126,7 +128,8 @@ def plan(
     """Show window, lookahead, what limits them, processes, tracts and estimates."""
     from tvb_nest_cosim.orchestrator.cli import commands
 
-    commands.plan(experiment, overrides or (), as_json=as_json)
+    with commands.lines_of(experiment, overrides or ()):
+        commands.plan(experiment, overrides or (), as_json=as_json)
 
 
 @app.command()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
@@ -18,7 +18,7 @@ from tvb_nest_cosim.cosim_core.errors import (
 )
 
 if TYPE_CHECKING:
-    from tvb_nest_cosim.cosim_core.client import Client
+    from tvb_nest_cosim.cosim_core.client import Client, RunAnswer
 
 remote_app = typer.Typer(
     help="Runs on a server; its address is that which 'cosim serve' printed.",
@@ -54,12 +54,14 @@ def remote_run(
     watch: Annotated[bool, typer.Option(help="Watch it until it has ended.")] = True,
 ) -> None:
     """Queue a run on a server and watch it."""
+    from tvb_nest_cosim.cosim_core.model.experiment.lines import lines_of
+
     try:
         text = experiment.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise CosimError(f"cannot read the experiment {experiment}: {error}") from error
-    with open_client(url, token) as client:
-        run = client.create(text, overrides or (), label)["id"]
+    with open_client(url, token) as client, lines_of(experiment, overrides or ()):
+        run = client.create(text, overrides or (), label).id
         typer.echo(run)
         if watch:
             _watch(client, run)
@@ -118,13 +120,13 @@ def _watch(client: Client, run: str) -> None:
                 progress.update(task, description=event.data["state"])
             elif event.kind == "log" and event.data["level"] in ("warning", "error", "critical"):
                 console.print(escape(f"{event.data['participant']}: {event.data['message']}"))
-    _tell_end(client.run(run))
+    _show_end(client.run(run))
 
 
-def _tell_end(run: dict[str, Any]) -> None:
-    typer.echo(f"{run['state']}: {run['cause']}" if run["cause"] else run["state"])
-    for fault in run["faults"]:
-        typer.echo(f"  {fault['path']}: {fault['message']}" if fault["path"] else fault["message"])
-    if run["digest"]:
-        typer.echo(f"digest {run['digest']}")
-    raise typer.Exit(_EXIT_CODES[run["state"]])
+def _show_end(run: RunAnswer) -> None:
+    typer.echo(f"{run.state}: {run.cause}" if run.cause else run.state)
+    for fault in run.faults:
+        typer.echo(f"  {fault.path}: {fault.message}" if fault.path else fault.message)
+    if run.digest:
+        typer.echo(f"digest {run.digest}")
+    raise typer.Exit(_EXIT_CODES[run.state])

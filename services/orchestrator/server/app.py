@@ -10,12 +10,13 @@ from pathlib import Path
 from fastapi import FastAPI
 from fastapi.staticfiles import StaticFiles
 
+from tvb_nest_cosim.cosim_core.client.answers import Problem
 from tvb_nest_cosim.orchestrator.server import problems
 from tvb_nest_cosim.orchestrator.server.ensemble import Ensemble
 from tvb_nest_cosim.orchestrator.server.live.hub import Hub
 from tvb_nest_cosim.orchestrator.server.routes import about, events, results, runs
 from tvb_nest_cosim.orchestrator.server.run_queue import RunQueue
-from tvb_nest_cosim.orchestrator.server.schemas import PREFIX, Problem
+from tvb_nest_cosim.orchestrator.server.schemas import PREFIX
 from tvb_nest_cosim.orchestrator.server.security.access import Access
 from tvb_nest_cosim.orchestrator.server.security.guard import Guard
 from tvb_nest_cosim.orchestrator.server.service import Service

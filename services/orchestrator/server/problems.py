@@ -11,6 +11,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
+from tvb_nest_cosim.cosim_core.client.answers import FaultAnswer
 from tvb_nest_cosim.cosim_core.errors import CosimError, ExperimentError, Fault, RunDirectoryError
 from tvb_nest_cosim.orchestrator.store.database import StoreError
 
@@ -51,15 +52,10 @@ def problem(
         "status": status,
         "detail": detail,
     }
-    listed = [fault_tree(fault) for fault in faults]
+    listed = [FaultAnswer.of(fault).model_dump() for fault in faults]
     if listed:
         content["faults"] = listed
     return JSONResponse(content, status, headers, media_type=MEDIA_TYPE)
-
-
-def fault_tree(fault: Fault) -> dict[str, str]:
-    """Returns a fault as plain values."""
-    return {"path": fault.path, "message": fault.message, "detail": fault.detail}
 
 
 def install(app: FastAPI) -> None:

@@ -7,11 +7,11 @@ import logging
 from pathlib import Path
 from typing import Any
 
+from tvb_nest_cosim.cosim_core.client.answers import FaultAnswer
 from tvb_nest_cosim.cosim_core.errors import CosimError, ExperimentError, Fault
 from tvb_nest_cosim.cosim_core.results import collect
 from tvb_nest_cosim.cosim_core.run_dir.layout import RunLayout
 from tvb_nest_cosim.orchestrator.run import runner
-from tvb_nest_cosim.orchestrator.server.problems import fault_tree
 from tvb_nest_cosim.orchestrator.store import FINAL, RunState
 
 _logger = logging.getLogger(__name__)
@@ -24,7 +24,7 @@ def refused(error: Exception) -> tuple[RunState, dict[str, Any]]:
     faults = error.faults if isinstance(error, ExperimentError) else [Fault("", str(error))]
     return RunState.REFUSED, {
         "cause": "the experiment cannot be run",
-        "faults": [fault_tree(fault) for fault in faults],
+        "faults": [FaultAnswer.of(fault).model_dump() for fault in faults],
     }
 
 

@@ -1,13 +1,15 @@
-"""What goes in and out as JSON."""
+"""Requests, and those answers that only the server makes; the others are in client/answers.py."""
 
 from __future__ import annotations
 
 import json
-from datetime import datetime
+from collections.abc import Sequence
 from typing import Annotated, Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, model_validator
 
+from tvb_nest_cosim.cosim_core.client import answers
+from tvb_nest_cosim.cosim_core.client.answers import Answer, FaultAnswer
 from tvb_nest_cosim.orchestrator.planning.estimate import PlanReport
 from tvb_nest_cosim.orchestrator.server.live.live_run import Live
 from tvb_nest_cosim.orchestrator.store import RunRow, RunState
@@ -104,60 +106,10 @@ class StepBody(Body):
     """Windows."""
 
 
-class Answer(BaseModel):
-    """An answer."""
-
-    model_config = ConfigDict(use_attribute_docstrings=True)
-
-
-class FaultAnswer(Answer):
-    """One thing that is wrong with an experiment or request."""
-
-    path: str
-    """Where, as a key path."""
-    message: str
-    """What, and what to do."""
-    detail: str = ""
-    """Further lines, such as a traceback."""
-
-
-class Problem(Answer):
-    """An error (RFC 9457)."""
-
-    type: str
-    title: str
-    status: int
-    detail: str
-    """What went wrong, in a sentence."""
-    faults: list[FaultAnswer] | None = None
-    """Everything that is wrong with an experiment or request."""
-
-
-class RunAnswer(Answer):
+class RunAnswer(answers.RunAnswer):
     """A run."""
 
-    id: str
-    label: str | None
-    name: str
-    """Name of the experiment."""
     state: RunState
-    cause: str | None
-    """Why it ended, unless it finished."""
-    created: datetime
-    started: datetime | None
-    ended: datetime | None
-    windows: int
-    """Windows done."""
-    windows_total: int
-    duration_ms: float
-    """Simulated time of the whole run."""
-    wall_s: float | None
-    """Wall time from the first window to the last result."""
-    digest: str | None
-    """SHA-256 of spikes and TVB series."""
-    faults: list[FaultAnswer]
-    """What was wrong with the experiment of a refused run."""
-    links: dict[str, str]
 
     @classmethod
     def of(cls, row: RunRow, live: Live | None) -> RunAnswer:
@@ -183,36 +135,16 @@ class RunAnswer(Answer):
         )
 
 
-class RunPage(Answer):
+class RunPage(answers.RunPage):
     """A page of runs, the newest first."""
 
-    total: int
-    """Runs that match, on all pages."""
-    items: list[RunAnswer]
+    items: Sequence[RunAnswer]
 
 
-class Verdict(Answer):
+class Verdict(answers.Verdict):
     """Whether an experiment can be run."""
 
-    valid: bool
-    faults: list[FaultAnswer]
-    warnings: list[str]
-    plan: PlanReport | None
-
-
-class FileAnswer(Answer):
-    """A file of a run."""
-
-    name: str
-    bytes: int
-    media_type: str
-    href: str
-
-
-class FileList(Answer):
-    """Files of a run."""
-
-    items: list[FileAnswer]
+    plan: PlanReport | None  # type: ignore[assignment]  # has more
 
 
 class ExampleAnswer(Answer):

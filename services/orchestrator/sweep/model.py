@@ -16,7 +16,9 @@ from tvb_nest_cosim.cosim_core.model.experiment.base import (
     Part,
     Positive,
 )
-from tvb_nest_cosim.cosim_core.model.experiment.load import json_schema, parse_as, read_yaml
+from tvb_nest_cosim.cosim_core.model.experiment.faults import parse_as
+from tvb_nest_cosim.cosim_core.model.experiment.lines import lines_of
+from tvb_nest_cosim.cosim_core.model.experiment.load import json_schema, read_yaml
 
 KeyPath = Name
 """Key path of an experiment, such as ``adex.excitatory.b_pA`` or ``spiking.0.rate.width_ms``."""
@@ -165,7 +167,8 @@ def load_sweep(path: Path) -> Sweep:
     Raises:
         ExperimentError: If it cannot be read or is no valid sweep; with every fault.
     """
-    return parse_as(Sweep, read_yaml(path, "sweep"))
+    with lines_of(path):
+        return parse_as(Sweep, read_yaml(path, "sweep"))
 
 
 def sweep_schema() -> dict[str, Any]:

@@ -10,9 +10,9 @@ from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
-from tvb_nest_cosim.cosim_core.client import FINAL, Client, ServerRefusal
+from tvb_nest_cosim.cosim_core.client import FINAL, Client, RunAnswer, ServerRefusal
 from tvb_nest_cosim.cosim_core.deadline import Deadline
-from tvb_nest_cosim.cosim_core.errors import ExperimentError, Fault
+from tvb_nest_cosim.cosim_core.errors import ExperimentError
 from tvb_nest_cosim.orchestrator.sweep.executor import Ended, Needs
 from tvb_nest_cosim.orchestrator.sweep.folder import SweepLayout
 from tvb_nest_cosim.orchestrator.sweep.points import Point
@@ -64,18 +64,11 @@ class RemotePool:
     def examine(self, point: Point, out: Path) -> Needs:
         """See :meth:`Executor.examine`; the server's answer counts."""
         verdict = self._client.validate(_tree(point))
-        if not verdict["valid"]:
-            raise ExperimentError(
-                Fault(fault["path"], fault["message"], fault["detail"])
-                for fault in verdict["faults"]
-            )
-        plan = verdict["plan"]
-        return Needs(
-            plan["processes"],
-            plan["memory_bytes"],
-            plan["disk_bytes"],
-            tuple(verdict["warnings"]),
-        )
+        plan = verdict.plan
+        if plan is None:
+            raise ExperimentError(fault.fault for fault in verdict.faults)
+        warnings = tuple(verdict.warnings)
+        return Needs(plan.processes, plan.memory_bytes, plan.disk_bytes, warnings)
 
     def take(self, waiting: Sequence[tuple[Point, Needs]]) -> list[Point]:
         """See :meth:`Executor.take`."""
@@ -83,17 +76,17 @@ class RemotePool:
         taken = []
         for point, _ in waiting[: max(0, room)]:
             run = self._find(point) or self._client.create(_tree(point), label=_label(point))
-            self._running.append(_Remote(point, str(run["id"])))
+            self._running.append(_Remote(point, run.id))
             taken.append(point)
         return taken
 
-    def _find(self, point: Point) -> dict[str, Any] | None:
+    def _find(self, point: Point) -> RunAnswer | None:
         label = _label(point)
         # Whose failure is noted already is to be tried again; any other is news.
         is_retry = self._layout.record(point.id).is_file()
         lost = FINAL - ({"finished"} if is_retry else {"finished", "failed"})
-        found = self._client.runs(search=label)["items"]
-        return next((r for r in found if r["label"] == label and r["state"] not in lost), None)
+        found = self._client.runs(search=label).items
+        return next((run for run in found if run.label == label and run.state not in lost), None)
 
     def ended(self) -> list[Ended]:
         """See :meth:`Executor.ended`."""
@@ -127,13 +120,13 @@ class RemotePool:
             if error.status != HTTPStatus.NOT_FOUND:
                 raise
             return f"run {remote.run} was deleted on the server"
-        if run["state"] not in FINAL:
+        if run.state not in FINAL:
             return None
-        if run["state"] == "finished":
+        if run.state == "finished":
             self._fetch(remote)
             return ""
-        told = [run["cause"], *(f"{f['path']}: {f['message']}" for f in run["faults"])]
-        return f"{run['state']} on the server: {'; '.join(filter(None, told))}"
+        causes = [run.cause, *(f"{fault.path}: {fault.message}" for fault in run.faults)]
+        return f"{run.state} on the server: {'; '.join(filter(None, causes))}"
 
     def _fetch(self, remote: _Remote) -> None:
         """Downloads a run; its folder appears when everything is there."""

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import yaml
-from pydantic import BaseModel, ValidationError
-from pydantic_core import ErrorDetails
+from pydantic import BaseModel
 
 from tvb_nest_cosim.cosim_core.errors import ExperimentError, Fault
+from tvb_nest_cosim.cosim_core.model.experiment.faults import parse_as
 from tvb_nest_cosim.cosim_core.model.experiment.tree import Experiment
-
-AnyModel = TypeVar("AnyModel", bound=BaseModel)
 
 MAX_FILE_BYTES = 4 * 1024 * 1024
 """Largest experiment file that is read; real ones have a few kB."""
@@ -32,7 +29,7 @@ def load_experiment(path: Path, overrides: Iterable[str] = ()) -> Experiment:
         overrides: Strings ``key.path=value``, the value in YAML.
 
     Raises:
-        ExperimentError: If the file cannot be read or is no valid experiment.
+        ExperimentError: If the file cannot be read or is not a valid experiment.
     """
     return load_tree(read_yaml(path, "experiment"), str(path), overrides)
 
@@ -73,7 +70,7 @@ def load_text(text: str, origin: str, overrides: Iterable[str] = ()) -> Experime
         overrides: Strings ``key.path=value``, the value in YAML.
 
     Raises:
-        ExperimentError: If it is no valid experiment.
+        ExperimentError: If it is not a valid experiment.
     """
     return load_tree(_yaml(text, origin), origin, overrides)
 
@@ -89,9 +86,10 @@ def _yaml(text: str, origin: str) -> dict[str, Any]:
     try:
         tree = yaml.load(text, _UniqueKeys)  # noqa: S506 - a safe loader
     except (yaml.YAMLError, RecursionError) as error:
-        raise ExperimentError.single(
-            "", f"{origin} is not valid YAML: {_yaml_cause(error)}"
-        ) from error
+        message = f"{origin} is not valid YAML: {_yaml_cause(error)}"
+        mark = error.problem_mark if isinstance(error, yaml.MarkedYAMLError) else None
+        fault = Fault("", message, line=mark.line + 1 if mark else None)
+        raise ExperimentError([fault]) from error
     if not isinstance(tree, dict):
         got = "is empty" if tree is None else f"holds {type(tree).__name__}"
         raise ExperimentError.single(
@@ -178,7 +176,7 @@ def _assign(node: Any, keys: list[str], value: Any) -> None:
         last = depth == len(keys) - 1
         if isinstance(node, list):
             if not key.removeprefix("-").isdecimal():
-                raise LookupError(f"'{key}' is no number of an item; the list has {len(node)}")
+                raise LookupError(f"'{key}' is not the index of an item; the list has {len(node)}")
             index = int(key)
             if not 0 <= index < len(node):
                 raise LookupError(
@@ -205,94 +203,6 @@ def parse(tree: Mapping[str, Any]) -> Experiment:
         ExperimentError: With one fault per wrong or unknown key.
     """
     return parse_as(Experiment, tree)
-
-
-def parse_as(model: type[AnyModel], tree: Mapping[str, Any]) -> AnyModel:
-    """Checks a tree of plain values that is to be something else than an experiment.
-
-    Raises:
-        ExperimentError: With one fault per wrong or unknown key.
-    """
-    try:
-        return model.model_validate(tree)
-    except ValidationError as error:
-        raise ExperimentError(_faults(error.errors(include_url=False), tree, model)) from error
-
-
-def _faults(
-    errors: list[ErrorDetails], tree: Mapping[str, Any], model: type[BaseModel]
-) -> list[Fault]:
-    """Makes one fault per key path; a value that may be of several forms fails once for each."""
-    messages: dict[tuple[str, str], list[str]] = {}
-    for error in errors:
-        path = _key_path(error, tree)
-        if error["type"] == "extra_forbidden":
-            messages[path, ""] = [f"unknown key{_did_you_mean(error['loc'], model)}"]
-        else:
-            got = repr(error["input"])
-            got = got if len(got) <= 80 else f"{got[:77]}..."
-            messages.setdefault((path, f"; got {got}"), []).append(error["msg"])
-    # A list that is wrong because of an item is one fault, that of the item.
-    paths = {path for path, _ in messages}
-    return [
-        Fault(path, " or: ".join(dict.fromkeys(texts)) + got)
-        for (path, got), texts in messages.items()
-        if not any(other.startswith(f"{path}.") for other in paths)
-    ]
-
-
-def _key_path(error: ErrorDetails, tree: Mapping[str, Any]) -> str:
-    """Finds where in the user's file an error is; pydantic adds the names of forms it tried."""
-    path: list[str] = []
-    node: Any = tree
-    for part in error["loc"]:
-        is_key = isinstance(node, Mapping) and part in node
-        if is_key or (isinstance(node, list) and isinstance(part, int)):
-            node = node[part]
-            path.append(str(part))
-        elif error["type"] == "missing" and part == error["loc"][-1]:
-            path.append(str(part))
-    return ".".join(path)
-
-
-def _did_you_mean(loc: tuple[int | str, ...], model: type[BaseModel]) -> str:
-    known = _known_keys(loc[:-1], model)
-    near = difflib.get_close_matches(str(loc[-1]), known, n=3, cutoff=0.5)
-    if near:
-        return f"; did you mean {' or '.join(near)}?"
-    return f"; known keys here: {', '.join(known)}" if known else ""
-
-
-def _known_keys(loc: tuple[int | str, ...], model: type[BaseModel]) -> list[str]:
-    """Finds the keys of the part at ``loc`` by walking the JSON schema."""
-    schema = model.model_json_schema()
-    definitions = schema.get("$defs", {})
-    nodes = [schema]
-    for part in loc:
-        step = []
-        for node in _variants(nodes, definitions):
-            if isinstance(part, int):
-                step.append(node.get("items", {}))
-            elif part in node.get("properties", {}):
-                step.append(node["properties"][part])
-            elif isinstance(node.get("additionalProperties"), dict):
-                step.append(node["additionalProperties"])
-        nodes = step or nodes
-    return sorted(
-        {key for node in _variants(nodes, definitions) for key in node.get("properties", {})}
-    )
-
-
-def _variants(nodes: list[dict[str, Any]], definitions: dict[str, Any]) -> list[dict[str, Any]]:
-    found, pending = [], list(nodes)
-    while pending:
-        node = pending.pop()
-        if "$ref" in node:
-            pending.append(definitions[node["$ref"].rsplit("/", 1)[-1]])
-        for key in ("anyOf", "oneOf", "allOf"):
-            pending.extend(node.get(key, []))
-        found.append(node)
-    return found
 
 
 def experiment_schema() -> dict[str, Any]:

@@ -10,6 +10,7 @@ from fastapi import APIRouter, Response
 from fastapi import Path as InPath
 from fastapi.responses import PlainTextResponse
 
+from tvb_nest_cosim.cosim_core.client.answers import Problem
 from tvb_nest_cosim.cosim_core.errors import ExperimentError
 from tvb_nest_cosim.cosim_core.model.experiment import experiment_schema, load_experiment
 from tvb_nest_cosim.orchestrator.server.metrics import exposition
@@ -19,7 +20,6 @@ from tvb_nest_cosim.orchestrator.server.schemas import (
     EnsembleAnswer,
     ExampleAnswer,
     ExampleList,
-    Problem,
 )
 from tvb_nest_cosim.orchestrator.server.service import Served, Service
 

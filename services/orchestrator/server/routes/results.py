@@ -9,6 +9,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query
 from fastapi.responses import FileResponse, PlainTextResponse, StreamingResponse
 
+from tvb_nest_cosim.cosim_core.client.answers import FileAnswer, FileList
 from tvb_nest_cosim.cosim_core.errors import RunDirectoryError
 from tvb_nest_cosim.cosim_core.model.connectome import load_connectome
 from tvb_nest_cosim.cosim_core.model.experiment import Experiment
@@ -18,12 +19,7 @@ from tvb_nest_cosim.orchestrator.planning.datasets import connectome_path
 from tvb_nest_cosim.orchestrator.server import files
 from tvb_nest_cosim.orchestrator.server.live import series
 from tvb_nest_cosim.orchestrator.server.problems import Refusal
-from tvb_nest_cosim.orchestrator.server.schemas import (
-    PREFIX,
-    ConnectomeAnswer,
-    FileAnswer,
-    FileList,
-)
+from tvb_nest_cosim.orchestrator.server.schemas import PREFIX, ConnectomeAnswer
 from tvb_nest_cosim.orchestrator.server.security.guard import DOCUMENT_POLICY
 from tvb_nest_cosim.orchestrator.server.service import Row, Served
 from tvb_nest_cosim.orchestrator.store import FINAL, RunRow, RunState

@@ -9,17 +9,17 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Response
 
+from tvb_nest_cosim.cosim_core.client.answers import FaultAnswer, Problem
 from tvb_nest_cosim.cosim_core.errors import ExperimentError
 from tvb_nest_cosim.cosim_core.model.experiment import Experiment
+from tvb_nest_cosim.cosim_core.model.experiment.lines import lines_of
 from tvb_nest_cosim.orchestrator.planning.estimate import estimate
 from tvb_nest_cosim.orchestrator.run import runner
-from tvb_nest_cosim.orchestrator.server.problems import Refusal, fault_tree
+from tvb_nest_cosim.orchestrator.server.problems import Refusal
 from tvb_nest_cosim.orchestrator.server.schemas import (
     PREFIX,
     ExperimentBody,
-    FaultAnswer,
     NewRunBody,
-    Problem,
     RunAnswer,
     RunPage,
     StepBody,
@@ -55,9 +55,10 @@ def create_run(body: NewRunBody, service: Served, response: Response) -> RunAnsw
             HTTPStatus.SERVICE_UNAVAILABLE,
             f"{service.settings.max_queued} runs wait already; try again later",
         )
-    experiment = _read(body, service)
     run = new_id(datetime.now(UTC))
-    prepared = admission.admit(experiment, run, service.settings, service.ensemble.place)
+    with lines_of(body.yaml or "", body.overrides):
+        experiment = _read(body, service)
+        prepared = admission.admit(experiment, run, service.settings, service.ensemble.place)
     row = service.store.add(
         NewRun(
             id=run,
@@ -78,17 +79,23 @@ def create_run(body: NewRunBody, service: Served, response: Response) -> RunAnsw
 @router.post("/validate", tags=["experiments"], responses=CONFLICT)
 def validate(body: ValidateBody, service: Served) -> Verdict:
     """Check an experiment and plan it; runs nothing."""
+    verdict = Verdict(valid=False, faults=[], warnings=[], plan=None)
     try:
-        experiment = _read(body, service)
-        prepared = admission.admit(
-            experiment, "validated", service.settings, service.ensemble.place
-        )
-        report = estimate(prepared.plan, prepared.connectome)
-        warnings = _built(service, prepared) if body.build else report.warnings
+        with lines_of(body.yaml or "", body.overrides):
+            experiment = _read(body, service)
+            verdict.experiment = admission.plain(experiment)
+            prepared = admission.admit(
+                experiment, "validated", service.settings, service.ensemble.place
+            )
+            verdict.plan = estimate(prepared.plan, prepared.connectome)
+            verdict.warnings = verdict.plan.warnings
+            if body.build:
+                verdict.warnings = _built(service, prepared)
+            verdict.valid = True
     except ExperimentError as error:
-        faults = [FaultAnswer(**fault_tree(fault)) for fault in error.faults]
-        return Verdict(valid=False, faults=faults, warnings=[], plan=None)
-    return Verdict(valid=True, faults=[], warnings=warnings, plan=report)
+        verdict.plan, verdict.warnings = None, []
+        verdict.faults = [FaultAnswer.of(fault) for fault in error.faults]
+    return verdict
 
 
 def _read(body: ExperimentBody, service: Service) -> Experiment:
