@@ -1,4 +1,4 @@
-"""Small ensembles for tests: a plan, two simulators that answer each other, and their conductor.
+"""Small ensembles for tests: a plan, and two simulators that answer each other.
 
 The simulators compute, tick by tick and far from any window,
 
@@ -10,31 +10,17 @@ with zeros before the run, so that every window length, lag and lead must give t
 
 from __future__ import annotations
 
-import threading
-import time
-from collections.abc import Callable, Mapping
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from tvb_nest_cosim.cosim_core.deadline import Deadline
-from tvb_nest_cosim.cosim_core.errors import CosimError, ParticipantLost, StopRequested
 from tvb_nest_cosim.cosim_core.model.experiment import Experiment
 from tvb_nest_cosim.cosim_core.model.plan import Built, RunPlan
 from tvb_nest_cosim.cosim_core.model.signals import EDGES
 from tvb_nest_cosim.cosim_core.model.timegrid import ms_of
-from tvb_nest_cosim.cosim_core.participant.link import Identity, Link
-from tvb_nest_cosim.cosim_core.participant.service import _tell_why, run_translator, work_and_record
-from tvb_nest_cosim.cosim_core.participant.window_loop import run_windows
 from tvb_nest_cosim.cosim_core.run_dir.journal import read_journal
 from tvb_nest_cosim.cosim_core.run_dir.layout import RunLayout
-from tvb_nest_cosim.cosim_core.wire.codec import decode_message, encode_message
-from tvb_nest_cosim.cosim_core.wire.protocol import peer_name
-from tvb_nest_cosim.cosim_core.wire.transport import Transport
-from tvb_nest_cosim.orchestrator.run.coordinator import Coordinator
-from tvb_nest_cosim.orchestrator.run.peers import Outcome
 
 DELAY = 40
 POPULATIONS = {"rHC": {"excitatory": 8, "inhibitory": 2}}
@@ -157,110 +143,3 @@ def recorded(run_dir: Path, role: str, rank: int = 0) -> np.ndarray:
     blocks = [b for b in read_journal(RunLayout(run_dir).journal(role, rank)) if ".r" in b.edge]
     assert [block.window for block in blocks] == list(range(len(blocks)))
     return np.concatenate([block.arrays["x"] for block in blocks] or [np.zeros(0)])
-
-
-class Vanish(BaseException):
-    """Raised by a simulator whose process shall vanish without a word."""
-
-
-class Conductor:
-    """Conducts participants in threads, by the real coordinator, over any transport.
-
-    Args:
-        plan: The plan; its run directory is made.
-        make_transport: Makes the transport of one process.
-        control: Where to bind the control plane.
-        data: Where the translator shall bind.
-        simulators: Makes the simulator of a role and rank.
-    """
-
-    def __init__(
-        self,
-        plan: RunPlan,
-        make_transport: Callable[[], Transport],
-        control: str,
-        data: str,
-        simulators: Mapping[str, Callable[[int], Any]],
-    ) -> None:
-        RunLayout(Path(plan.run_dir)).make()
-        self.plan = plan
-        self.coordinator = Coordinator(plan, data, time.monotonic())
-        self.ended: dict[str, str] = {}
-        self._make_transport, self._simulators = make_transport, simulators
-        self._transport = make_transport()
-        self._control = self._transport.bind(control)
-        self._vanished: list[str] = []
-
-    def run(self, script: Callable[[Conductor], None] = lambda conductor: None) -> Outcome:
-        """Runs to the end; the script is called again and again meanwhile."""
-        threads = [
-            threading.Thread(target=self._participate, args=(role, rank), name=f"{role}-{rank}")
-            for role, ranks in self.plan.participants.items()
-            for rank in range(ranks)
-        ]
-        for thread in threads:
-            thread.start()
-        try:
-            self._conduct(script)
-        finally:
-            for thread in threads:
-                thread.join(30)
-            self._control.close()
-            self._transport.close()
-        assert self.coordinator.outcome is not None
-        return self.coordinator.outcome
-
-    def send(self, sends):
-        for name, message in sends:
-            with suppress(ParticipantLost):
-                self._control.send(encode_message(message), name)
-
-    def _conduct(self, script):
-        deadline = Deadline.after(60)
-        while self.coordinator.outcome is None and not deadline.passed():
-            self._transport.wait([self._control], 0.02)
-            while (received := self._control.receive()) is not None:
-                message = decode_message(received[1], received[0])
-                self.send(self.coordinator.hear(received[0], message, time.monotonic()))
-            while self._vanished:
-                how = "was killed by signal 9 (SIGKILL)"
-                name = self._vanished.pop()
-                self.send(self.coordinator.lose([name], how, now_s=time.monotonic()))
-            self.send(self.coordinator.tick(time.monotonic()))
-            script(self)
-        self.send(self.coordinator.abort("the test took too long"))
-
-    def _participate(self, role, rank):
-        transport = self._make_transport()
-        who = Identity(role, rank, self.plan.run, self.plan.experiment_digest)
-        link = Link(transport, self._control.endpoint, who)
-
-        def work(link, plan, recorder, endpoint):
-            if role == "translator":
-                run_translator(Doubling, link, plan, recorder, endpoint)
-                return
-            simulator = self._simulators[role](rank)
-            try:
-                link.ready(simulator.build(plan, rank, recorder.record), None)
-                run_windows(simulator, link, plan, recorder, link.await_start())
-            finally:
-                simulator.close()
-
-        name = peer_name(role, rank)
-        try:
-            work_and_record(link, *link.greet(20.0), work)
-            link.bye()
-            self.ended[name] = "done"
-        except (StopRequested, ParticipantLost) as error:
-            self.ended[name] = type(error).__name__
-        except CosimError as error:
-            self.ended[name] = str(error)
-            _tell_why(link, error)
-        except Exception as error:
-            self.ended[name] = repr(error)
-            link.fail(f"unexpected {error!r}")
-        except Vanish:
-            self._vanished.append(name)
-        finally:
-            if transport is not self._transport:
-                transport.close()

@@ -1,4 +1,4 @@
-"""Simulators and the translator in lockstep, by the shipped harness and by the real coordinator.
+"""Simulators and the translator in lockstep, by the real coordinator.
 
 Whatever the windows, lags, leads and the transport, the numbers are those computed in one go.
 """
@@ -13,17 +13,17 @@ import time
 import numpy as np
 import pytest
 
-from core.ensembles import Conductor, Doubling, Echo, Vanish, expected, make_plan, recorded
+from core.ensembles import Doubling, Echo, expected, make_plan, recorded
+from small_orchestrator import SmallOrchestrator, Vanish, run_in_memory
 from tvb_nest_cosim.cosim_core.errors import SimulationError
 from tvb_nest_cosim.cosim_core.model.experiment import Experiment
 from tvb_nest_cosim.cosim_core.model.signals import EDGES
 from tvb_nest_cosim.cosim_core.run_dir.journal import read_journal
 from tvb_nest_cosim.cosim_core.run_dir.layout import RunLayout
-from tvb_nest_cosim.cosim_core.testing import run_in_memory
-from tvb_nest_cosim.cosim_core.wire.transport import MemoryTransport
 from tvb_nest_cosim.cosim_core.wire.zmq_transport import ZmqTransport
 
 EXPECTED = expected(95)
+ECHOES = {"tvb": lambda rank: Echo("tvb", 1), "nest": lambda rank: Echo("nest", 1)}
 
 
 @pytest.mark.parametrize(
@@ -44,7 +44,7 @@ def test_windows_lags_and_leads_do_not_change_the_numbers(tmp_path, window_ticks
     tvb, nest = (
         Echo(role, lag, lead) for role, lag, lead in zip(("tvb", "nest"), lags, leads, strict=True)
     )
-    run_in_memory(plan, {"tvb": tvb, "nest": nest}, Doubling)
+    run_in_memory(plan, {"tvb": lambda rank: tvb, "nest": lambda rank: nest}, Doubling)
     for role in ("tvb", "nest"):
         np.testing.assert_array_equal(recorded(tmp_path / "run", role), EXPECTED[role])
 
@@ -52,7 +52,7 @@ def test_windows_lags_and_leads_do_not_change_the_numbers(tmp_path, window_ticks
 def test_calls_come_in_the_order_promised(tmp_path):
     plan = make_plan(tmp_path / "run", total_ticks=35)
     nest, tvb = Echo("nest", lag=2), Echo("tvb", lag=1, lead=2)
-    run_in_memory(plan, {"tvb": tvb, "nest": nest}, Doubling)
+    run_in_memory(plan, {"tvb": lambda rank: tvb, "nest": lambda rank: nest}, Doubling)
     assert nest.calls == [
         ("advance", 0),
         ("advance", 1),
@@ -73,14 +73,12 @@ def test_calls_come_in_the_order_promised(tmp_path):
 def test_a_run_shorter_than_the_lead(tmp_path):
     plan = make_plan(tmp_path / "run", total_ticks=5)
     tvb, nest = Echo("tvb", lag=2, lead=2), Echo("nest", lag=2, lead=1)
-    run_in_memory(plan, {"tvb": tvb, "nest": nest}, Doubling)
+    run_in_memory(plan, {"tvb": lambda rank: tvb, "nest": lambda rank: nest}, Doubling)
     np.testing.assert_array_equal(recorded(tmp_path / "run", "nest"), EXPECTED["nest"][:5])
 
 
 def test_the_translator_keeps_what_it_got_in_order(tmp_path):
-    run_in_memory(
-        make_plan(tmp_path / "run"), {"tvb": Echo("tvb", 1), "nest": Echo("nest", 1)}, Doubling
-    )
+    run_in_memory(make_plan(tmp_path / "run"), ECHOES, Doubling)
     blocks = list(read_journal(RunLayout(tmp_path / "run").journal("translator", 0)))
     for role in ("tvb", "nest"):
         own = [block for block in blocks if block.edge == f"{role}>translator"]
@@ -102,39 +100,23 @@ class Failing(Echo):
         super().advance(window)
 
 
-@pytest.mark.parametrize("role", ["tvb", "nest"])
-def test_a_failure_in_memory_surfaces_as_it_is(tmp_path, role):
-    error = SimulationError("the network melted")
-    simulators = {"tvb": Echo("tvb", 1), "nest": Echo("nest", 1), role: Failing(role, error)}
-    with pytest.raises(SimulationError, match="the network melted"):
-        run_in_memory(make_plan(tmp_path / "run"), simulators, Doubling)
-    assert all(simulator.closed for simulator in simulators.values())
-
-
-def test_a_user_error_in_memory_surfaces_as_it_is(tmp_path):
-    simulators = {"tvb": Echo("tvb", 1), "nest": Failing("nest", ZeroDivisionError("1/0"))}
-    with pytest.raises(ZeroDivisionError):
-        run_in_memory(make_plan(tmp_path / "run"), simulators, Doubling)
-
-
 @pytest.fixture(params=["memory", "ipc"])
-def conductor(request, tmp_path):
-    """Makes conductors of ensembles with two NEST ranks."""
+def make_run(request, tmp_path):
+    """Makes runs with two NEST ranks, over each transport."""
     folder = tempfile.mkdtemp(prefix="cosim-")
 
     def make(simulators=None, **changes):
         changes = {"participants": {"tvb": 1, "nest": 2, "translator": 1}, **changes}
         plan = make_plan(tmp_path / "run", **changes)
-        shared = MemoryTransport()
         own = {
             "tvb": lambda rank: Echo("tvb", lag=1, lead=1),
             "nest": lambda rank: Echo("nest", lag=2, ranks=2),
             **(simulators or {}),
         }
         if request.param == "memory":
-            return Conductor(plan, lambda: shared, "memory://control", "memory://data", own)
+            return SmallOrchestrator(plan, own, Doubling)
         ends = (f"ipc://{folder}/control", f"ipc://{folder}/data")
-        return Conductor(plan, ZmqTransport, *ends, own)
+        return SmallOrchestrator(plan, own, Doubling, ZmqTransport, ends)
 
     yield make
     shutil.rmtree(folder)
@@ -147,15 +129,15 @@ def check_numbers(tmp_path, windows=10):
         np.testing.assert_array_equal(got, EXPECTED[role][:ticks])
 
 
-def test_a_run_conducted_to_its_end(conductor, tmp_path):
-    run = conductor()
+def test_a_run_to_its_end(make_run, tmp_path):
+    run = make_run()
     assert run.run().kind == "finished"
     assert run.ended == dict.fromkeys(["tvb-0", "nest-0", "nest-1", "translator-0"], "done")
     assert run.coordinator.windows == 10
     check_numbers(tmp_path)
 
 
-def test_everybody_stops_at_the_same_window(conductor, tmp_path):
+def test_everybody_stops_at_the_same_window(make_run, tmp_path):
     done = threading.Event()
 
     class Waiting(Echo):
@@ -169,7 +151,7 @@ def test_everybody_stops_at_the_same_window(conductor, tmp_path):
             run.send(run.coordinator.stop("interrupted by the user"))
             done.set()
 
-    run = conductor({"nest": lambda rank: Waiting("nest", lag=2, ranks=2)}, total_ticks=950)
+    run = make_run({"nest": lambda rank: Waiting("nest", lag=2, ranks=2)}, total_ticks=950)
     outcome = run.run(script)
     assert (outcome.kind, outcome.cause) == ("interrupted", "interrupted by the user")
     assert set(run.ended.values()) == {"done"}
@@ -182,7 +164,7 @@ def test_everybody_stops_at_the_same_window(conductor, tmp_path):
         np.testing.assert_array_equal(got, series[role][: stopped * 10])
 
 
-def test_paused_and_stepped_runs_compute_the_same(conductor, tmp_path):
+def test_paused_and_stepped_runs_compute_the_same(make_run, tmp_path):
     steps = []
 
     def script(run):
@@ -197,15 +179,15 @@ def test_paused_and_stepped_runs_compute_the_same(conductor, tmp_path):
         elif steps and coordinator.windows == 8:
             run.send(coordinator.resume(time.monotonic()))
 
-    run = conductor()
+    run = make_run()
     assert run.run(script).kind == "finished"
     assert steps == [4, 4, 5, 6, 7]
     check_numbers(tmp_path)
 
 
-def test_a_failure_ends_everybody_and_keeps_what_was_computed(conductor, tmp_path):
+def test_a_failure_ends_everybody_and_keeps_what_was_computed(make_run, tmp_path):
     error = SimulationError("NaN in E of rHC at tick 41", "Traceback ...")
-    run = conductor({"tvb": lambda rank: Failing("tvb", error)})
+    run = make_run({"tvb": lambda rank: Failing("tvb", error)})
     outcome = run.run()
     assert (outcome.kind, outcome.detail) == ("failed", "Traceback ...")
     assert outcome.cause == "tvb-0: NaN in E of rHC at tick 41"
@@ -215,8 +197,8 @@ def test_a_failure_ends_everybody_and_keeps_what_was_computed(conductor, tmp_pat
     np.testing.assert_array_equal(recorded(tmp_path / "run", "tvb"), EXPECTED["tvb"][:40])
 
 
-def test_a_vanished_participant_fails_the_run(conductor):
-    run = conductor({"tvb": lambda rank: Failing("tvb", Vanish())})
+def test_a_vanished_participant_fails_the_run(make_run):
+    run = make_run({"tvb": lambda rank: Failing("tvb", Vanish())})
     outcome = run.run()
     assert outcome.kind == "failed"
     assert outcome.cause.startswith("tvb-0 was killed by signal 9 (SIGKILL) at window ")
@@ -224,7 +206,7 @@ def test_a_vanished_participant_fails_the_run(conductor):
     assert set(run.ended.values()) <= {"StopRequested", "ParticipantLost"}
 
 
-def test_a_stall_names_who_waits_for_what(conductor):
+def test_a_stall_names_who_waits_for_what(make_run):
     release = threading.Event()
 
     class Stuck(Echo):
@@ -239,7 +221,7 @@ def test_a_stall_names_who_waits_for_what(conductor):
 
     experiment = Experiment.model_validate({"timeouts": {"stall_s": 1.5}})
     stuck = {"tvb": lambda rank: Stuck("tvb", lag=1)}
-    run = conductor(stuck, experiment=experiment, lookahead=2)
+    run = make_run(stuck, experiment=experiment, lookahead=2)
     outcome = run.run(script)
     assert outcome.kind == "failed"
     assert outcome.cause.startswith("no progress for 1.5 s: tvb-0 was last heard of after ")
@@ -247,7 +229,7 @@ def test_a_stall_names_who_waits_for_what(conductor):
     assert "nest-0 waits for window 2 of translator>nest from translator" in outcome.cause
 
 
-def test_tvb_alone_needs_no_data_plane(conductor, tmp_path):
+def test_tvb_alone_needs_no_data_plane(make_run, tmp_path):
     class Alone(Echo):
         def __init__(self):
             super().__init__("tvb", lag=1)
@@ -260,18 +242,18 @@ def test_tvb_alone_needs_no_data_plane(conductor, tmp_path):
             self._record(window, {"x": np.zeros(window.ticks)})
             return {}
 
-    run = conductor({"tvb": lambda rank: Alone()}, participants={"tvb": 1}, edges=[])
+    run = make_run({"tvb": lambda rank: Alone()}, participants={"tvb": 1}, edges=[])
     assert run.run().kind == "finished"
     assert len(recorded(tmp_path / "run", "tvb")) == 95
 
 
-def test_a_block_in_another_name_is_refused(conductor):
+def test_a_block_in_another_name_is_refused(make_run):
     class Impostor(Echo):
         def __init__(self):
             super().__init__("tvb", lag=1)
             self.out_edge = "nest>translator"
 
-    run = conductor({"tvb": lambda rank: Impostor()}, edges=list(EDGES))
+    run = make_run({"tvb": lambda rank: Impostor()}, edges=list(EDGES))
     outcome = run.run()
     assert outcome.kind == "failed"
     assert outcome.cause == "translator-0: tvb-0 sent a block in the name of nest rank 0"

@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 
 from core.ensembles import POPULATIONS, Doubling, Echo, make_plan
+from small_orchestrator import run_in_memory
 from tvb_nest_cosim.cosim_core.errors import ParticipantLost
 from tvb_nest_cosim.cosim_core.model.plan import Built
 from tvb_nest_cosim.cosim_core.model.signals import NEST_TO_TRANSLATOR, TRANSLATOR_TO_NEST
 from tvb_nest_cosim.cosim_core.participant.translator_loop import _Relay
 from tvb_nest_cosim.cosim_core.run_dir.journal import read_journal
 from tvb_nest_cosim.cosim_core.run_dir.layout import RunLayout
-from tvb_nest_cosim.cosim_core.testing import run_in_memory
 
 
 class Recording(Doubling):
@@ -40,7 +40,9 @@ class Recording(Doubling):
 
 def test_what_came_in_is_kept_before_the_window_counts_as_complete(tmp_path):
     plan = make_plan(tmp_path / "run")
-    run_in_memory(plan, {"tvb": Echo("tvb", 1), "nest": Echo("nest", 1)}, Recording)
+    run_in_memory(
+        plan, {"tvb": lambda rank: Echo("tvb", 1), "nest": lambda rank: Echo("nest", 1)}, Recording
+    )
     kept: dict[int, set[str]] = {}
     complete = 0
     for block in read_journal(RunLayout(tmp_path / "run").journal("translator", 0)):
@@ -76,7 +78,7 @@ def test_a_stand_in_keeps_the_lead_of_the_side_that_it_replaces(tmp_path, lookah
         participants={"nest": 1, "translator": 1},
         edges=[TRANSLATOR_TO_NEST, NEST_TO_TRANSLATOR],
     )
-    run_in_memory(plan, {"nest": Echo("nest", 0)}, StandIn)
+    run_in_memory(plan, {"nest": lambda rank: Echo("nest", 0)}, StandIn)
     assert len(leads) == plan.grid.window_count
     assert max(leads) == 2 * lookahead - 1
 

@@ -1,4 +1,10 @@
-"""Small experiments and how to run them as a user does: real processes, real sockets."""
+"""Small experiments and how to run them.
+
+``run`` and ``finished`` do it as a user does, in real processes over real sockets; ``run_here`` and
+``finished_here`` in threads of this process, with real simulators. A test takes processes where it
+is about processes, sockets, ranks of MPI or the command line, and threads where it is about
+numbers.
+"""
 
 from __future__ import annotations
 
@@ -15,17 +21,21 @@ from typing import Any
 import pytest
 
 from conftest import COSIM
+from small_orchestrator import SmallOrchestrator
 from system.agent_ensemble import Ensemble, agent_ensemble
 from tvb_nest_cosim.cosim_core.model.experiment import parse
 from tvb_nest_cosim.cosim_core.model.plan import plan_file
 from tvb_nest_cosim.cosim_core.results import collect, digest
 from tvb_nest_cosim.cosim_core.run_dir.layout import RunLayout, write_atomically
 from tvb_nest_cosim.cosim_core.wire.security import new_keys
+from tvb_nest_cosim.nest_service.simulator import NestSimulator
 from tvb_nest_cosim.orchestrator.launchers.sites import local_site
 from tvb_nest_cosim.orchestrator.run.coordinator import Coordinator
 from tvb_nest_cosim.orchestrator.run.peers import Outcome
 from tvb_nest_cosim.orchestrator.run.runner import Prepared, prepare
 from tvb_nest_cosim.orchestrator.run.session import Observer, Session
+from tvb_nest_cosim.translator.pipeline import Pipeline
+from tvb_nest_cosim.tvb_service.simulator import TvbSimulator
 
 Tree = dict[str, Any]
 
@@ -60,6 +70,13 @@ def changed(tree: Tree, **changes: Any) -> Tree:
     return result
 
 
+SIMULATORS: dict[str, Callable[..., Any]] = {
+    "tvb": lambda rank: TvbSimulator(),
+    "nest": lambda rank: NestSimulator(),
+    "translator": Pipeline,
+}
+
+
 @dataclass
 class Ran:
     """A run in a test."""
@@ -92,18 +109,47 @@ def run(tmp_path: Path) -> Callable[..., Ran]:
         RunLayout(root).make()
         session = Session(prepared.plan, local_site(prepared.plan), observe=observe)
         outcome, _ = session.run()
-        built = session.coordinator.built()
-        write_atomically(RunLayout(root).plan, plan_file(prepared.plan, built))
-        collect(root)
-        return Ran(root, prepared, outcome, session.coordinator)
+        return _collected(root, prepared, outcome, session.coordinator)
 
     return go
 
 
 @pytest.fixture
-def finished(run: Callable[..., Ran]) -> Callable[..., Ran]:
-    """The same, for runs that have to finish."""
+def run_here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Ran]:
+    """Runs an experiment with one process per role in threads and collects its results."""
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    count = iter(range(1000))
 
+    def go(tree: Mapping[str, Any], base: Path = tmp_path, simulators: Any = SIMULATORS) -> Ran:
+        root = tmp_path / f"here-{next(count)}"
+        prepared = prepare(parse(tree), base, root)
+        assert set(prepared.plan.participants.values()) == {1}
+        orchestrator = SmallOrchestrator(prepared.plan, simulators, simulators["translator"])
+        outcome = orchestrator.run(timeout_s=200.0)
+        return _collected(root, prepared, outcome, orchestrator.coordinator)
+
+    return go
+
+
+def _collected(root: Path, prepared: Prepared, outcome: Outcome, coordinator: Coordinator) -> Ran:
+    write_atomically(RunLayout(root).plan, plan_file(prepared.plan, coordinator.built()))
+    collect(root)
+    return Ran(root, prepared, outcome, coordinator)
+
+
+@pytest.fixture
+def finished(run: Callable[..., Ran]) -> Callable[..., Ran]:
+    """The same as ``run``, for runs that have to finish."""
+    return _finishing(run)
+
+
+@pytest.fixture
+def finished_here(run_here: Callable[..., Ran]) -> Callable[..., Ran]:
+    """The same as ``run_here``, for runs that have to finish."""
+    return _finishing(run_here)
+
+
+def _finishing(run: Callable[..., Ran]) -> Callable[..., Ran]:
     def go(tree: Mapping[str, Any], **options: Any) -> Ran:
         ran = run(tree, **options)
         outcome = ran.outcome

@@ -21,10 +21,10 @@ from tvb_nest_cosim.orchestrator.run.coordinator import Coordinator
 
 
 def test_runs_one_after_another_give_the_local_digest(
-    ensemble: Ensemble, tiny: dict[str, Any], tmp_path: Path, finished: Callable[..., Any]
+    ensemble: Ensemble, tiny: dict[str, Any], tmp_path: Path, finished_here: Callable[..., Any]
 ) -> None:
     tiny["duration_ms"] = 20.0
-    expected = finished(tiny).digest
+    expected = finished_here(tiny).digest
     ensemble.await_free(*MODULES)
     for number in range(2):
         waiting = ensemble.children()

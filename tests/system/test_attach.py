@@ -54,12 +54,12 @@ def test_runs_through_agents_have_the_bits_of_a_local_one(
     agents: list[subprocess.Popen[bytes]],
     tiny: Tree,
     tmp_path: Path,
-    finished: Callable[..., Any],
+    finished_here: Callable[..., Any],
     cosim: Callable[..., Answer],
 ) -> None:
     """The agents outlive the orchestrator of each run and serve the next one."""
     tiny["duration_ms"] = 20.0
-    expected = finished(tiny).digest
+    expected = finished_here(tiny).digest
     path = write_experiment(tmp_path, tiny)
     attached = ("--launcher", "attach", "--orchestrator", endpoint)
     for name in ("first", "second"):

@@ -98,24 +98,24 @@ def first_ticks(root: Path) -> dict[str, int]:
 
 @pytest.mark.parametrize("kind", ["poisson", "mip", "sip", "trains"])
 def test_an_event_arrives_when_tvb_alone_would_have_it(
-    kind: str, connectome: Path, finished: Callable[..., Any]
+    kind: str, connectome: Path, finished_here: Callable[..., Any]
 ) -> None:
     tree = experiment_of(connectome)
-    alone = first_ticks(finished({**tree, "simulators": "tvb"}).root)
+    alone = first_ticks(finished_here({**tree, "simulators": "tvb"}).root)
     middle = alone["source"] + 1 + idelay("source", "middle")
     assert alone["middle"] == middle
     assert alone["sink"] == middle + 1 + idelay("middle", "sink")
 
-    ran = finished({**tree, "spiking": [spiking(kind)]}, base=USER_CODE)
+    ran = finished_here({**tree, "spiking": [spiking(kind)]}, base=USER_CODE)
     assert first_ticks(ran.root) == alone
 
 
 def test_an_event_between_spiking_regions_arrives_when_tvb_alone_would_have_it(
-    connectome: Path, finished: Callable[..., Any]
+    connectome: Path, finished: Callable[..., Any], finished_here: Callable[..., Any]
 ) -> None:
     """From one NEST to another by way of TVB, which carries the tract between them."""
     tree = experiment_of(connectome)
-    alone = first_ticks(finished({**tree, "simulators": "tvb"}).root)
+    alone = first_ticks(finished_here({**tree, "simulators": "tvb"}).root)
     middle = {**spiking("poisson"), "tracts": {"mode": "rates"}}
     # the middle fires so much that one afferent is enough
     sink = {**middle, "regions": ["sink"], "drive": {**middle["drive"], "synapses": 1.0}}
@@ -126,12 +126,12 @@ def test_an_event_between_spiking_regions_arrives_when_tvb_alone_would_have_it(
 
 
 def test_every_spike_is_counted_once_to_the_last_tick(
-    connectome: Path, finished: Callable[..., Any]
+    connectome: Path, finished_here: Callable[..., Any]
 ) -> None:
     """Windows of 7 ticks, which do not divide the run; an own spike list against the counts."""
     tree = {**experiment_of(connectome), "spiking": [spiking("poisson")]}
     tree["window"] = {"length_ms": 0.7}
-    ran = finished(tree, base=USER_CODE)
+    ran = finished_here(tree, base=USER_CODE)
     grid = ran.prepared.plan.grid
     recorded = np.zeros(grid.total_ticks + 1, dtype=int)
     for block in read_journal(RunLayout(ran.root).journal("nest", 0)):

@@ -434,8 +434,10 @@ def test_participants_that_cannot_be_started(
 # Strangers
 
 
-def test_strangers_at_the_sockets_disturb_nothing(run: Callable[..., Any], tiny: Tree) -> None:
-    expected = run(tiny).digest
+def test_strangers_at_the_sockets_disturb_nothing(
+    run: Callable[..., Any], run_here: Callable[..., Any], tiny: Tree
+) -> None:
+    expected = run_here(tiny).digest
     context = zmq.Context()
     sockets: list[zmq.Socket[bytes]] = []
     garbage = [

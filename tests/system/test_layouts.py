@@ -35,12 +35,12 @@ def without_synapses(tree: Tree, mode: str) -> Tree:
 @pytest.mark.mpi
 @pytest.mark.usefixtures("mpi")
 def test_ranks_and_threads_of_equal_virtual_processes(
-    finished: Callable[..., Any], tiny: Tree
+    finished: Callable[..., Any], finished_here: Callable[..., Any], tiny: Tree
 ) -> None:
     """Independent and correlated drive; with four ranks on one or two cores, too."""
     tiny["duration_ms"] = 20.0
     digests = {
-        (ranks, threads): finished(
+        (ranks, threads): (finished if ranks > 1 else finished_here)(
             with_nest(tiny, ranks=ranks, threads=threads, virtual_processes=4)
         ).digest
         for ranks, threads in LAYOUTS
@@ -49,16 +49,16 @@ def test_ranks_and_threads_of_equal_virtual_processes(
 
 
 def test_a_single_region_is_the_same_in_a_nest_of_its_own(
-    finished: Callable[..., Any], tiny: Tree
+    finished: Callable[..., Any], finished_here: Callable[..., Any], tiny: Tree
 ) -> None:
     tiny.update(duration_ms=20.0, spiking=tiny["spiking"][:1])
-    shared = finished(tiny)
+    shared = finished_here(tiny)
     own = finished(with_nest(tiny, kernels="per_region"))
     assert own.digest == shared.digest
 
 
 def test_a_nest_per_region_with_tracts_carried_by_tvb(
-    finished: Callable[..., Any], tiny: Tree
+    finished: Callable[..., Any], finished_here: Callable[..., Any], tiny: Tree
 ) -> None:
     """Whatever the window, and whether they share a process; they do have other random numbers."""
     tiny["duration_ms"] = 20.0
@@ -72,9 +72,9 @@ def test_a_nest_per_region_with_tracts_carried_by_tvb(
     length_ms = plan.window_ticks // 2 * 0.1
     halves = {**carried, "window": {"length_ms": round(length_ms, 6), "lookahead": 1}}
     assert finished(halves).digest == apart.digest
-    together = finished(without_synapses(tiny, "rates"))
+    together = finished_here(without_synapses(tiny, "rates"))
     assert together.digest != apart.digest
-    no_tracts = finished(without_synapses(tiny, "none"))
+    no_tracts = finished_here(without_synapses(tiny, "none"))
     assert digest_lines(no_tracts.root) != digest_lines(together.root)
 
 
@@ -121,7 +121,7 @@ def test_the_nest_that_died_is_named(run: Callable[..., Any], tiny: Tree) -> Non
 @pytest.mark.mpi
 @pytest.mark.usefixtures("mpi")
 def test_ranks_without_neurons_and_without_spikes(
-    finished: Callable[..., Any], tmp_path: Path
+    finished: Callable[..., Any], finished_here: Callable[..., Any], tmp_path: Path
 ) -> None:
     """Two neurons on four ranks, one of them driven to fire, one population silent."""
     (tmp_path / "few.py").write_text(
@@ -146,8 +146,8 @@ def test_ranks_without_neurons_and_without_spikes(
         ],
     }
     ran = {
-        ranks: finished(with_nest(tree, ranks=ranks, virtual_processes=4), base=tmp_path)
-        for ranks in (1, 4)
+        ranks: carry_out(with_nest(tree, ranks=ranks, virtual_processes=4), base=tmp_path)
+        for ranks, carry_out in ((1, finished_here), (4, finished))
     }
     assert ran[1].digest == ran[4].digest
     with open_run(ran[4].root) as results:

@@ -52,10 +52,10 @@ def mean_field_rates(ran: Any) -> dict[str, float]:
 
 @pytest.mark.parametrize("external_hz", [1.4, 3.0])
 def test_network_and_mean_field_agree_in_mean_rate(
-    external_hz: float, finished: Callable[..., Any]
+    external_hz: float, finished_here: Callable[..., Any]
 ) -> None:
     common = {"duration_ms": DURATION_MS, "adex": {**ADEX, "external_hz": external_hz}}
-    network = finished(
+    network = finished_here(
         {
             **common,
             "simulators": "nest",
@@ -68,7 +68,7 @@ def test_network_and_mean_field_agree_in_mean_rate(
             ],
         }
     )
-    node = finished(
+    node = finished_here(
         {
             **common,
             "simulators": "tvb",

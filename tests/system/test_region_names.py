@@ -35,12 +35,12 @@ def odd_connectome(tmp_path: Path) -> Path:
 
 
 def test_regions_that_differ_in_a_slash_keep_their_own_results(
-    finished: Callable[..., Any], tiny: dict[str, Any], odd_connectome: Path
+    finished_here: Callable[..., Any], tiny: dict[str, Any], odd_connectome: Path
 ) -> None:
     tiny["connectome"]["source"] = str(odd_connectome)
     for group, name in zip(tiny["spiking"], ODD.values(), strict=True):
         group["regions"] = [name]
-    odd = finished(tiny)
+    odd = finished_here(tiny)
     with open_run(odd.root) as run:
         rates = {f"{what}_{n}" for what in ("rate", "input") for n in ("a%2Fb", "a_b")}
         assert rates <= set(run.rates.data_vars)

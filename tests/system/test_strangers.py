@@ -188,11 +188,11 @@ def shout_raw(port: int) -> None:
 
 
 def test_a_flood_of_garbage_does_not_disturb_a_run(
-    guarded: Ensemble, tiny: dict[str, Any], tmp_path: Path, finished: Callable[..., Any]
+    guarded: Ensemble, tiny: dict[str, Any], tmp_path: Path, finished_here: Callable[..., Any]
 ) -> None:
     """At the door of the agents, at the control plane and at the data plane."""
     tiny["duration_ms"] = 20.0
-    expected = finished(tiny).digest
+    expected = finished_here(tiny).digest
     guarded.await_free(*MODULES)
     before = {agent.name for agent in guarded.hub.agents()}
     assert guarded.keys is not None
