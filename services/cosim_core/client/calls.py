@@ -12,9 +12,10 @@ from typing import Any
 import httpx
 
 from tvb_nest_cosim.cosim_core.errors import CosimError, ExperimentError, Fault
+from tvb_nest_cosim.cosim_core.outcomes import FINAL_STATES
 
 PREFIX = "/api/v1"
-FINAL = frozenset({"finished", "failed", "interrupted", "refused", "deleted"})
+FINAL = FINAL_STATES | {"deleted"}
 """States of a run after which nothing happens."""
 
 TIMEOUT_S = 30.0
