@@ -189,14 +189,15 @@ def show_finished(
 
 def _summary_table(facts: Summary, run: Run) -> RenderableType:
     table = Table.grid(padding=(0, 2))
-    provenance = run.provenance
+    known = run.provenance
     table.add_row(
         "simulated", f"{facts.simulated_ms:g} ms, {facts.windows}/{facts.windows_planned} windows"
     )
-    wall = f"{provenance['wall_s']:.1f} s after {provenance['build_s']:.1f} s of building"
-    if provenance["real_time_factor"]:
-        wall += f", {speed_in_words(provenance['real_time_factor'])}"
-    table.add_row("wall time", wall)
+    if known is not None and known.wall_s is not None and known.build_s is not None:
+        wall = f"{known.wall_s:.1f} s after {known.build_s:.1f} s of building"
+        if known.real_time_factor:
+            wall += f", {speed_in_words(known.real_time_factor)}"
+        table.add_row("wall time", wall)
     for region, rates in facts.rates_hz.items():
         text = ", ".join(f"{population} {rate:.2f} Hz" for population, rate in rates.items())
         table.add_row(region, text)

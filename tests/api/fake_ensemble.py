@@ -19,6 +19,7 @@ from results.synthetic_run import BLOCKS, POPULATIONS, Activity, labels
 from tvb_nest_cosim.cosim_core.model.experiment.load import dump_yaml
 from tvb_nest_cosim.cosim_core.model.plan import Built, RunPlan, plan_file
 from tvb_nest_cosim.cosim_core.model.signals import Block
+from tvb_nest_cosim.cosim_core.outcomes import EXIT_CODES
 from tvb_nest_cosim.cosim_core.results import collect, digest
 from tvb_nest_cosim.cosim_core.run_dir.journal import JournalWriter
 from tvb_nest_cosim.cosim_core.run_dir.layout import RunLayout, write_atomically
@@ -36,7 +37,7 @@ from tvb_nest_cosim.orchestrator.launchers.sites import HERE, Place
 from tvb_nest_cosim.orchestrator.run.control import RunControl
 from tvb_nest_cosim.orchestrator.run.coordinator import Coordinator
 from tvb_nest_cosim.orchestrator.run.peers import Send
-from tvb_nest_cosim.orchestrator.run.runner import EXIT_CODES, Finished, Prepared
+from tvb_nest_cosim.orchestrator.run.runner import Finished, Prepared
 from tvb_nest_cosim.orchestrator.server.schemas import AgentAnswer
 
 TINY: dict[str, Any] = {

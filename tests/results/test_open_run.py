@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-
 import numpy as np
 import pytest
 from elephant.statistics import mean_firing_rate
@@ -12,6 +10,7 @@ from results.synthetic_run import DT_MS, POPULATIONS, REGIONS, Activity, labels
 from tvb_nest_cosim.cosim_core.errors import RunDirectoryError
 from tvb_nest_cosim.cosim_core.results import collect, open_run, region_groups, summary
 from tvb_nest_cosim.cosim_core.run_dir.layout import RunLayout
+from tvb_nest_cosim.cosim_core.run_dir.provenance import Provenance
 from tvb_nest_cosim.cosim_core.run_dir.recorder import PHASES
 
 
@@ -52,7 +51,7 @@ def test_data_sets_and_tables(run):
     assert run.timing["advance_s"].max() == pytest.approx(0.64)
     assert run.experiment.name == "two hippocampi"
     assert run.plan.window_ticks == 40
-    assert run.provenance == {}
+    assert run.provenance is None
 
 
 def test_summary_counts_every_spike_and_groups_every_region(run):
@@ -92,8 +91,18 @@ def test_what_is_not_there_is_said(run, tmp_path):
 
 
 def test_provenance_is_read(run):
-    RunLayout(run.root).provenance.write_text(json.dumps({"outcome": "finished"}))
-    assert run.provenance == {"outcome": "finished"}
+    Provenance(outcome="finished", digest="d" * 64, seeds={"experiment": 7}).write(run.root)
+    assert run.provenance is not None
+    assert (run.provenance.outcome, run.provenance.digest) == ("finished", "d" * 64)
+    assert run.provenance.seeds == {"experiment": 7}
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{}", '{"outcome": "won"}'])
+def test_a_damaged_provenance_is_refused_by_name_or_left_out(run, text):
+    RunLayout(run.root).provenance.write_text(text)
+    with pytest.raises(RunDirectoryError, match=r"cannot read .*provenance\.json"):
+        _ = run.provenance
+    assert Provenance.find(run.root) is None
 
 
 @pytest.mark.parametrize("name", ["spikes", "tvb", "rates", "analog"])

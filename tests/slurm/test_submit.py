@@ -132,13 +132,14 @@ def test_following_shows_states_and_the_log_and_returns_how_the_run_ended(
     Path(f"{out}.log").write_text("  10/20 windows, 3.0x slower than real time\n")
     # The job's own doing, done in advance: a run directory must not be there at submission.
     slurm.answers("sbatch", "0 4711")
+    known = json.dumps({"outcome": "interrupted", "exit_code": 130})
     (slurm.folder / "sbatch").write_text(
         (slurm.folder / "sbatch")
         .read_text()
         .replace(
             "print(text,",
             f"Path({str(out)!r}).mkdir(); Path({str(RunLayout(out).provenance)!r})"
-            f".write_text({json.dumps({'exit_code': 130})!r}); print(text,",
+            f".write_text({known!r}); print(text,",
         )
     )
     code, said = follow(

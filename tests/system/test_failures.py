@@ -117,8 +117,9 @@ def check_failed(finished: runner.Finished, window: int, who: str) -> None:
         times_ms, _ = run.spikes("rHC", "excitatory")
         assert (times_ms <= run.records.simulated_ms).all()
         told = run.provenance
-    assert (told["outcome"], told["cause"], told["exit_code"]) == ("failed", cause, EXIT_FAILED)
-    assert told["windows_done"] == windows
+    assert told is not None
+    assert (told.outcome, told.cause, told.exit_code) == ("failed", cause, EXIT_FAILED)
+    assert told.windows_done == windows
     assert finished.report is not None
     assert cause in finished.report.read_text()
     assert processes_of(root) == {}

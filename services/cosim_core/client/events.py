@@ -6,7 +6,9 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-FINAL = frozenset({"finished", "failed", "interrupted", "refused", "deleted"})
+from tvb_nest_cosim.cosim_core.outcomes import FINAL_STATES
+
+FINAL = FINAL_STATES | {"deleted"}
 """States of a run after which nothing happens."""
 
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
 from types import ModuleType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import h5py
 import numpy as np
@@ -19,6 +18,7 @@ from tvb_nest_cosim.cosim_core.model.experiment import Experiment
 from tvb_nest_cosim.cosim_core.model.plan import Populations, RunPlan
 from tvb_nest_cosim.cosim_core.results.digest import digest
 from tvb_nest_cosim.cosim_core.results.growing import plain_name
+from tvb_nest_cosim.cosim_core.run_dir.provenance import Provenance
 from tvb_nest_cosim.cosim_core.run_dir.records import Indices, Reals, RunRecords
 
 if TYPE_CHECKING:
@@ -101,20 +101,13 @@ class Run:
         return self.records.populations
 
     @cached_property
-    def provenance(self) -> dict[str, Any]:
-        """Versions, seeds, host, command and outcome; empty if the run never got so far.
+    def provenance(self) -> Provenance | None:
+        """Versions, seeds, host, command and outcome; None if the run never got so far.
 
         Raises:
             RunDirectoryError: If the file is damaged.
         """
-        path = self.records.layout.provenance
-        if not path.is_file():
-            return {}
-        try:
-            tree = json.loads(path.read_text(encoding="utf-8"))
-        except (OSError, ValueError) as error:
-            raise RunDirectoryError(f"cannot read {path}: {error}") from error
-        return dict(tree)
+        return Provenance.read(self.root)
 
     @cached_property
     def digest(self) -> str:

@@ -143,6 +143,6 @@ def _carry_out(
     from tvb_nest_cosim.cosim_core.results import open_run
 
     with open_run(finished.root) as run:
-        show_warnings(console, run.provenance["warnings"])
+        show_warnings(console, run.provenance.warnings if run.provenance else [])
         show_finished(console, finished, run, with_summary=draw)
     return finished

@@ -10,12 +10,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-from tvb_nest_cosim.cosim_core.errors import (
-    EXIT_BAD_INPUT,
-    EXIT_FAILED,
-    EXIT_INTERRUPTED,
-    CosimError,
-)
+from tvb_nest_cosim.cosim_core.errors import CosimError
+from tvb_nest_cosim.cosim_core.outcomes import EXIT_CODES
 
 if TYPE_CHECKING:
     from tvb_nest_cosim.cosim_core.client import Client, RunAnswer
@@ -32,13 +28,6 @@ Address = Annotated[
 Token = Annotated[str | None, typer.Option(envvar="COSIM_TOKEN", help="Token of the server.")]
 RunName = Annotated[str, typer.Argument(help="Identity of the run.")]
 Folder = Annotated[Path | None, typer.Option("--out", help="Folder to make. Default: runs/ID.")]
-
-_EXIT_CODES = {
-    "finished": 0,
-    "failed": EXIT_FAILED,
-    "refused": EXIT_BAD_INPUT,
-    "interrupted": EXIT_INTERRUPTED,
-}
 
 
 @remote_app.command(name="run")
@@ -129,4 +118,4 @@ def _show_end(run: RunAnswer) -> None:
         typer.echo(f"  {fault.path}: {fault.message}" if fault.path else fault.message)
     if run.digest:
         typer.echo(f"digest {run.digest}")
-    raise typer.Exit(_EXIT_CODES[run.state])
+    raise typer.Exit(EXIT_CODES[run.state])

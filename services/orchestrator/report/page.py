@@ -103,7 +103,7 @@ def _render(run: Run, pictures: list[_Picture]) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    provenance = run.provenance
+    known = run.provenance
     found = summary(run)
     return environment.get_template("report.html.j2").render(
         run=run,
@@ -111,16 +111,16 @@ def _render(run: Run, pictures: list[_Picture]) -> str:
         summary=found,
         outcome=outcome(run, found),
         cards=cards(run, found),
-        digest=provenance.get("digest") or run.digest,
+        digest=(known and known.digest) or run.digest,
         pictures=pictures,
         phases=list(PHASE_COLOURS),
         processes=process_rows(run),
-        warnings=provenance.get("warnings") or run.plan.warnings,
-        versions=provenance.get("versions") or {},
+        warnings=(known and known.warnings) or run.plan.warnings,
+        versions=known.versions if known else {},
         facts=[
-            (label, _plain(provenance[key]))
+            (label, _plain(value))
             for key, label in _PROVENANCE_ROWS.items()
-            if provenance.get(key)
+            if (value := getattr(known, key, None))
         ],
         resolved=dump_yaml(run.experiment),
     )
@@ -128,8 +128,9 @@ def _render(run: Run, pictures: list[_Picture]) -> str:
 
 def outcome(run: Run, found: Summary) -> Outcome:
     """Says how the run ended; a run without provenance was cut off before it could be written."""
-    kind = run.provenance.get("outcome", "unknown")
-    cause = run.provenance.get("cause")
+    known = run.provenance
+    kind = known.outcome if known else "unknown"
+    cause = known.cause if known else None
     done = f"{found.windows} of {found.windows_planned} windows are complete"
     texts = {
         "finished": "Finished: every window was simulated.",
@@ -139,7 +140,7 @@ def outcome(run: Run, found: Summary) -> Outcome:
     return Outcome(
         kind if kind in texts else "unknown",
         texts.get(kind, f"How the run ended was not recorded. {done}."),
-        run.provenance.get("detail") or "",
+        (known and known.detail) or "",
     )
 
 
@@ -158,12 +159,12 @@ def cards(run: Run, found: Summary) -> list[tuple[str, str, str]]:
 
 
 def _wall_cards(run: Run, found: Summary) -> Iterator[tuple[str, str, str]]:
-    wall_s, build_s = (run.provenance.get(key) for key in ("wall_s", "build_s"))
-    if wall_s:
-        remark = f"after {duration(build_s)} of building" if build_s else ""
-        yield "Wall time", duration(wall_s), remark
+    known = run.provenance
+    if known and known.wall_s:
+        remark = f"after {duration(known.build_s)} of building" if known.build_s else ""
+        yield "Wall time", duration(known.wall_s), remark
         if found.simulated_ms:
-            yield "Speed", *_speed(1000.0 * wall_s / found.simulated_ms)
+            yield "Speed", *_speed(1000.0 * known.wall_s / found.simulated_ms)
 
 
 def _speed(factor: float) -> tuple[str, str]:

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Literal
 
 from tvb_nest_cosim.cosim_core.errors import Fault
 from tvb_nest_cosim.cosim_core.model.plan import Built
+from tvb_nest_cosim.cosim_core.outcomes import OutcomeKind
 from tvb_nest_cosim.cosim_core.wire.lifecycle import State
 from tvb_nest_cosim.cosim_core.wire.protocol import AnyMessage
-
-Kind = Literal["finished", "failed", "interrupted", "refused", "validated"]
 
 
 @dataclass(frozen=True)
@@ -24,7 +22,7 @@ class Outcome:
         faults: What is wrong with a refused experiment.
     """
 
-    kind: Kind
+    kind: OutcomeKind
     cause: str = ""
     detail: str = ""
     faults: tuple[Fault, ...] = ()

@@ -3,22 +3,16 @@
 from __future__ import annotations
 
 import itertools
-import json
 import logging
-import platform
 import shutil
 import sys
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from importlib import metadata
 from pathlib import Path
 
 from tvb_nest_cosim.cosim_core.errors import (
-    EXIT_BAD_INPUT,
-    EXIT_FAILED,
-    EXIT_INTERRUPTED,
     CosimError,
     ExperimentError,
     Fault,
@@ -28,26 +22,19 @@ from tvb_nest_cosim.cosim_core.model.connectome import Connectome, load_connecto
 from tvb_nest_cosim.cosim_core.model.experiment import Experiment
 from tvb_nest_cosim.cosim_core.model.experiment.load import dump_yaml
 from tvb_nest_cosim.cosim_core.model.plan import Built, RunPlan, plan_file
+from tvb_nest_cosim.cosim_core.outcomes import EXIT_CODES
 from tvb_nest_cosim.cosim_core.run_dir.layout import RunLayout, write_atomically
 from tvb_nest_cosim.cosim_core.run_dir.logs import also_log_to
+from tvb_nest_cosim.cosim_core.run_dir.provenance import ProcessTimes, Provenance
 from tvb_nest_cosim.orchestrator.launchers.sites import HERE, Place
 from tvb_nest_cosim.orchestrator.planning.checks import existing_ancestor, preflight
 from tvb_nest_cosim.orchestrator.planning.datasets import connectome_path
 from tvb_nest_cosim.orchestrator.planning.estimate import estimate
-from tvb_nest_cosim.orchestrator.planning.plan import experiment_digest, make_plan
+from tvb_nest_cosim.orchestrator.planning.plan import make_plan
 from tvb_nest_cosim.orchestrator.run.control import RunControl
 from tvb_nest_cosim.orchestrator.run.coordinator import Coordinator
 from tvb_nest_cosim.orchestrator.run.peers import Outcome
 from tvb_nest_cosim.orchestrator.run.session import Observer, Session, Timing, interrupts
-
-EXIT_CODES = {
-    "finished": 0,
-    "validated": 0,
-    "failed": EXIT_FAILED,
-    "refused": EXIT_BAD_INPUT,
-    "interrupted": EXIT_INTERRUPTED,
-}
-
 
 _NEEDED_TO_BUILD = frozenset({"resources.nest.ranks", "TMPDIR"})
 """Key paths of what has to be right before a participant can be asked anything."""
@@ -328,8 +315,26 @@ def _keep(
     with open_run(layout.root) as run:
         windows, found = run.records.complete_windows, run.digest
     finished = Finished(layout.root, outcome, EXIT_CODES[outcome.kind], found, None)
-    provenance = _provenance(coordinator, finished, timing, windows, started, command)
-    write_atomically(layout.provenance, json.dumps(provenance, indent=2).encode())
+    Provenance.now(
+        coordinator.plan,
+        coordinator.built(),
+        outcome=outcome.kind,
+        cause=outcome.cause,
+        detail=outcome.detail,
+        exit_code=finished.exit_code,
+        started=started,
+        build_s=timing.build_s,
+        wall_s=timing.wall_s,
+        windows_done=windows,
+        command=command,
+        digest=found,
+        participants={
+            peer.name: ProcessTimes(
+                compute_s=round(peer.compute_s, 3), wait_s=round(peer.wait_s, 3)
+            )
+            for peer in coordinator.peers.values()
+        },
+    ).write(layout.root)
     collect(layout.root)
     return finished
 
@@ -350,48 +355,6 @@ def make_report(root: Path) -> Path:
     from tvb_nest_cosim.orchestrator.report import write_report
 
     return write_report(root)
-
-
-def _provenance(
-    coordinator: Coordinator,
-    finished: Finished,
-    timing: Timing,
-    windows: int,
-    started: datetime,
-    command: list[str],
-) -> dict[str, object]:
-    built = coordinator.built()
-    plan = coordinator.plan
-    grid = plan.grid
-    simulated_s = min(windows * grid.window_ticks, grid.total_ticks) * grid.dt_ms / 1000
-    return {
-        "run": plan.run,
-        "outcome": finished.outcome.kind,
-        "cause": finished.outcome.cause or None,
-        "detail": finished.outcome.detail or None,
-        "exit_code": finished.exit_code,
-        "started": started.isoformat(timespec="seconds"),
-        "ended": datetime.now(UTC).isoformat(timespec="seconds"),
-        "build_s": round(timing.build_s, 3),
-        "wall_s": round(timing.wall_s, 3),
-        "real_time_factor": round(timing.wall_s / simulated_s, 3) if simulated_s else None,
-        "windows_done": windows,
-        "command": command,
-        "host": platform.node(),
-        "versions": {
-            "tvb-nest-cosim": metadata.version("tvb-nest-cosim"),
-            "python": platform.python_version(),
-            **built.versions,
-        },
-        "seeds": {"experiment": plan.experiment.seed},
-        "experiment_digest": experiment_digest(plan.experiment),
-        "digest": finished.digest,
-        "warnings": [*plan.warnings, *built.warnings],
-        "participants": {
-            peer.name: {"compute_s": round(peer.compute_s, 3), "wait_s": round(peer.wait_s, 3)}
-            for peer in coordinator.peers.values()
-        },
-    }
 
 
 def this_command() -> list[str]:

@@ -1,18 +1,19 @@
-"""How runs ended, as far as it can be told from what they left."""
+"""How runs ended, as far as their directories show it."""
 
 from __future__ import annotations
 
-import json
 import logging
 from pathlib import Path
 from typing import Any
 
 from tvb_nest_cosim.cosim_core.client.answers import FaultAnswer
 from tvb_nest_cosim.cosim_core.errors import CosimError, ExperimentError, Fault
+from tvb_nest_cosim.cosim_core.outcomes import FINAL_STATES
 from tvb_nest_cosim.cosim_core.results import collect
 from tvb_nest_cosim.cosim_core.run_dir.layout import RunLayout
+from tvb_nest_cosim.cosim_core.run_dir.provenance import Provenance
 from tvb_nest_cosim.orchestrator.run import runner
-from tvb_nest_cosim.orchestrator.store import FINAL, RunState
+from tvb_nest_cosim.orchestrator.store import RunState
 
 _logger = logging.getLogger(__name__)
 
@@ -20,7 +21,7 @@ SERVER_ENDED = "the server ended while this run was going on; what was computed 
 
 
 def refused(error: Exception) -> tuple[RunState, dict[str, Any]]:
-    """Tells how a run ended whose experiment was refused, and what is to be remembered."""
+    """Returns the state of a run whose experiment was refused, and values for the store."""
     faults = error.faults if isinstance(error, ExperimentError) else [Fault("", str(error))]
     return RunState.REFUSED, {
         "cause": "the experiment cannot be run",
@@ -29,30 +30,21 @@ def refused(error: Exception) -> tuple[RunState, dict[str, Any]]:
 
 
 def left_behind(root: Path) -> dict[str, Any]:
-    """Tells what became of a run whose server ended: what it had come to, if that was written."""
-    known = provenance(root)
-    if known.get("outcome") not in FINAL:
+    """Returns how a run ended whose server ended: its own outcome, if that was written."""
+    known = Provenance.find(root)
+    if known is None or known.outcome not in FINAL_STATES:
         return {"state": RunState.INTERRUPTED, "cause": SERVER_ENDED}
     return {
-        "state": RunState(known["outcome"]),
-        "cause": known.get("cause"),
-        "digest": known.get("digest"),
+        "state": RunState(known.outcome),
+        "cause": known.cause,
+        "digest": known.digest,
         **remembered(known),
     }
 
 
-def remembered(known: dict[str, Any]) -> dict[str, Any]:
-    """Picks what the store keeps of a provenance."""
-    names = {"windows": "windows_done", "wall_s": "wall_s"}
-    return {column: known[key] for column, key in names.items() if key in known}
-
-
-def provenance(root: Path) -> dict[str, Any]:
-    """Reads the provenance of a run; empty if it never got so far."""
-    try:
-        return dict(json.loads(RunLayout(root).provenance.read_text(encoding="utf-8")))
-    except (OSError, ValueError):
-        return {}
+def remembered(known: Provenance | None) -> dict[str, Any]:
+    """Picks the values of a provenance that the store keeps."""
+    return {} if known is None else {"windows": known.windows_done, "wall_s": known.wall_s}
 
 
 def salvage(root: Path) -> None:

@@ -17,6 +17,7 @@ from tvb_nest_cosim.cosim_core.errors import CosimError, ExperimentError
 from tvb_nest_cosim.cosim_core.model.experiment import Experiment
 from tvb_nest_cosim.cosim_core.model.plan import plan_file
 from tvb_nest_cosim.cosim_core.run_dir.layout import RunLayout, write_atomically
+from tvb_nest_cosim.cosim_core.run_dir.provenance import Provenance
 from tvb_nest_cosim.orchestrator.run import runner
 from tvb_nest_cosim.orchestrator.run.control import RunControl
 from tvb_nest_cosim.orchestrator.run.coordinator import Coordinator
@@ -28,7 +29,6 @@ from tvb_nest_cosim.orchestrator.server.live.tail import Tail
 from tvb_nest_cosim.orchestrator.server.problems import Refusal
 from tvb_nest_cosim.orchestrator.server.recovery import (
     left_behind,
-    provenance,
     refused,
     remembered,
     salvage,
@@ -298,7 +298,7 @@ class RunQueue:
             _logger.exception("run %s could not be carried out", live.id)
             cause = f"the server made a mistake, its log tells more: {type(error).__name__}"
             return RunState.FAILED, {"cause": cause, "windows": live.windows}
-        known = remembered(provenance(finished.root))
+        known = remembered(Provenance.find(finished.root))
         values = {"windows": live.windows, **known, "digest": finished.digest}
         return RunState(finished.outcome.kind), {"cause": finished.outcome.cause or None, **values}
 

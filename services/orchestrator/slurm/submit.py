@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 import time
 from collections.abc import Iterator
@@ -14,7 +13,8 @@ from rich.console import Console
 
 from tvb_nest_cosim.cosim_core.deadline import Deadline
 from tvb_nest_cosim.cosim_core.errors import EXIT_FAILED, ExperimentError, Fault, RunDirectoryError
-from tvb_nest_cosim.cosim_core.run_dir.layout import RunLayout, write_atomically
+from tvb_nest_cosim.cosim_core.run_dir.layout import write_atomically
+from tvb_nest_cosim.cosim_core.run_dir.provenance import Provenance
 from tvb_nest_cosim.orchestrator.launchers.sites import ELSEWHERE
 from tvb_nest_cosim.orchestrator.run import runner
 from tvb_nest_cosim.orchestrator.slurm import queue
@@ -189,10 +189,10 @@ def _show_log(path: Path, start: int, console: Console) -> int:
 
 def _exit_code(out: Path, state: queue.JobState) -> int:
     """Returns how the run ended; a failure if it never got as far as to say so."""
-    try:
-        return int(json.loads(RunLayout(out).provenance.read_text())["exit_code"])
-    except FileNotFoundError:
-        return 0 if state.name == "COMPLETED" else EXIT_FAILED
+    known = Provenance.read(out)
+    if known is not None and known.exit_code is not None:
+        return known.exit_code
+    return 0 if state.name == "COMPLETED" else EXIT_FAILED
 
 
 def _say(console: Console, text: str) -> None:

@@ -9,6 +9,8 @@ from typing import Any
 from sqlalchemy import JSON, DateTime, Dialect, Float, Index, Integer, String, Text, TypeDecorator
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
+from tvb_nest_cosim.cosim_core.outcomes import FINAL_STATES
+
 
 class RunState(StrEnum):
     """States of a run, in the order it goes through them.
@@ -36,7 +38,7 @@ SIMULATING = frozenset({RunState.BUILDING, RunState.RUNNING, RunState.PAUSED, Ru
 ACTIVE = SIMULATING | {RunState.FINISHING}
 """States in which a server works on a run; at most one run is in one of them."""
 
-FINAL = frozenset({RunState.FINISHED, RunState.FAILED, RunState.INTERRUPTED, RunState.REFUSED})
+FINAL = frozenset(map(RunState, FINAL_STATES))
 """States in which nothing will happen any more."""
 
 

@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tvb_nest_cosim.cosim_core.processes.process_group import Exit, ProcessGroup, tied_to_parent
+from tvb_nest_cosim.cosim_core.run_dir.provenance import Provenance
 from tvb_nest_cosim.orchestrator.sweep.executor import Ended, Needs
 from tvb_nest_cosim.orchestrator.sweep.folder import SweepLayout
 from tvb_nest_cosim.orchestrator.sweep.needs import needs_of
 from tvb_nest_cosim.orchestrator.sweep.points import Point
-from tvb_nest_cosim.orchestrator.sweep.row import read_provenance
 
 LAST_WORDS_LINES = 12
 """Lines of a point's output that are told if it left nothing else."""
@@ -99,11 +99,11 @@ class LocalPool:
         return ended
 
     def _cause(self, point: Point, gone: Exit) -> str:
-        provenance = read_provenance(self._layout.run(point.id))
-        if provenance.get("outcome") == "finished":
+        known = Provenance.find(self._layout.run(point.id))
+        if known is not None and known.outcome == "finished":
             return ""
-        if provenance.get("cause"):
-            return str(provenance["cause"])
+        if known is not None and known.cause:
+            return known.cause
         lines = gone.last_words.splitlines()[-LAST_WORDS_LINES:]
         told = " ".join(line.strip() for line in lines)
         return f"its process {gone.how}: {told}" if told else f"its process {gone.how}"

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from pydantic import BaseModel, ValidationError
 
 from tvb_nest_cosim.cosim_core.errors import CosimError
-from tvb_nest_cosim.cosim_core.run_dir.layout import RunLayout, write_atomically
+from tvb_nest_cosim.cosim_core.run_dir.layout import write_atomically
+from tvb_nest_cosim.cosim_core.run_dir.provenance import Provenance
 from tvb_nest_cosim.orchestrator.sweep.folder import SweepLayout
 from tvb_nest_cosim.orchestrator.sweep.model import Measures
 from tvb_nest_cosim.orchestrator.sweep.points import Point
@@ -39,7 +39,7 @@ class Record(BaseModel):
     point_s: float | None = None
     build_s: float | None = None
     wall_s: float | None = None
-    digest: str = ""
+    digest: str | None = None
     measures: Measures = Measures()
     values: dict[str, float | None] = {}
 
@@ -85,9 +85,9 @@ def remember(
         experiment_digest=point.digest,
         outcome="finished",
         point_s=point_s(),
-        build_s=provenance.get("build_s"),
-        wall_s=provenance.get("wall_s"),
-        digest=provenance.get("digest", ""),
+        build_s=provenance.build_s,
+        wall_s=provenance.wall_s,
+        digest=provenance.digest,
         measures=measures,
         values={name: value if math.isfinite(value) else None for name, value in values.items()},
     )
@@ -104,8 +104,8 @@ def remember_failed(layout: SweepLayout, point: Point, cause: str) -> Record:
 
 def _no_such_run(layout: SweepLayout, point: Point) -> str:
     root = layout.run(point.id)
-    found = read_provenance(root)
-    if found.get("outcome") == "finished":
+    found = Provenance.find(root)
+    if found is not None and found.outcome == "finished":
         return (
             f"{root} holds another experiment than this sweep asked for; was its file changed "
             "meanwhile? Start the sweep again"
@@ -113,19 +113,12 @@ def _no_such_run(layout: SweepLayout, point: Point) -> str:
     return f"{root} holds no finished run"
 
 
-def provenance_of(layout: SweepLayout, point: Point) -> dict[str, Any] | None:
+def provenance_of(layout: SweepLayout, point: Point) -> Provenance | None:
     """Returns the provenance of a point's run if it finished and was this very experiment."""
-    tree = read_provenance(layout.run(point.id))
-    finished = tree.get("outcome") == "finished"
-    return tree if finished and tree.get("experiment_digest") == point.digest else None
-
-
-def read_provenance(root: Path) -> dict[str, Any]:
-    """Returns the provenance of a run; empty if it has none that can be read."""
-    try:
-        return dict(json.loads(RunLayout(root).provenance.read_text(encoding="utf-8")))
-    except (OSError, ValueError):
-        return {}
+    found = Provenance.find(layout.run(point.id))
+    if found is None or found.outcome != "finished" or found.experiment_digest != point.digest:
+        return None
+    return found
 
 
 def _read(path: Path, point: Point) -> Record | None:

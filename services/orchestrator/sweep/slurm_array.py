@@ -12,6 +12,7 @@ from pathlib import Path
 from tvb_nest_cosim.cosim_core.deadline import Deadline
 from tvb_nest_cosim.cosim_core.errors import ExperimentError
 from tvb_nest_cosim.cosim_core.run_dir.layout import write_atomically
+from tvb_nest_cosim.cosim_core.run_dir.provenance import Provenance
 from tvb_nest_cosim.orchestrator.slurm import queue
 from tvb_nest_cosim.orchestrator.slurm.options import JobChoice
 from tvb_nest_cosim.orchestrator.slurm.request import Group, Request, request_faults
@@ -20,7 +21,6 @@ from tvb_nest_cosim.orchestrator.sweep.executor import Ended, Needs
 from tvb_nest_cosim.orchestrator.sweep.folder import SweepLayout
 from tvb_nest_cosim.orchestrator.sweep.needs import needs_of
 from tvb_nest_cosim.orchestrator.sweep.points import Point
-from tvb_nest_cosim.orchestrator.sweep.row import read_provenance
 
 ASK_EVERY_S = 5.0
 """How often Slurm is asked what goes on."""
@@ -178,9 +178,9 @@ class SlurmArray:
         """Returns why an element did not finish, nothing if it did, None if it goes on."""
         if not state.is_over:
             return None
-        known = read_provenance(self._layout.run(element.point.id))
-        if known:
-            return "" if known["outcome"] == "finished" else str(known["cause"])
+        known = Provenance.find(self._layout.run(element.point.id))
+        if known is not None:
+            return "" if known.outcome == "finished" else str(known.cause)
         if element.over_s is None:
             element.over_s = time.monotonic()
         if time.monotonic() - element.over_s < SETTLE_S and not self._is_stopping:
