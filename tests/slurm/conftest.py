@@ -33,6 +33,8 @@ def local_digest(tmp_path_factory: pytest.TempPathFactory) -> str:
     folder = tmp_path_factory.mktemp("local")
     (folder / "tiny.yaml").write_text(yaml.safe_dump(TINY))
     cosim = COSIM
-    subprocess.run([*cosim, "run", "tiny.yaml", "--out", "run"], cwd=folder, check=True)
+    subprocess.run(
+        [*cosim, "run", "tiny.yaml", "--no-report", "--out", "run"], cwd=folder, check=True
+    )
     done = subprocess.run([*cosim, "digest", "run"], cwd=folder, check=True, capture_output=True)
     return done.stdout.decode().strip()

@@ -19,7 +19,7 @@ from sweep.sweeps import grid, write_sweep
 from system.trouble import eventually
 
 Answer = subprocess.CompletedProcess[str]
-TWELVE = grid(adex__excitatory__b_pA=[0, 10, 20, 60], adex__external_hz=[0.5, 1.0, 1.5])
+FOUR = grid(adex__excitatory__b_pA=[0, 60], adex__external_hz=[0.5, 1.0])
 COMMAND = [
     sys.executable,
     "-P",
@@ -66,28 +66,28 @@ def call(folder: Path, *options: str) -> Answer:
 
 @pytest.mark.timeout(900)
 def test_an_array_whose_sweep_was_killed_is_taken_up_again(cluster: Path, tmp_path: Path) -> None:
-    """Twelve points, each carried out once, and all of them in the table."""
-    write_sweep(tmp_path, TWELVE)
+    """Four points, each carried out once, and all of them in the table."""
+    write_sweep(tmp_path, FOUR)
     with subprocess.Popen(COMMAND, cwd=tmp_path, stdout=subprocess.DEVNULL) as sweep:
-        eventually(lambda: finished(tmp_path) >= 3, "points")
+        eventually(lambda: finished(tmp_path) >= 1, "points")
         sweep.kill()
     answer = call(tmp_path)
     assert answer.returncode == 0, answer.stdout + answer.stderr
-    assert executions(cluster) == dict.fromkeys(map(str, range(12)), 1)
+    assert executions(cluster) == dict.fromkeys(map(str, range(4)), 1)
     (folder,) = (tmp_path / "sweeps").iterdir()
     table = pd.read_parquet(folder / "table.parquet")
-    assert table["outcome"].tolist() == ["finished"] * 12
-    assert table["digest"].nunique() == 12
+    assert table["outcome"].tolist() == ["finished"] * 4
+    assert table["digest"].nunique() == 4
     # Again, there is nothing to do.
     assert call(tmp_path).returncode == 0
-    assert executions(cluster).total() == 12
+    assert executions(cluster).total() == 4
 
 
 @pytest.mark.timeout(600)
 def test_ctrl_c_ends_elements_in_good_order_and_the_rest_waits(
     cluster: Path, tmp_path: Path
 ) -> None:
-    write_sweep(tmp_path, grid(adex__external_hz=[0.5, 1.0, 1.5, 2.0]))
+    write_sweep(tmp_path, grid(adex__external_hz=[0.5, 1.0, 1.5]))
     with subprocess.Popen(COMMAND, cwd=tmp_path, stdout=subprocess.DEVNULL) as sweep:
         eventually(lambda: finished(tmp_path) >= 1, "points")
         sweep.send_signal(signal.SIGINT)
@@ -96,7 +96,7 @@ def test_ctrl_c_ends_elements_in_good_order_and_the_rest_waits(
     assert "PENDING" not in states
     assert "CANCELLED" in states
     assert call(tmp_path).returncode == 0
-    assert finished(tmp_path) == 4
+    assert finished(tmp_path) == 3
 
 
 def array_files(cluster: Path) -> list[Path]:
