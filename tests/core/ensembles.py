@@ -26,7 +26,11 @@ from tvb_nest_cosim.cosim_core.model.plan import Built, RunPlan
 from tvb_nest_cosim.cosim_core.model.signals import EDGES
 from tvb_nest_cosim.cosim_core.model.timegrid import ms_of
 from tvb_nest_cosim.cosim_core.participant.link import Identity, Link
-from tvb_nest_cosim.cosim_core.participant.service import _tell_why, run_translator, work_and_record
+from tvb_nest_cosim.cosim_core.participant.service import (
+    _report_error,
+    run_translator,
+    work_and_record,
+)
 from tvb_nest_cosim.cosim_core.participant.window_loop import run_windows
 from tvb_nest_cosim.cosim_core.run_dir.journal import read_journal
 from tvb_nest_cosim.cosim_core.run_dir.layout import RunLayout
@@ -255,7 +259,7 @@ class Conductor:
             self.ended[name] = type(error).__name__
         except CosimError as error:
             self.ended[name] = str(error)
-            _tell_why(link, error)
+            _report_error(link, error)
         except Exception as error:
             self.ended[name] = repr(error)
             link.fail(f"unexpected {error!r}")

@@ -57,7 +57,7 @@ def create_run(body: NewRunBody, service: Served, response: Response) -> RunAnsw
         )
     experiment = _read(body, service)
     run = new_id(datetime.now(UTC))
-    prepared = admission.admit(experiment, run, service.settings, service.ensemble.place)
+    prepared = admission.admit(experiment, run, service.settings, service.launcher)
     row = service.store.add(
         NewRun(
             id=run,
@@ -80,9 +80,7 @@ def validate(body: ValidateBody, service: Served) -> Verdict:
     """Check an experiment and plan it; runs nothing."""
     try:
         experiment = _read(body, service)
-        prepared = admission.admit(
-            experiment, "validated", service.settings, service.ensemble.place
-        )
+        prepared = admission.admit(experiment, "validated", service.settings, service.launcher)
         report = estimate(prepared.plan, prepared.connectome)
         warnings = _built(service, prepared) if body.build else report.warnings
     except ExperimentError as error:
@@ -100,8 +98,8 @@ def _built(service: Service, prepared: runner.Prepared) -> list[str]:
     """Lets the simulators build their sides; returns their warnings."""
     with service.queue.idle():
         # Agents share the folder of runs, not that of temporary files.
-        place, folder = service.ensemble.place, service.settings.runs
-        return runner.validate(prepared, place=place, below=folder)
+        folder = service.settings.runs
+        return runner.validate(prepared, launcher=service.launcher, below=folder)
 
 
 @router.get("/runs", tags=["runs"])
