@@ -7,11 +7,10 @@ from __future__ import annotations
 
 import os
 import shutil
-import sys
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -20,17 +19,18 @@ import psutil
 
 from tvb_nest_cosim.cosim_core.model.experiment import load_experiment
 from tvb_nest_cosim.cosim_core.model.plan import RunPlan, plan_file
-from tvb_nest_cosim.cosim_core.processes.process_group import (
-    Exit,
-    ProcessGroup,
-    start_workers,
+from tvb_nest_cosim.cosim_core.processes.commands import (
+    module_command,
     worker_command,
+    worker_environment,
 )
 from tvb_nest_cosim.cosim_core.run_dir.layout import RunLayout, write_atomically
 from tvb_nest_cosim.cosim_core.run_dir.recorder import PHASES
 from tvb_nest_cosim.cosim_core.run_dir.records import RunRecords
 from tvb_nest_cosim.cosim_core.wire.protocol import LAUNCH_ORDER, peer_name
-from tvb_nest_cosim.orchestrator.launchers.sites import local_site
+from tvb_nest_cosim.orchestrator.launchers.base import programs_by_role
+from tvb_nest_cosim.orchestrator.launchers.endpoints import make_socket_folder
+from tvb_nest_cosim.orchestrator.launchers.local import LOCAL, LocalProcesses
 from tvb_nest_cosim.orchestrator.run.coordinator import Coordinator
 from tvb_nest_cosim.orchestrator.run.runner import prepare
 from tvb_nest_cosim.orchestrator.run.session import Session
@@ -149,11 +149,9 @@ def run(
     plan = prepare(load_experiment(example, changes), example.parent, root).plan
     layout = RunLayout(root)
     layout.make()
-    site = local_site(plan)
-    if through:
-        site = replace(site, launcher=_Launcher(plan, through))
+    processes = _Processes(plan, through) if through else LOCAL.open(plan)
     watch = _Watch(look_every_s)
-    session = Session(plan, site, observe=watch)
+    session = Session(plan, processes, observe=watch)
     outcome, _ = session.run()
     if outcome.kind != "finished":
         told = [outcome.cause, outcome.detail, *map(str, outcome.faults)]
@@ -196,26 +194,29 @@ class _Watch:
         self.looks.append(Look(coordinator.windows, now_s, processor_s, resident))
 
 
-class _Launcher:
-    """Starts the participants of this machine through another module."""
+class _Processes(LocalProcesses):
+    """Participants of this machine, started through another module."""
 
     def __init__(self, plan: RunPlan, through: Sequence[str]) -> None:
-        self._plan, self._through, self._group = plan, through, ProcessGroup()
+        super().__init__(plan, make_socket_folder())
+        self._through = through
 
-    def start(self, control: str, run: str, digest: str) -> None:
+    def start(self, control: str) -> None:
         """Starts every participant."""
-        logs = RunLayout(Path(self._plan.run_dir)).logs
-        environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-        for role in LAUNCH_ORDER:
-            _, _, *service = worker_command(role, control, run, digest)
-            command = [sys.executable, "-m", *self._through, *service]
-            ranks = self._plan.participants.get(role, 0)
-            start_workers(self._group, role, ranks, command, logs, environment, None)
+        plan = self.plan
+        for role, programs in programs_by_role(plan).items():
+            command = worker_command(role, control, plan.run, plan.experiment_digest)
+            service = command[command.index("-m") + 1 :]
+            environment = {**worker_environment(role), "PYTHONPATH": _search_path()}
+            self._group.start_programs(
+                programs,
+                module_command(*self._through, *service),
+                self.layout.logs,
+                environment,
+                None,
+            )
 
-    def poll(self) -> list[Exit]:
-        """Returns the processes that ended since the last call."""
-        return self._group.poll()
 
-    def stop(self, grace_s: float) -> None:
-        """Waits for the processes to leave, then makes them."""
-        self._group.stop(grace_s)
+def _search_path() -> str:
+    """Returns where workers find this folder's modules, besides what this process finds."""
+    return os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])

@@ -18,7 +18,11 @@ from tvb_nest_cosim.cosim_core.deadline import Deadline
 from tvb_nest_cosim.cosim_core.errors import CosimError, ParticipantLost, StopRequested
 from tvb_nest_cosim.cosim_core.model.plan import RunPlan, plan_file
 from tvb_nest_cosim.cosim_core.participant.link import Identity, Link
-from tvb_nest_cosim.cosim_core.participant.service import _tell_why, run_translator, work_and_record
+from tvb_nest_cosim.cosim_core.participant.service import (
+    _report_error,
+    run_translator,
+    work_and_record,
+)
 from tvb_nest_cosim.cosim_core.participant.window_loop import run_windows
 from tvb_nest_cosim.cosim_core.run_dir.layout import RunLayout, write_atomically
 from tvb_nest_cosim.cosim_core.run_dir.recorder import Recorder
@@ -139,7 +143,7 @@ class SmallOrchestrator:
             self.ended[name] = type(error).__name__
         except CosimError as error:
             self.ended[name] = str(error)
-            _tell_why(link, error)
+            _report_error(link, error)
         except Exception as error:
             self.ended[name] = repr(error)
             link.fail(f"unexpected {error!r}")

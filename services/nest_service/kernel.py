@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import importlib
-import importlib.util
 import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 import numpy as np
 
@@ -17,6 +15,7 @@ from tvb_nest_cosim.cosim_core.lazy_imports import lazily_imported
 from tvb_nest_cosim.cosim_core.model.experiment.tree import NestResources
 from tvb_nest_cosim.cosim_core.model.plan import RunPlan
 from tvb_nest_cosim.cosim_core.model.timegrid import InexactTimeError, ticks_of
+from tvb_nest_cosim.cosim_core.processes.mpi import nest_has_mpi
 from tvb_nest_cosim.nest_service.context import Nest
 
 _HOW_TO_GET_MPI = (
@@ -39,7 +38,7 @@ def load_nest(ranks: int = 1) -> Nest:
     Raises:
         ExperimentError: If NEST is not installed, cannot be loaded, or lacks MPI and needs it.
     """
-    if ranks > 1 and not _is_linked_with_mpi():
+    if ranks > 1 and nest_has_mpi() is False:
         # Such a NEST ends a process that mpirun has started as soon as it is imported.
         raise ExperimentError([_needs_mpi(ranks)])
     # A NEST with MPI that mpirun did not start would otherwise get a daemon of OpenMPI's beside it,
@@ -58,14 +57,6 @@ def load_nest(ranks: int = 1) -> Nest:
 
 def _needs_mpi(ranks: int) -> Fault:
     return Fault("resources.nest.ranks", f"{ranks} ranks need a NEST with MPI; {_HOW_TO_GET_MPI}")
-
-
-def _is_linked_with_mpi() -> bool:
-    """Tells without importing NEST; True if it is not there, which importing tells better."""
-    spec = importlib.util.find_spec("nest")
-    folders = [] if spec is None else spec.submodule_search_locations or []
-    kernels = [path for folder in folders for path in Path(folder).glob("nestkernel_api*.so")]
-    return not kernels or any(b"libmpi" in path.read_bytes() for path in kernels)
 
 
 @contextmanager

@@ -15,6 +15,7 @@ import pytest
 
 from api.fake_ensemble import TINY, FakeEnsemble
 from tvb_nest_cosim.cosim_core.client import Client, RunAnswer
+from tvb_nest_cosim.orchestrator.run import runner
 from tvb_nest_cosim.orchestrator.server import process as serving
 from tvb_nest_cosim.orchestrator.server.app import build_service
 from tvb_nest_cosim.orchestrator.server.security.access import Access, load_or_make
@@ -55,7 +56,8 @@ def running(settings: Settings, ensemble: FakeEnsemble) -> Iterator[Served]:
     settings.home.mkdir(parents=True, exist_ok=True)
     access = load_or_make(settings.token_file)
     with serving._listening(settings) as listening:
-        service = build_service(settings, ensemble)
+        carry_out = ensemble.run if isinstance(ensemble, FakeEnsemble) else runner.run
+        service = build_service(settings, ensemble, carry_out)
         server = serving._Server(serving._config(settings, service, access), service)
         thread = threading.Thread(target=server.run, args=([listening],))
         thread.start()

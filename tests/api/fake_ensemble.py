@@ -20,6 +20,7 @@ from tvb_nest_cosim.cosim_core.model.experiment.load import dump_yaml
 from tvb_nest_cosim.cosim_core.model.plan import Built, RunPlan, plan_file
 from tvb_nest_cosim.cosim_core.model.signals import Block
 from tvb_nest_cosim.cosim_core.outcomes import EXIT_CODES
+from tvb_nest_cosim.cosim_core.processes.host import Host
 from tvb_nest_cosim.cosim_core.results import collect, digest
 from tvb_nest_cosim.cosim_core.run_dir.journal import JournalWriter
 from tvb_nest_cosim.cosim_core.run_dir.layout import RunLayout, write_atomically
@@ -33,12 +34,12 @@ from tvb_nest_cosim.cosim_core.wire.protocol import (
     Start,
     Stop,
 )
-from tvb_nest_cosim.orchestrator.launchers.sites import HERE, Place
+from tvb_nest_cosim.orchestrator.launchers.base import Launcher
+from tvb_nest_cosim.orchestrator.launchers.local import LocalLauncher
 from tvb_nest_cosim.orchestrator.run.control import RunControl
 from tvb_nest_cosim.orchestrator.run.coordinator import Coordinator
 from tvb_nest_cosim.orchestrator.run.peers import Send
 from tvb_nest_cosim.orchestrator.run.runner import Finished, Prepared
-from tvb_nest_cosim.orchestrator.server.schemas import AgentAnswer
 
 TINY: dict[str, Any] = {
     "name": "tiny",
@@ -50,7 +51,7 @@ TINY: dict[str, Any] = {
 
 
 @dataclass
-class FakeEnsemble:
+class FakeEnsemble(LocalLauncher):
     """Carries out runs by name of the experiment: what is not named in ``acts`` just finishes.
 
     Attributes:
@@ -66,24 +67,9 @@ class FakeEnsemble:
     ends: dict[str, Callable[[], None]] = field(default_factory=dict)
     silent: set[str] = field(default_factory=set)
     started: list[str] = field(default_factory=list)
-    launcher: str = "local"
-    place: Place = HERE
 
-    def agents(self, busy: bool) -> list[AgentAnswer]:
-        return [
-            AgentAnswer(
-                role="nest",
-                host="here",
-                versions={"nest": "0"},
-                cores=1,
-                memory_bytes=1,
-                mpi=False,
-                busy=busy,
-            )
-        ]
-
-    def close(self) -> None:
-        """Nothing to release."""
+    def hosts(self, *, is_busy: bool) -> list[tuple[Host, bool]]:
+        return [(Host("nest", "here", {"nest": "0"}, 1, 1, False), is_busy)]
 
     def run(
         self,
@@ -92,6 +78,8 @@ class FakeEnsemble:
         observe: Callable[[Coordinator], None],
         control: RunControl,
         tell: Callable[[str], None],
+        command: list[str],
+        launcher: Launcher,
     ) -> Finished:
         plan = prepared.plan
         self.started.append(plan.run)

@@ -13,8 +13,7 @@ from api.fake_ensemble import TINY
 from tvb_nest_cosim.cosim_core.client import ServerRefusal
 from tvb_nest_cosim.cosim_core.errors import ExperimentError
 from tvb_nest_cosim.orchestrator.launchers import agents
-from tvb_nest_cosim.orchestrator.launchers.sites import HERE
-from tvb_nest_cosim.orchestrator.server.ensemble import AttachedEnsemble
+from tvb_nest_cosim.orchestrator.launchers.local import LOCAL
 from tvb_nest_cosim.orchestrator.server.security import admission
 from tvb_nest_cosim.orchestrator.server.settings import Settings
 
@@ -29,7 +28,7 @@ def _nothing_left_behind() -> None:
 
 def faults(tree: dict[str, Any], settings: Settings) -> dict[str, str]:
     try:
-        admission.admit(admission.read(tree, []), "x", settings, HERE)
+        admission.admit(admission.read(tree, []), "x", settings, LOCAL)
     except ExperimentError as error:
         return {fault.path: fault.message for fault in error.faults}
     return {}
@@ -229,7 +228,7 @@ def test_build_goes_to_agents_where_runs_do(
     start: Any, settings: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(agents, "AWAIT_S", 0.1)
-    with start(settings, AttachedEnsemble("tcp://127.0.0.1:*", None)) as served:
+    with start(settings, agents.AgentsLauncher("tcp://127.0.0.1:*", None)) as served:
         verdict = served.client.validate(TINY, build=True)
         assert "no free agent for nest" in verdict.faults[0].message
         assert list(served.service.settings.runs.iterdir()) == []

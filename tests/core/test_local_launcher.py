@@ -11,18 +11,19 @@ import time
 import psutil
 import pytest
 
+from core.ensembles import make_plan
 from tvb_nest_cosim.cosim_core.deadline import Deadline
 from tvb_nest_cosim.cosim_core.errors import EXIT_DESERTED
-from tvb_nest_cosim.cosim_core.processes import process_group
-from tvb_nest_cosim.cosim_core.processes.process_group import (
-    how_it_ended,
+from tvb_nest_cosim.cosim_core.processes import commands
+from tvb_nest_cosim.cosim_core.processes.commands import (
     tied_to_parent,
     worker_command,
     worker_environment,
 )
+from tvb_nest_cosim.cosim_core.processes.process_group import how_it_ended
 from tvb_nest_cosim.cosim_core.run_dir.layout import RunLayout
 from tvb_nest_cosim.cosim_core.wire.protocol import MODULES
-from tvb_nest_cosim.orchestrator.launchers.local import LocalLauncher
+from tvb_nest_cosim.orchestrator.launchers.local import LOCAL
 
 WORKER = """
 import os, signal, subprocess, sys, time
@@ -55,12 +56,12 @@ def test_the_command_of_a_worker():
 
 @pytest.mark.parametrize(("role", "module"), sorted(MODULES.items()))
 def test_every_role_has_a_module(role, module):
-    assert worker_command(role, "c", "r", "d")[2] == module
+    assert worker_command(role, "c", "r", "d")[3] == module
 
 
 def test_hostile_names_stay_single_arguments():
     command = worker_command("tvb", "ipc:///a b/'c", "run; rm -rf /", "$(id)")
-    assert command[4:] == [
+    assert command[5:] == [
         *["--control", "ipc:///a b/'c", "--run", "run; rm -rf /", "--digest", "$(id)"],
     ]
 
@@ -84,7 +85,7 @@ def test_exit_codes_in_words(code, says):
 
 
 def test_workers_use_one_thread_per_library_unless_told_otherwise():
-    environment = worker_environment({"PATH": "/bin", "OMP_NUM_THREADS": "3"}, "tvb")
+    environment = worker_environment("tvb", {"PATH": "/bin", "OMP_NUM_THREADS": "3"})
     assert environment["PATH"] == "/bin"
     assert environment["OMP_NUM_THREADS"] == "3"
     assert environment["OPENBLAS_NUM_THREADS"] == "1"
@@ -92,14 +93,14 @@ def test_workers_use_one_thread_per_library_unless_told_otherwise():
 
 
 def test_ranks_of_nest_yield_when_they_wait():
-    assert worker_environment({}, "nest")["OMPI_MCA_mpi_yield_when_idle"] == "1"
-    kept = worker_environment({"OMPI_MCA_mpi_yield_when_idle": "0"}, "nest")
+    assert worker_environment("nest", {})["OMPI_MCA_mpi_yield_when_idle"] == "1"
+    kept = worker_environment("nest", {"OMPI_MCA_mpi_yield_when_idle": "0"})
     assert kept["OMPI_MCA_mpi_yield_when_idle"] == "0"
 
 
 def test_a_rank_of_this_process_is_none_of_the_workers():
     environment = worker_environment(
-        {"PMIX_RANK": "1", "SLURM_PROCID": "1", "PATH": "/bin"}, "nest"
+        "nest", {"PMIX_RANK": "1", "SLURM_PROCID": "1", "PATH": "/bin"}
     )
     assert not {"PMIX_RANK", "SLURM_PROCID"} & environment.keys()
     assert environment["PATH"] == "/bin"
@@ -108,31 +109,34 @@ def test_a_rank_of_this_process_is_none_of_the_workers():
 def test_the_step_of_a_batch_script_is_none_of_the_workers():
     """OpenMPI took it for a sign that srun had started the worker, and gave up."""
     slurm = {"SLURM_JOB_ID": "7", "SLURM_STEP_ID": "-5", "SLURM_STEPID": "-5"}
-    environment = worker_environment(slurm, "nest")
+    environment = worker_environment("nest", slurm)
     assert {name for name in environment if name.startswith("SLURM")} == {"SLURM_JOB_ID"}
 
 
 @pytest.fixture
 def launch(tmp_path, monkeypatch):
-    """Starts a launcher whose one worker does what it is told."""
+    """Starts the processes of a run whose one worker does what the test wants."""
     (tmp_path / "stand_in_worker.py").write_text(WORKER)
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     monkeypatch.setenv("PIDS", str(tmp_path / "pids"))
-    monkeypatch.setattr(process_group, "MODULES", dict.fromkeys(MODULES, "stand_in_worker"))
-    layout = RunLayout(tmp_path / "run")
-    layout.make()
-    launchers = []
+    monkeypatch.setattr(commands, "MODULES", dict.fromkeys(MODULES, "stand_in_worker"))
+    RunLayout(tmp_path / "run").make()
+    launched = []
 
     def start(what, participants=None):
         monkeypatch.setenv("WHAT", what)
-        launcher = LocalLauncher(layout, participants or {"tvb": 1}, None)
-        launchers.append(launcher)
-        launcher.start("ipc:///s/control", "run-1", "abc")
-        return launcher
+        plan = make_plan(
+            tmp_path / "run", experiment_digest="abc", participants=participants or {"tvb": 1}
+        )
+        processes = LOCAL.open(plan)
+        launched.append(processes)
+        processes.start("ipc:///s/control")
+        return processes
 
     yield start
-    for launcher in launchers:
-        launcher.stop(0.0)
+    for processes in launched:
+        processes.stop(0.0)
+        processes.close()
 
 
 def eventually(get):
@@ -157,16 +161,16 @@ def is_alive(pid):
 
 
 def test_an_end_is_told_once_with_the_last_words(launch):
-    launcher = launch("4")
-    assert set(launcher.pids()) == {"tvb-0"}
-    (gone,) = eventually(launcher.poll)
+    processes = launch("4")
+    assert set(processes.pids()) == {"tvb-0"}
+    (gone,) = eventually(processes.poll)
     assert gone.names == ("tvb-0",)
     assert gone.how == "ended with exit code 4"
     assert (
         gone.last_words == "arguments: worker --control ipc:///s/control --run run-1 --digest abc"
     )
     assert not gone.is_consequence
-    assert launcher.poll() == []
+    assert processes.poll() == []
 
 
 def test_a_killed_worker_is_told_with_its_signal(launch):
@@ -175,40 +179,40 @@ def test_a_killed_worker_is_told_with_its_signal(launch):
 
 
 def test_causes_are_told_before_consequences(launch):
-    launcher = launch(str(EXIT_DESERTED), {"nest": 1})
-    eventually(lambda: launcher._group._children[0].process.poll() is not None)
-    launcher._group._children += launch("4")._group._children
-    eventually(lambda: launcher._group._children[1].process.poll() is not None)
-    assert [(gone.names, gone.is_consequence) for gone in launcher.poll()] == [
+    processes = launch(str(EXIT_DESERTED), {"nest": 1})
+    eventually(lambda: processes._group._children[0].process.poll() is not None)
+    processes._group._children += launch("4")._group._children
+    eventually(lambda: processes._group._children[1].process.poll() is not None)
+    assert [(gone.names, gone.is_consequence) for gone in processes.poll()] == [
         (("tvb-0",), False),
         (("nest-0",), True),
     ]
 
 
 def test_stop_ends_whoever_does_not_leave_and_its_children(launch, tmp_path):
-    launcher = launch("family")
+    processes = launch("family")
     pids = family(tmp_path)
     assert all(map(is_alive, pids))
-    launcher.stop(0.0)
+    processes.stop(0.0)
     eventually(lambda: not any(map(is_alive, pids)))
-    assert launcher._group._children[0].process.returncode == -signal.SIGKILL
+    assert processes._group._children[0].process.returncode == -signal.SIGKILL
 
 
 def test_stop_ends_what_a_finished_worker_left_behind(launch, tmp_path):
-    launcher = launch("orphan")
+    processes = launch("orphan")
     _, orphan = family(tmp_path)
-    eventually(launcher.poll)
+    eventually(processes.poll)
     assert is_alive(orphan)
-    launcher.stop(0.0)
+    processes.stop(0.0)
     eventually(lambda: not is_alive(orphan))
 
 
 def test_stop_waits_for_those_who_leave_by_themselves(launch):
-    launcher = launch("0")
-    launcher.stop(30.0)
-    (gone,) = launcher.poll()
+    processes = launch("0")
+    processes.stop(30.0)
+    (gone,) = processes.poll()
     assert gone.how == "ended with exit code 0"
-    launcher.stop(30.0)
+    processes.stop(30.0)
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells a child of its parent's end")

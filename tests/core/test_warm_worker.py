@@ -20,7 +20,7 @@ WAIT_S = 60.0
 
 @pytest.fixture
 def standby() -> WarmWorker:
-    return WarmWorker("translator", os.environ)
+    return WarmWorker("translator")
 
 
 def order(output: Path) -> Order:

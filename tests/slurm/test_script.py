@@ -45,7 +45,7 @@ REQUEST = Request(
 
 JOB = EnsembleJob(
     out=Path("/home/me/runs/a run"),
-    command=("run", "/home/me/it's.yaml", "--set", "name=$HOME", "--launcher", "job"),
+    command=("run", "/home/me/it's.yaml", "--set", "name=$HOME"),
     participants={"nest": 4, "tvb": 1, "translator": 1},
     threads=2,
     mpi="pmix",

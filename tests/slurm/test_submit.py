@@ -44,7 +44,7 @@ def test_a_dry_run_prints_the_script_and_leaves_nothing(
     assert "#SBATCH --account=me\n#SBATCH --time=1:00:00\n#SBATCH --constraint=ib\n" in done.stdout
     assert done.stdout.count("#SBATCH --mem=4G\n") == 2
     assert "take_part nest srun --mpi=pmi2 --ntasks=2 " in done.stdout
-    assert " --launcher job --mpi pmi2 --interface ib0)" in done.stdout
+    assert " --mpi pmi2 --interface ib0)" in done.stdout
     assert "tiny\\ it\\'s.yaml" in done.stdout
     assert sys.executable in done.stdout
     assert not out.parent.exists()
@@ -106,7 +106,7 @@ def test_faults_are_told_together_and_nothing_is_submitted(
     assert slurm.calls("sbatch") == []
 
 
-@pytest.mark.parametrize("launcher", ["local", "attach"])
+@pytest.mark.parametrize("launcher", ["local", "agents"])
 def test_options_of_jobs_are_for_jobs(
     fake: FakeSlurm, experiment: Path, tmp_path: Path, launcher: str
 ) -> None:
@@ -171,9 +171,11 @@ def test_a_job_that_never_got_as_far_as_a_result_is_a_failure(
     assert f"job 4711 {state}" in said
 
 
-def test_a_job_within_a_job_needs_its_script(
-    fake: FakeSlurm, experiment: Path, tmp_path: Path
-) -> None:
-    done = fake.cosim("run", experiment, "--launcher", "job", "--out", tmp_path / "one")
+def test_the_launcher_of_a_job_is_not_offered(fake: FakeSlurm, experiment: Path) -> None:
+    """Its batch script says by COSIM_JOB where they meet."""
+    told = fake.cosim("run", "--help").stdout
+    assert "local|agents|slurm" in told
+    assert "job-folder" not in told
+    done = fake.cosim("run", experiment, "--launcher", "job")
     assert done.returncode == 2
-    assert "COSIM_JOB is not set" in done.stderr
+    assert "'job' is not one of" in done.stderr

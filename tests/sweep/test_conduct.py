@@ -15,7 +15,7 @@ from sweep.cardboard import Cardboard, write_provenance
 from sweep.sweeps import grid, points_of
 from tvb_nest_cosim.cosim_core.errors import ExperimentError
 from tvb_nest_cosim.cosim_core.results import collect
-from tvb_nest_cosim.orchestrator.run.session import Interrupts
+from tvb_nest_cosim.orchestrator.run.control import RunControl
 from tvb_nest_cosim.orchestrator.sweep import row as remembering
 from tvb_nest_cosim.orchestrator.sweep.executor import Needs
 from tvb_nest_cosim.orchestrator.sweep.folder import SweepLayout, held
@@ -67,13 +67,13 @@ def go(
     *,
     retry: bool = False,
     observe: Silent | None = None,
-    interrupts: Interrupts | None = None,
+    control: RunControl | None = None,
 ) -> tuple[Progress, bool]:
     progress = survey(executor.layout, points, MEASURES, retry_failed=retry)
     needs = examine(executor, executor.layout, progress.due, MEASURES)
     whole = conduct(
         executor, executor.layout, progress, needs, MEASURES, observe or Silent(),
-        interrupts or Interrupts(),
+        control or RunControl(),
     )  # fmt: skip
     return progress, whole
 
@@ -131,14 +131,14 @@ def test_a_failed_point_is_told_kept_and_run_again_on_demand(
 
 
 def test_the_user_ends_a_sweep_and_goes_on_with_it(layout: SweepLayout, finished: Path) -> None:
-    interrupts, observe = Interrupts(), Silent()
+    control, observe = RunControl(), Silent()
 
     def interrupt(point: Point) -> None:
-        interrupts.count = 1
+        control.interrupt("interrupted by the user")
 
     observe.on_end = interrupt
     first = Cardboard(layout, finished)
-    progress, whole = go(first, observe=observe, interrupts=interrupts)
+    progress, whole = go(first, observe=observe, control=control)
     assert not whole
     assert first.stops == 1
     assert len(progress.records) == 1  # those that were ended by the user did not fail

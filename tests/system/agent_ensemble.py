@@ -22,7 +22,7 @@ from tvb_nest_cosim.cosim_core.wire.protocol import MODULES
 from tvb_nest_cosim.cosim_core.wire.security import Keys, load_keys
 from tvb_nest_cosim.cosim_core.wire.zmq_transport import ZmqTransport
 from tvb_nest_cosim.orchestrator.launchers.agent_hub import AgentHub
-from tvb_nest_cosim.orchestrator.launchers.sites import attached_site
+from tvb_nest_cosim.orchestrator.launchers.agents import AgentProcesses
 from tvb_nest_cosim.orchestrator.run.coordinator import Coordinator
 from tvb_nest_cosim.orchestrator.run.peers import Outcome
 from tvb_nest_cosim.orchestrator.run.runner import prepare
@@ -67,7 +67,7 @@ class Ensemble:
     ) -> Outcome:
         plan = prepare(parse(tree), root.parent, root).plan
         RunLayout(root).make()
-        session = Session(plan, attached_site(self.hub, self.keys, plan), observe=observe)
+        session = Session(plan, AgentProcesses(plan, self.hub, self.keys), observe=observe)
         outcome, _ = session.run()
         write_atomically(RunLayout(root).plan, plan_file(plan, session.coordinator.built()))
         collect(root)

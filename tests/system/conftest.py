@@ -29,7 +29,7 @@ from tvb_nest_cosim.cosim_core.results import collect, digest
 from tvb_nest_cosim.cosim_core.run_dir.layout import RunLayout, write_atomically
 from tvb_nest_cosim.cosim_core.wire.security import new_keys
 from tvb_nest_cosim.nest_service.simulator import NestSimulator
-from tvb_nest_cosim.orchestrator.launchers.sites import local_site
+from tvb_nest_cosim.orchestrator.launchers.local import LOCAL
 from tvb_nest_cosim.orchestrator.run.coordinator import Coordinator
 from tvb_nest_cosim.orchestrator.run.peers import Outcome
 from tvb_nest_cosim.orchestrator.run.runner import Prepared, prepare
@@ -107,7 +107,7 @@ def run(tmp_path: Path) -> Callable[..., Ran]:
         root = tmp_path / f"run-{next(count)}"
         prepared = prepare(parse(tree), base, root)
         RunLayout(root).make()
-        session = Session(prepared.plan, local_site(prepared.plan), observe=observe)
+        session = Session(prepared.plan, LOCAL.open(prepared.plan), observe=observe)
         outcome, _ = session.run()
         return _collected(root, prepared, outcome, session.coordinator)
 

@@ -30,7 +30,7 @@ from tvb_nest_cosim.cosim_core.errors import EXIT_FAILED, EXIT_INTERRUPTED, RunD
 from tvb_nest_cosim.cosim_core.model.experiment import parse
 from tvb_nest_cosim.cosim_core.results import open_run
 from tvb_nest_cosim.cosim_core.run_dir.layout import RunLayout
-from tvb_nest_cosim.orchestrator.launchers.local import LocalLauncher
+from tvb_nest_cosim.orchestrator.launchers.local import LocalProcesses
 from tvb_nest_cosim.orchestrator.run import runner
 from tvb_nest_cosim.orchestrator.run.coordinator import Coordinator
 
@@ -427,7 +427,7 @@ def test_participants_that_cannot_be_started(
     def start(*arguments: Any) -> None:
         raise BlockingIOError(11, "Resource temporarily unavailable")
 
-    monkeypatch.setattr(LocalLauncher, "start", start)
+    monkeypatch.setattr(LocalProcesses, "start", start)
     finished = carry_out(tiny, tmp_path / "unborn", lambda coordinator: None)
     assert (finished.outcome.kind, finished.exit_code) == ("failed", EXIT_FAILED)
     assert finished.outcome.cause == (

@@ -1,4 +1,4 @@
-"""What runs inside a service's processes: from the command line to the exit code.
+"""Processes of a service, from the command line to the exit code.
 
 ``python -P -m tvb_nest_cosim.nest_service worker --control ENDPOINT --run RUN --digest DIGEST``
 takes part in one run (the same for ``tvb_service`` and ``translator``). A launcher starts it; the
@@ -17,12 +17,10 @@ import argparse
 import logging
 import os
 import signal
-import socket
 import sys
 import threading
 import traceback
 from collections.abc import Callable, Mapping
-from importlib import metadata
 from pathlib import Path
 
 from tvb_nest_cosim.cosim_core.errors import (
@@ -39,7 +37,8 @@ from tvb_nest_cosim.cosim_core.model.plan import RunPlan
 from tvb_nest_cosim.cosim_core.participant.link import Identity, Link
 from tvb_nest_cosim.cosim_core.participant.translator_loop import Translation, run_relay
 from tvb_nest_cosim.cosim_core.participant.window_loop import Simulator, run_windows
-from tvb_nest_cosim.cosim_core.processes.mpi import find_starter, mpi_rank
+from tvb_nest_cosim.cosim_core.processes.host import advertised, this_host
+from tvb_nest_cosim.cosim_core.processes.mpi import mpi_rank
 from tvb_nest_cosim.cosim_core.processes.warm_worker import Order, await_order, write_to
 from tvb_nest_cosim.cosim_core.run_dir.layout import RunLayout
 from tvb_nest_cosim.cosim_core.run_dir.logs import log_to
@@ -53,13 +52,6 @@ _logger = logging.getLogger(__name__)
 
 GREETING_TIMEOUT_S = 60.0
 """How long a worker waits for the plan before it concludes that nobody is there."""
-
-DISTRIBUTIONS: dict[Role, tuple[str, ...]] = {
-    "nest": ("nest-simulator",),
-    "tvb": ("tvb-library", "numpy"),
-    "translator": ("numpy", "numba", "scipy"),
-}
-"""Packages whose versions an agent announces."""
 
 Work = Callable[[Link, RunPlan, Recorder, str], None]
 
@@ -94,7 +86,7 @@ def main_translator(make_translation: Callable[[RunPlan], Translation]) -> None:
     def work(link: Link, plan: RunPlan, recorder: Recorder, data_endpoint: str) -> None:
         run_translator(make_translation, link, plan, recorder, data_endpoint)
 
-    # Whoever names a translation has imported it.
+    # Nothing is left to import ahead: naming the translation has imported it.
     _run_and_exit("translator", work, lambda: None)
 
 
@@ -106,7 +98,7 @@ def run_translator(
     data_endpoint: str,
 ) -> None:
     """Binds the data plane, builds the translation and carries it through the run."""
-    endpoint = advertised(link.bind_data(data_endpoint), os.environ)
+    endpoint = advertised(link.bind_data(data_endpoint))
     translation = make_translation(plan)
     built = translation.build(recorder.record)
     link.ready(built, endpoint)
@@ -163,27 +155,19 @@ def keys_of(name: str, environment: Mapping[str, str]) -> Keys | None:
     return load_keys(Path(folder), name) if folder else None
 
 
-def advertised(endpoint: str, environment: Mapping[str, str]) -> str:
-    """Turns where a socket is bound on every interface into how others reach it."""
-    host = environment.get("COSIM_ADVERTISE", socket.gethostname())
-    return endpoint.replace("tcp://0.0.0.0:", f"tcp://{host}:", 1)
-
-
 def _serve_as_agent(role: Role, orchestrator: str) -> int:
     """Serves as an agent until SIGTERM or SIGINT."""
     # A worker does not need it.
-    from tvb_nest_cosim.cosim_core.processes.agent import About, Agent
+    from tvb_nest_cosim.cosim_core.processes.agent import Agent
 
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
-    versions = {name: metadata.version(name) for name in DISTRIBUTIONS[role]}
-    about = About(role, versions, mpi=find_starter() is not None)
     try:
         keys = keys_of(role, os.environ)
         alive = Path(file) if (file := os.environ.get("COSIM_ALIVE")) else None
-        Agent(lambda: ZmqTransport(keys), orchestrator, about, alive).serve(stop)
+        Agent(lambda: ZmqTransport(keys), orchestrator, this_host(role), alive).serve(stop)
     except CosimError as error:
         _logger.error("%s", error)
         return EXIT_FAILED
@@ -209,7 +193,7 @@ def _arguments(role: Role) -> argparse.Namespace:
 
 
 def _serve(transport: Transport, control: str, identity: Identity, work: Work) -> int:
-    """Runs the work; whatever goes wrong is told to the orchestrator in one line."""
+    """Runs the work; reports to the orchestrator in one line what goes wrong."""
     link = Link(transport, control, identity)
     try:
         plan, data_endpoint = link.greet(GREETING_TIMEOUT_S)
@@ -226,14 +210,14 @@ def _serve(transport: Transport, control: str, identity: Identity, work: Work) -
         return EXIT_DESERTED
     except CosimError as error:
         _logger.exception("%s", error)
-        return _tell_why(link, error)
+        return _report_error(link, error)
     except Exception as error:
         # The outermost frame of the process: a defect, or a user's code that nobody wrapped.
         _logger.exception("unexpected error")
         cause = f"unexpected {type(error).__name__} in {identity.name}: {error}"
         detail = traceback.format_exc()
-        return _tell(lambda: link.fail(cause, detail), EXIT_FAILED)
-    return _tell(link.bye, 0)
+        return _send(lambda: link.fail(cause, detail), EXIT_FAILED)
+    return _send(link.bye, 0)
 
 
 def work_and_record(link: Link, plan: RunPlan, data_endpoint: str, work: Work) -> None:
@@ -250,19 +234,19 @@ def work_and_record(link: Link, plan: RunPlan, data_endpoint: str, work: Work) -
     link.done()
 
 
-def _tell_why(link: Link, error: CosimError) -> int:
+def _report_error(link: Link, error: CosimError) -> int:
     """Says why this participant cannot go on: bad input before the first window, else a failure."""
     if isinstance(error, ExperimentError) and link.may_refuse:
         faults = error.faults
-        return _tell(lambda: link.refuse(faults), EXIT_BAD_INPUT)
+        return _send(lambda: link.refuse(faults), EXIT_BAD_INPUT)
     cause = str(error)
     detail = error.detail if isinstance(error, SimulationError) else ""
-    return _tell(lambda: link.fail(cause, detail), EXIT_FAILED)
+    return _send(lambda: link.fail(cause, detail), EXIT_FAILED)
 
 
-def _tell(say: Callable[[], None], code: int) -> int:
+def _send(send: Callable[[], None], code: int) -> int:
     try:
-        say()
+        send()
     except ParticipantLost as lost:
         _logger.error("%s", lost)
         return EXIT_FAILED

@@ -10,20 +10,18 @@ from __future__ import annotations
 
 import logging
 import os
-import socket
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from tvb_nest_cosim.cosim_core.errors import ParticipantLost, ProtocolError
+from tvb_nest_cosim.cosim_core.processes.commands import worker_command, worker_environment
+from tvb_nest_cosim.cosim_core.processes.host import Host
+from tvb_nest_cosim.cosim_core.processes.log_follower import LogFollower
 from tvb_nest_cosim.cosim_core.processes.mpi import find_starter
-from tvb_nest_cosim.cosim_core.processes.process_group import (
-    ProcessGroup,
-    start_workers,
-    worker_command,
-)
+from tvb_nest_cosim.cosim_core.processes.process_group import ProcessGroup
 from tvb_nest_cosim.cosim_core.processes.warm_worker import Order, WarmWorker
 from tvb_nest_cosim.cosim_core.run_dir.layout import RunLayout
 from tvb_nest_cosim.cosim_core.wire.agent_protocol import (
@@ -38,7 +36,7 @@ from tvb_nest_cosim.cosim_core.wire.agent_protocol import (
     Lines,
 )
 from tvb_nest_cosim.cosim_core.wire.codec import decode_as, encode_message
-from tvb_nest_cosim.cosim_core.wire.protocol import Role, peer_name
+from tvb_nest_cosim.cosim_core.wire.protocol import peer_name, programs_of
 from tvb_nest_cosim.cosim_core.wire.transport import Channel, Transport
 
 _logger = logging.getLogger(__name__)
@@ -50,22 +48,6 @@ RECONNECT_S = 1.0
 """How long it waits before it calls an orchestrator again that went away."""
 
 _POLL_S = 0.1
-_MAX_LINES = 200
-
-
-@dataclass(frozen=True)
-class About:
-    """What an agent has to offer.
-
-    Attributes:
-        role: Its role.
-        versions: Versions of its simulator.
-        mpi: Whether it can start several ranks.
-    """
-
-    role: Role
-    versions: dict[str, str]
-    mpi: bool
 
 
 @dataclass
@@ -74,37 +56,16 @@ class _Job:
 
     run: str
     group: ProcessGroup
-    log: _Follower
-
-
-class _Follower:
-    """Reads what is appended to the logs of a run's workers."""
-
-    def __init__(self, folder: Path, role: Role) -> None:
-        self._folder = folder
-        self._role = role
-        self._read: dict[Path, int] = {}
-
-    def lines(self) -> list[str]:
-        """Returns the whole lines since the last call, at most some hundred."""
-        lines: list[str] = []
-        for path in sorted(self._folder.glob(f"{self._role}-*.jsonl")):
-            with path.open("rb") as file:
-                file.seek(self._read.get(path, 0))
-                data = file.read()
-            whole, separator, _ = data.rpartition(b"\n")
-            self._read[path] = self._read.get(path, 0) + len(whole) + len(separator)
-            lines += whole.decode(errors="replace").splitlines()
-        return lines[-_MAX_LINES:]
+    log: LogFollower
 
 
 class Agent:
-    """Serves one orchestrator until it is told to stop.
+    """Serves one orchestrator until it has to stop.
 
     Args:
         make_transport: Makes a transport; a fresh one for every connection.
         endpoint: Where the orchestrator listens to agents.
-        about: What this agent has to offer.
+        host: What this agent has to offer.
         alive: File that is touched whenever the orchestrator calls, for a container's health check.
     """
 
@@ -112,16 +73,17 @@ class Agent:
         self,
         make_transport: Callable[[], Transport],
         endpoint: str,
-        about: About,
+        host: Host,
         alive: Path | None = None,
     ) -> None:
         self._make_transport = make_transport
         self._endpoint = endpoint
-        self._about = about
+        self._host = host
+        self._role = host.role
         self._alive = alive
-        self._name = f"{about.role}@{socket.gethostname()}-{os.getpid()}"
+        self._name = f"{host.role}@{host.host}-{os.getpid()}"
         self._job: _Job | None = None
-        self._warm_worker = WarmWorker(about.role, os.environ)
+        self._warm_worker = WarmWorker(host.role)
 
     def serve(self, stop: threading.Event) -> None:
         """Calls the orchestrator, again whenever it was lost, until ``stop`` is set."""
@@ -155,15 +117,7 @@ class Agent:
             self._report(channel)
 
     def _here(self) -> Here:
-        return Here(
-            role=self._about.role,
-            host=socket.gethostname(),
-            cores=len(os.sched_getaffinity(0)),
-            memory_bytes=os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"),
-            mpi=self._about.mpi,
-            versions=self._about.versions,
-            run=self._job.run if self._job else None,
-        )
+        return Here(**asdict(self._host), run=self._job.run if self._job else None)
 
     def _handle(self, channel: Channel, frames: list[bytes | memoryview]) -> None:
         try:
@@ -184,23 +138,21 @@ class Agent:
 
     def _launch(self, channel: Channel, message: Launch) -> None:
         self._drop_job(0.0)
-        role = self._about.role
         logs = RunLayout(Path(message.run_dir)).logs
         group = ProcessGroup()
         try:
-            if message.ranks > 1 or not self._send_waiting(group, message, logs):
+            if message.ranks > 1 or not self._use_warm_worker(group, message, logs):
                 self._start(group, message, logs)
         except OSError as error:
             reason = f"{error} (agent {self._name}; does it share the run directory?)"
             channel.send(encode_message(CannotLaunch(run=message.run, reason=reason)))
             return
-        _logger.info("started %s for run %s", role, message.run)
-        self._job = _Job(message.run, group, _Follower(logs, role))
+        _logger.info("started %s for run %s", self._role, message.run)
+        self._job = _Job(message.run, group, LogFollower(logs, f"{self._role}-*.jsonl"))
 
-    def _send_waiting(self, group: ProcessGroup, message: Launch, logs: Path) -> bool:
-        """Sends the worker into the run that waits for one; tells whether there was any."""
-        role = self._about.role
-        output = (logs / f"{role}.out").absolute()
+    def _use_warm_worker(self, group: ProcessGroup, message: Launch, logs: Path) -> bool:
+        """Sends the waiting worker into the run; returns whether there was one."""
+        output = (logs / f"{self._role}.out").absolute()
         output.touch()
         order = Order(
             control=message.control, run=message.run, digest=message.digest, output=output
@@ -208,22 +160,21 @@ class Agent:
         process = self._warm_worker.take(order)
         if process is None:
             return False
-        group.adopt((peer_name(role, 0),), process, output)
+        group.adopt((peer_name(self._role, 0),), process, output)
         return True
 
     def _start(self, group: ProcessGroup, message: Launch, logs: Path) -> None:
-        role = self._about.role
-        command = worker_command(role, message.control, message.run, message.digest)
-        share = message.ranks // message.kernels
+        command = worker_command(self._role, message.control, message.run, message.digest)
+        programs = programs_of(self._role, message.ranks, message.kernels)
+        share = len(programs[0].names)
         starter = find_starter() if share > 1 else None
         if share > 1 and starter is None:
             raise OSError(f"{share} ranks need mpirun, which this agent does not have")
-        start_workers(
-            group, role, message.ranks, command, logs, os.environ, starter, message.kernels
-        )
+        environment = worker_environment(self._role)
+        group.start_programs(programs, command, logs, environment, starter)
 
     def _report(self, channel: Channel) -> None:
-        """Tells what the workers wrote and which of them ended."""
+        """Sends what the workers wrote and which of them ended."""
         job = self._job
         if job is None:
             return

@@ -1,4 +1,4 @@
-"""How MPI ranks are started, told their number, and missed: one table.
+"""How MPI ranks are started, numbered, and reported when they die: one table.
 
 =========  ===========  ====================  ==================================================
 row        program      rank in               the rank that died first is in
@@ -13,17 +13,20 @@ pmix       ``srun``     PMIX_RANK             the same
 ``mpirun`` ends with the exit code of that rank, ``srun`` with the highest of all, which may be that
 of a rank it ended itself; so the code is read from what it wrote.
 
-What is no OpenMPI is started as MPICH is; Intel MPI and MVAPICH share its process manager.
+Whatever is not OpenMPI is started as MPICH is; Intel MPI and MVAPICH share its process manager.
 """
 
 from __future__ import annotations
 
+import importlib.util
 import re
 import shutil
 import signal
 import subprocess
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from functools import cache
+from pathlib import Path
 from typing import Literal
 
 StarterName = Literal["openmpi", "mpich", "pmi2", "pmix"]
@@ -78,15 +81,15 @@ class Starter:
             last_words: What the program wrote.
         """
         found = self.loss.search(last_words)
-        told = found.groupdict() if found else {}
-        if told.get("code"):
-            return int(told["code"])
-        number = _SIGNALS.get(told.get("signal"))
+        groups = found.groupdict() if found else {}
+        if groups.get("code"):
+            return int(groups["code"])
+        number = _SIGNALS.get(groups.get("signal"))
         return code if number is None else -number
 
 
 _ROWS = (
-    # OpenMPI binds ranks to cores and refuses more ranks than cores unless told otherwise; both
+    # OpenMPI binds ranks to cores and refuses more ranks than cores by default; both
     # would be wrong on a laptop that runs TVB beside NEST.
     Starter(
         "openmpi",
@@ -109,7 +112,7 @@ within a task of Slurm, which always sets the last one."""
 
 STEP_VARIABLES = ("SLURM_STEP_ID", "SLURM_STEPID")
 """What tells OpenMPI that ``srun`` has started the process. A batch script has them too, and what
-it starts by itself would look in vain for the others of its step."""
+it starts by itself would look for others of its step, which do not exist."""
 
 
 def mpi_rank(environment: Mapping[str, str]) -> int:
@@ -118,6 +121,11 @@ def mpi_rank(environment: Mapping[str, str]) -> int:
         if name in environment:
             return int(environment[name])
     return 0
+
+
+def find_mpirun(which: Callable[[str], str | None] = shutil.which) -> str | None:
+    """Returns the path of the program that starts ranks on this machine, if there is one."""
+    return which("mpirun") or which("mpiexec")
 
 
 def find_starter(which: Callable[[str], str | None] = shutil.which) -> Starter | None:
@@ -129,10 +137,23 @@ def find_starter(which: Callable[[str], str | None] = shutil.which) -> Starter |
     Returns:
         A row of the table with the path of its program; None if there is no ``mpirun``.
     """
-    program = which("mpirun") or which("mpiexec")
+    program = find_mpirun(which)
     if program is None:
         return None
     return replace(STARTERS["openmpi" if _is_open_mpi(program) else "mpich"], program=program)
+
+
+@cache
+def nest_has_mpi() -> bool | None:
+    """Tells whether NEST was built with MPI, from the library it links; None: NEST is not found.
+
+    NEST is not imported: that would take a second and the memory of a simulator, and a NEST without
+    MPI ends a process that mpirun has started as soon as it is imported.
+    """
+    spec = importlib.util.find_spec("nest")
+    folders = [] if spec is None else spec.submodule_search_locations or []
+    kernels = [path for folder in folders for path in Path(folder).glob("nestkernel_api*.so")]
+    return any(b"libmpi" in path.read_bytes() for path in kernels) if kernels else None
 
 
 def _is_open_mpi(program: str) -> bool:

@@ -8,28 +8,21 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from tvb_nest_cosim.cosim_core.deadline import Deadline
 from tvb_nest_cosim.cosim_core.errors import EXIT_DESERTED
-from tvb_nest_cosim.cosim_core.processes.mpi import RANK_VARIABLES, STEP_VARIABLES, Starter
-from tvb_nest_cosim.cosim_core.wire.protocol import MODULES, Program, Role, programs_of
-
-DIE_WITH_PARENT = Path(__file__).with_name("die_with_parent.py")
-"""What ties a process to the life of its parent."""
+from tvb_nest_cosim.cosim_core.processes.commands import first_rank_option, tied_to_parent
+from tvb_nest_cosim.cosim_core.processes.mpi import Starter
+from tvb_nest_cosim.cosim_core.wire.protocol import Program
 
 _TAIL_BYTES = 4000
 _TERM_GRACE_S = 1.0
 _KILL_GRACE_S = 10.0
 """A killed process is gone as soon as a busy system comes to it."""
-
-# Bits must not depend on how many threads a BLAS thinks it may use, and two simulators that each
-# take every core only slow one another down. NEST's threads are set by the experiment.
-_ONE_THREAD = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
 
 @dataclass(frozen=True)
@@ -40,7 +33,7 @@ class Exit:
         names: The participants that it was; several for ``mpirun``, first the rank that died
             first.
         how: What happened, as the end of a sentence.
-        is_consequence: Whether it only followed the loss of somebody else.
+        is_consequence: Whether it ended because another participant was gone.
         last_words: End of what it wrote to its standard streams.
     """
 
@@ -57,20 +50,6 @@ class _Child:
     output: Path
     starter: Starter | None
     reported: bool = False
-
-
-def tied_to_parent(command: list[str]) -> list[str]:
-    """Returns a command that ends with the process that starts it."""
-    # Isolated and without site-packages, the interpreter starts in no time.
-    return [sys.executable, "-I", "-S", str(DIE_WITH_PARENT), *command]
-
-
-def worker_command(role: Role, control: str, run: str, digest: str) -> list[str]:
-    """Returns the command that starts one worker."""
-    return [
-        sys.executable, "-P", "-m", MODULES[role], "worker",
-        "--control", control, "--run", run, "--digest", digest,
-    ]  # fmt: skip
 
 
 class ProcessGroup:
@@ -94,7 +73,7 @@ class ProcessGroup:
             command: What to run; no shell is involved.
             output: File for its standard streams.
             environment: Its environment.
-            starter: What starts ranks within it; its output tells which of them died.
+            starter: What starts ranks within it; its output shows which of them died.
 
         Raises:
             OSError: If the file or the process cannot be made.
@@ -109,6 +88,32 @@ class ProcessGroup:
                 start_new_session=True,
             )
         self.adopt(names, process, output, starter)
+
+    def start_programs(
+        self,
+        programs: Sequence[Program],
+        command: list[str],
+        folder: Path,
+        environment: Mapping[str, str],
+        starter: Starter | None,
+    ) -> None:
+        """Starts the workers of a role: one process, or ranks under mpirun, or several such.
+
+        Args:
+            programs: The programs, each an MPI world of its own.
+            command: What one worker runs.
+            folder: Where the files of their standard streams go.
+            environment: Their environment.
+            starter: What starts ranks; needed where a program has several.
+
+        Raises:
+            OSError: If a file or a process cannot be made.
+        """
+        for program in programs:
+            line = tied_to_parent([*command, *first_rank_option(program)])
+            if len(program.names) > 1 and starter is not None:
+                line = tied_to_parent([*starter.line(len(program.names)), *line])
+            self.start(program.names, line, folder / f"{program.label}.out", environment, starter)
 
     def adopt(
         self,
@@ -132,7 +137,7 @@ class ProcessGroup:
             if code is not None and not child.reported:
                 child.reported = True
                 exits.append(exit_of(child.names, code, child.output, child.starter))
-        return sorted(exits, key=lambda gone: gone.is_consequence)
+        return causes_first(exits)
 
     def signal(self, number: int) -> None:
         """Sends a signal to every process that has not ended."""
@@ -141,7 +146,7 @@ class ProcessGroup:
                 _signal_group(child.process, number)
 
     def stop(self, grace_s: float) -> None:
-        """Waits for the processes to leave, then makes them.
+        """Waits for the processes to leave, then ends them.
 
         Args:
             grace_s: How long they may take to leave by themselves.
@@ -168,59 +173,9 @@ class ProcessGroup:
         return all(child.process.poll() is not None for child in self._children)
 
 
-def start_workers(
-    group: ProcessGroup,
-    role: Role,
-    ranks: int,
-    command: list[str],
-    folder: Path,
-    environment: Mapping[str, str],
-    starter: Starter | None,
-    kernels: int = 1,
-) -> None:
-    """Starts the workers of a role: one process, or ranks under mpirun, or several such.
-
-    Args:
-        group: Gets the processes.
-        role: The role.
-        ranks: Number of workers.
-        command: What one worker runs.
-        folder: Where files of their standard streams go.
-        environment: Environment of this process; workers get it with what they need besides.
-        starter: What starts ranks; needed for more than one per kernel.
-        kernels: Into how many programs the workers are divided, each an MPI world of its own.
-
-    Raises:
-        OSError: If a file or a process cannot be made.
-    """
-    for program in programs_of(role, ranks, kernels):
-        line = tied_to_parent([*command, *first_rank_option(program)])
-        if len(program.names) > 1 and starter is not None:
-            line = tied_to_parent([*starter.line(len(program.names)), *line])
-        output = folder / f"{program.label}.out"
-        own = worker_environment(environment, role)
-        group.start(program.names, line, output, own, starter)
-
-
-def first_rank_option(program: Program) -> list[str]:
-    """Returns what tells a worker how its rank is counted."""
-    return ["--first-rank", str(program.first_rank)] if program.first_rank else []
-
-
-def worker_environment(environment: Mapping[str, str], role: Role) -> dict[str, str]:
-    """Returns the environment of a worker.
-
-    OpenMPI's ranks poll while they wait for each other; with more ranks than cores that starves
-    the rank that is waited for, so they are told to yield. A rank that this process has itself, say
-    since a batch script runs as task 0, is none of the worker's, nor is its step of Slurm.
-    """
-    inherited = {*RANK_VARIABLES, *STEP_VARIABLES}
-    own = {name: value for name, value in environment.items() if name not in inherited}
-    result = {**dict.fromkeys(_ONE_THREAD, "1"), **own}
-    result["PYTHONUNBUFFERED"] = "1"
-    if role == "nest":
-        result.setdefault("OMPI_MCA_mpi_yield_when_idle", "1")
-    return result
+def causes_first(exits: Iterable[Exit]) -> list[Exit]:
+    """Orders processes that ended at about the same time: causes before consequences."""
+    return sorted(exits, key=lambda gone: gone.is_consequence)
 
 
 def exit_of(names: tuple[str, ...], code: int, output: Path, starter: Starter | None) -> Exit:

@@ -14,21 +14,24 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import IO
 
 from pydantic import BaseModel, ConfigDict
 
-from tvb_nest_cosim.cosim_core.processes.process_group import tied_to_parent, worker_environment
+from tvb_nest_cosim.cosim_core.processes.commands import (
+    module_command,
+    tied_to_parent,
+    worker_environment,
+)
 from tvb_nest_cosim.cosim_core.wire.protocol import MODULES, Role
 
 _logger = logging.getLogger(__name__)
 
 
 class Order(BaseModel):
-    """What a worker has to know to take part in a run.
+    """The run that a worker shall take part in.
 
     Attributes:
         control: Endpoint of the orchestrator.
@@ -52,12 +55,11 @@ class WarmWorker:
 
     Args:
         role: The role.
-        environment: Environment of this process; the worker gets it with what it needs besides.
     """
 
-    def __init__(self, role: Role, environment: Mapping[str, str]) -> None:
+    def __init__(self, role: Role) -> None:
         self._role = role
-        self._environment = worker_environment(environment, role)
+        self._environment = worker_environment(role)
         self._process: subprocess.Popen[bytes] | None = None
 
     def prepare(self) -> None:
@@ -67,7 +69,7 @@ class WarmWorker:
         self.close()
         try:
             self._process = subprocess.Popen(  # noqa: S603 - a fixed command line, no shell
-                tied_to_parent([sys.executable, "-P", "-m", MODULES[self._role], "warm-worker"]),
+                tied_to_parent(module_command(MODULES[self._role], "warm-worker")),
                 stdin=subprocess.PIPE,
                 env=self._environment,
                 start_new_session=True,
@@ -84,7 +86,7 @@ class WarmWorker:
         process, self._process = self._process, None
         if process is None:
             return None
-        if process.poll() is not None or not _told(process, order):
+        if process.poll() is not None or not _send(process, order):
             _logger.warning("the worker started ahead ended with code %s", process.poll())
             _end(process)
             return None
@@ -98,7 +100,7 @@ class WarmWorker:
 
 
 def await_order(source: IO[str]) -> Order | None:
-    """Waits, as the worker, for the order; None if whoever started it has gone.
+    """Waits, as the worker, for the order; None if the process that started it has gone.
 
     There is no deadline: waiting is what this process is for, and it ends with its agent.
     """
@@ -117,7 +119,7 @@ def write_to(output: Path) -> None:
             os.dup2(stream.fileno(), descriptor)
 
 
-def _told(process: subprocess.Popen[bytes], order: Order) -> bool:
+def _send(process: subprocess.Popen[bytes], order: Order) -> bool:
     assert process.stdin is not None  # noqa: S101 - it was started with a pipe
     try:
         with process.stdin:

@@ -13,8 +13,9 @@ from rich.console import Console
 from tvb_nest_cosim.cosim_core.errors import EXIT_FAILED
 from tvb_nest_cosim.cosim_core.model.experiment import Experiment, load_experiment
 from tvb_nest_cosim.cosim_core.model.experiment.lines import lines_of as lines_of
-from tvb_nest_cosim.orchestrator.cli.places import Choice, place_of
-from tvb_nest_cosim.orchestrator.launchers.sites import HERE, Place
+from tvb_nest_cosim.orchestrator.cli.launcher_options import LauncherChoice, opened_launcher
+from tvb_nest_cosim.orchestrator.launchers.base import Launcher
+from tvb_nest_cosim.orchestrator.launchers.local import LOCAL
 from tvb_nest_cosim.orchestrator.planning.estimate import estimate
 from tvb_nest_cosim.orchestrator.run import runner
 from tvb_nest_cosim.orchestrator.terminal import (
@@ -27,7 +28,12 @@ from tvb_nest_cosim.orchestrator.terminal import (
 
 
 def run(
-    experiment: Path, overrides: Sequence[str], out: Path | None, choice: Choice, *, draw: bool
+    experiment: Path,
+    overrides: Sequence[str],
+    out: Path | None,
+    choice: LauncherChoice,
+    *,
+    draw: bool,
 ) -> int:
     """Runs an experiment, or submits it as a batch job.
 
@@ -35,29 +41,29 @@ def run(
         experiment: Experiment file.
         overrides: Changes of its values, ``KEY.PATH=VALUE``.
         out: Run directory to make; None: a new one below ``runs``.
-        choice: Where it shall take place.
+        choice: Where its processes shall come from.
         draw: Draw figures and report.
 
     Returns:
         The exit code.
     """
     loaded = load_experiment(experiment, overrides)
-    if choice.launcher == "slurm":
+    if choice.name == "slurm":
         return _submit(loaded, experiment, overrides, out, choice)
-    with place_of(choice) as place:
-        return _carry_out(loaded, experiment.parent, out, place, draw=draw).exit_code
+    with opened_launcher(choice) as launcher:
+        return _carry_out(loaded, experiment.parent, out, launcher, draw=draw).exit_code
 
 
-def validate(experiment: Path, overrides: Sequence[str], choice: Choice) -> None:
+def validate(experiment: Path, overrides: Sequence[str], choice: LauncherChoice) -> None:
     """Lets every participant build its side; arguments as for :func:`run`."""
     console = Console()
     loaded = load_experiment(experiment, overrides)
     out = _default_out(loaded)
     prepared = runner.prepare(loaded, experiment.parent, out)
-    with place_of(choice) as place:
-        runner.check(prepared, out, place, may_rename=True)
+    with opened_launcher(choice) as launcher:
+        runner.check(prepared, out, is_here=launcher.is_here, may_rename=True)
         with console.status("Building the simulators"):
-            warnings = runner.validate(prepared, place=place)
+            warnings = runner.validate(prepared, launcher=launcher)
     show_warnings(console, warnings)
     console.print("[bold green]valid[/]: every participant could build its side")
 
@@ -107,7 +113,7 @@ def _submit(
     experiment: Path,
     overrides: Sequence[str],
     out: Path | None,
-    choice: Choice,
+    choice: LauncherChoice,
 ) -> int:
     from tvb_nest_cosim.orchestrator.slurm.submit import Submission, submit
 
@@ -121,7 +127,7 @@ def _carry_out(
     experiment: Experiment,
     base_dir: Path,
     out: Path | None,
-    place: Place = HERE,
+    launcher: Launcher = LOCAL,
     *,
     draw: bool = True,
 ) -> runner.Finished:
@@ -129,7 +135,7 @@ def _carry_out(
     console = Console()
     folder = out or _default_out(experiment)
     prepared = runner.prepare(experiment, base_dir, folder)
-    runner.check(prepared, folder, place, may_rename=out is None)
+    runner.check(prepared, folder, is_here=launcher.is_here, may_rename=out is None)
     with LiveRun(console) as live:
         finished = runner.run(
             prepared,
@@ -137,7 +143,7 @@ def _carry_out(
             observe=live,
             tell=live.tell,
             may_rename=out is None,
-            place=place,
+            launcher=launcher,
             draw=draw,
         )
     from tvb_nest_cosim.cosim_core.results import open_run

@@ -18,12 +18,13 @@ from tvb_nest_cosim.cosim_core.errors import (
     ExperimentError,
 )
 from tvb_nest_cosim.orchestrator.cli.keys import keys_app
-from tvb_nest_cosim.orchestrator.cli.places import (
-    Choice,
+from tvb_nest_cosim.orchestrator.cli.launcher_options import (
     Endpoint,
+    JobFolder,
     KeyFolder,
-    Launcher,
-    RunLauncher,
+    LauncherChoice,
+    LauncherName,
+    RunLauncherName,
 )
 from tvb_nest_cosim.orchestrator.cli.remote import remote_app
 from tvb_nest_cosim.orchestrator.cli.serve import serve
@@ -72,7 +73,7 @@ def run(
     experiment: ExperimentFile,
     overrides: Overrides = None,
     out: Out = None,
-    launcher: RunLauncher = "local",
+    launcher: RunLauncherName = "local",
     orchestrator: Endpoint = None,
     keys: KeyFolder = None,
     draw: Annotated[
@@ -88,6 +89,7 @@ def run(
     images: Images = None,
     dry_run: DryRun = False,
     follow: Follow = False,
+    job_folder: JobFolder = None,
 ) -> None:
     """Run an experiment and write its results and report.
 
@@ -99,7 +101,7 @@ def run(
     job = JobChoice(
         partition, account, time, constraint, further, interface, mpi, images, dry_run, follow
     )
-    choice = Choice(launcher, orchestrator, keys, job)
+    choice = LauncherChoice(launcher, orchestrator, keys, job, job_folder)
     with commands.lines_of(experiment, overrides or ()):
         raise typer.Exit(commands.run(experiment, overrides or (), out, choice, draw=draw))
 
@@ -108,15 +110,16 @@ def run(
 def validate(
     experiment: ExperimentFile,
     overrides: Overrides = None,
-    launcher: Launcher = "local",
+    launcher: LauncherName = "local",
     orchestrator: Endpoint = None,
     keys: KeyFolder = None,
 ) -> None:
     """Check an experiment: build everything, run nothing."""
     from tvb_nest_cosim.orchestrator.cli import commands
 
+    choice = LauncherChoice(launcher, orchestrator, keys)
     with commands.lines_of(experiment, overrides or ()):
-        commands.validate(experiment, overrides or (), Choice(launcher, orchestrator, keys))
+        commands.validate(experiment, overrides or (), choice)
 
 
 @app.command()

@@ -115,9 +115,10 @@ def _array(name: str, at_once: int | None, job: JobChoice) -> MakeExecutor:
 
 
 def _local(at_once: int | None, cores: int | None) -> MakeExecutor:
-    from tvb_nest_cosim.orchestrator.sweep.local_pool import LocalPool, cores_here
+    from tvb_nest_cosim.cosim_core.processes.host import usable_cores
+    from tvb_nest_cosim.orchestrator.sweep.local_pool import LocalPool
 
-    return lambda layout, base: LocalPool(layout, base, at_once, cores or cores_here())
+    return lambda layout, base: LocalPool(layout, base, at_once, cores or usable_cores())
 
 
 def _remote(at_once: int | None, url: str, token: str | None) -> MakeExecutor:

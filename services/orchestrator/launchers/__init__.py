@@ -1,1 +1,1 @@
-"""What starts the participants of a run."""
+"""Launchers: where the processes of runs come from."""

@@ -27,7 +27,7 @@ from tvb_nest_cosim.cosim_core.wire.transport import Transport
 _logger = logging.getLogger(__name__)
 
 SILENT_S = 5.0
-"""An agent that was silent for so long counts as gone; it says every second that it is there."""
+"""An agent that was silent for so long counts as gone; it reports every second."""
 
 _POLL_S = 0.1
 _CALL_EVERY_S = 0.5
@@ -39,8 +39,8 @@ class Agent:
 
     Attributes:
         name: Its name on the wire, unique.
-        here: What it last said of itself.
-        heard_s: When, on the monotonic clock.
+        here: Its last description of itself.
+        heard_s: When that came, on the monotonic clock.
     """
 
     name: str
@@ -49,7 +49,7 @@ class Agent:
 
     @property
     def is_silent(self) -> bool:
-        """Whether nothing was heard for too long."""
+        """Whether nothing was heard for ``SILENT_S``."""
         return time.monotonic() - self.heard_s > SILENT_S
 
 
@@ -60,7 +60,7 @@ class Work:
     Attributes:
         agent: Name of the agent.
         names: The participants.
-        ended: Reports that nobody has taken yet.
+        ended: Reports that have not been taken yet.
         all_gone: Whether no process is left.
     """
 
@@ -149,12 +149,12 @@ class AgentHub:
                     self._outbox.extend((name, Call()) for name in self._agents)
             self._transport.wait([self._channel], _POLL_S)
             while (received := self._channel.receive()) is not None:
-                self._hear(*received)
-            self._speak()
-        self._speak()
+                self._handle(*received)
+            self._send_outbox()
+        self._send_outbox()
         self._transport.close()
 
-    def _hear(self, name: str, frames: list[bytes | memoryview]) -> None:
+    def _handle(self, name: str, frames: list[bytes | memoryview]) -> None:
         try:
             message = decode_as(AGENT_MESSAGES, frames, name)
         except ProtocolError as error:
@@ -177,7 +177,7 @@ class AgentHub:
             work.ended.append(message)
             work.all_gone = work.all_gone or message.all_gone
 
-    def _speak(self) -> None:
+    def _send_outbox(self) -> None:
         with self._lock:
             sends, self._outbox = self._outbox, deque()
         for name, message in sends:

@@ -1,111 +1,149 @@
-"""Leaves the start of participants to agents, in other containers or on other machines."""
+"""Processes that agents start, in other containers or on other machines."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator
+from dataclasses import fields
+from pathlib import Path
 
 from tvb_nest_cosim.cosim_core.deadline import Deadline
-from tvb_nest_cosim.cosim_core.errors import ExperimentError, Fault
+from tvb_nest_cosim.cosim_core.errors import ExperimentError, Fault, ParticipantLost, SecurityError
+from tvb_nest_cosim.cosim_core.model.plan import RunPlan
+from tvb_nest_cosim.cosim_core.processes.host import Host
 from tvb_nest_cosim.cosim_core.processes.process_group import Exit
 from tvb_nest_cosim.cosim_core.wire.agent_protocol import Launch
-from tvb_nest_cosim.cosim_core.wire.protocol import LAUNCH_ORDER, MODULES, Role, peer_name
+from tvb_nest_cosim.cosim_core.wire.protocol import MODULES, Role
+from tvb_nest_cosim.cosim_core.wire.security import Keys, load_keys
+from tvb_nest_cosim.cosim_core.wire.zmq_transport import ZmqTransport
 from tvb_nest_cosim.orchestrator.launchers.agent_hub import Agent, AgentHub, Work
+from tvb_nest_cosim.orchestrator.launchers.base import EVERYWHERE, Processes, programs_by_role
 
 AWAIT_S = 15.0
 """How long a run waits for agents that are not there yet."""
 
+_THIS_HOST_ONLY = "tcp://127.0.0.1:*"
 _POLL_S = 0.05
 
 
-class AttachLauncher:
-    """The workers of one run, started and watched by agents.
+class AgentsLauncher:
+    """Listens to agents, which start the participants of runs.
 
     Args:
-        hub: Knows the agents.
-        participants: Processes by role.
-        run_dir: Run directory, the same path for everybody.
-        nest_kernels: How many NESTs share the ranks of that role.
+        endpoint: Where agents connect, ``tcp://ADDRESS:PORT``.
+        key_folder: Folder of keys; none: agents must be on this machine.
+
+    Raises:
+        ExperimentError: If the endpoint cannot be listened at.
+        SecurityError: If the keys cannot be used.
     """
 
-    def __init__(
-        self, hub: AgentHub, participants: Mapping[str, int], run_dir: str, nest_kernels: int = 1
-    ) -> None:
+    name = "agents"
+    is_here = False
+
+    def __init__(self, endpoint: str, key_folder: Path | None) -> None:
+        self._keys = load_keys(key_folder, "orchestrator") if key_folder is not None else None
+        transport = ZmqTransport(self._keys)
+        try:
+            self.hub = AgentHub(transport, endpoint)
+        except (ParticipantLost, SecurityError) as error:
+            transport.close()
+            raise ExperimentError.single("--orchestrator", str(error)) from error
+
+    def open(self, plan: RunPlan) -> AgentProcesses:
+        """Prepares the processes of a run; none is started yet."""
+        return AgentProcesses(plan, self.hub, self._keys)
+
+    def hosts(self, *, is_busy: bool) -> list[tuple[Host, bool]]:
+        """Describes the agents that are there, and whether each takes part in a run."""
+        return [
+            (
+                Host(**{field.name: getattr(agent.here, field.name) for field in fields(Host)}),
+                agent.here.run is not None,
+            )
+            for agent in self.hub.agents()
+        ]
+
+    def close(self) -> None:
+        """Stops listening to agents; they keep trying to reconnect."""
+        self.hub.close()
+
+
+class AgentProcesses(Processes):
+    """The workers of one run, started and watched by agents.
+
+    With keys, sockets are bound on every interface; without, on loopback alone.
+
+    Args:
+        plan: Plan of the run; its directory has the same path for every agent.
+        hub: Knows the agents.
+        keys: Keys of the sockets.
+    """
+
+    def __init__(self, plan: RunPlan, hub: AgentHub, keys: Keys | None) -> None:
+        endpoint = EVERYWHERE if keys is not None else _THIS_HOST_ONLY
+        super().__init__(plan, ZmqTransport(keys), endpoint, endpoint)
         self._hub = hub
-        self._participants = participants
-        self._run_dir = run_dir
-        self._kernels = {"nest": nest_kernels}
-        self._run = ""
         self._work: list[Work] = []
 
-    def start(self, control: str, run: str, digest: str) -> None:
+    def start(self, control: str) -> None:
         """Asks one free agent per role.
 
         Raises:
             ExperimentError: If no agent of some role is free in time.
         """
-        self._run = run
-        chosen = self._choose(Deadline.after(AWAIT_S))
-        for role, agent in chosen.items():
-            ranks = self._participants[role]
-            names = tuple(peer_name(role, rank) for rank in range(ranks))
+        plan = self.plan
+        programs = programs_by_role(plan)
+        for role, agent in self._choose(list(programs), Deadline.after(AWAIT_S)).items():
+            names = tuple(name for program in programs[role] for name in program.names)
             message = Launch(
-                run=run,
-                digest=digest,
+                run=plan.run,
+                digest=plan.experiment_digest,
                 control=control,
-                ranks=ranks,
-                kernels=self._kernels.get(role, 1),
-                run_dir=self._run_dir,
+                ranks=len(names),
+                kernels=len(programs[role]),
+                run_dir=plan.run_dir,
             )
             self._work.append(self._hub.launch(agent, names, message))
 
-    def poll(self) -> list[Exit]:
-        """Returns the processes that ended since the last call, causes before consequences."""
-        exits = []
-        for work in self._work:
-            while work.ended:
-                report = work.ended.popleft()
-                exits.append(
-                    Exit(
-                        tuple(report.names),
-                        report.how,
-                        is_consequence=report.is_consequence,
-                        last_words=report.last_words,
-                    )
-                )
-            if not work.all_gone and self._hub.is_gone(work.agent):
-                work.all_gone = True
-                how = f"was lost: its agent {work.agent} is not heard any more"
-                exits.append(Exit(work.names, how, is_consequence=False, last_words=""))
-        return sorted(exits, key=lambda gone: gone.is_consequence)
+    def _ended(self) -> list[Exit]:
+        return [gone for work in self._work for gone in self._ended_of(work)]
+
+    def _ended_of(self, work: Work) -> Iterator[Exit]:
+        while work.ended:
+            report = work.ended.popleft()
+            yield Exit(tuple(report.names), report.how, report.is_consequence, report.last_words)
+        if not work.all_gone and self._hub.is_gone(work.agent):
+            work.all_gone = True
+            how = f"was lost: its agent {work.agent} is not heard any more"
+            yield Exit(work.names, how, is_consequence=False, last_words="")
 
     def stop(self, grace_s: float) -> None:
-        """Sees that every worker ends, waiting no longer than is sensible for agents to answer."""
+        """Has the agents end their workers; waits five seconds beyond the grace for the answer."""
         for work in self._work:
-            self._hub.end(work, self._run, grace_s)
+            self._hub.end(work, self.plan.run, grace_s)
         deadline = Deadline.after(grace_s + 5.0)
         while not deadline.passed() and not all(
             work.all_gone or self._hub.is_gone(work.agent) for work in self._work
         ):
             time.sleep(_POLL_S)
         for work in self._work:
-            self._hub.forget(work, self._run)
+            self._hub.forget(work, self.plan.run)
 
-    def _choose(self, deadline: Deadline) -> dict[Role, Agent]:
+    def _choose(self, roles: list[Role], deadline: Deadline) -> dict[Role, Agent]:
         while True:
-            roles = [role for role in LAUNCH_ORDER if self._participants.get(role)]
-            chosen = {role: self._hub.free(role) for role in roles}
-            missing = [role for role, agent in chosen.items() if agent is None]
+            chosen = {role: agent for role in roles if (agent := self._hub.free(role)) is not None}
+            missing = [role for role in roles if role not in chosen]
             if not missing:
-                return {role: agent for role, agent in chosen.items() if agent is not None}
+                return chosen
             if deadline.passed():
-                there = ", ".join(sorted(a.name for a in self._hub.agents())) or "none"
-                raise ExperimentError(
-                    Fault(
-                        "resources",
-                        f"no free agent for {role} at {self._hub.endpoint}; agents there: {there}. "
-                        f"Start one with: python -m {MODULES[role]} agent --orchestrator ENDPOINT",
-                    )
-                    for role in missing
-                )
+                raise ExperimentError(map(self._missing, missing))
             time.sleep(_POLL_S)
+
+    def _missing(self, role: Role) -> Fault:
+        there = ", ".join(sorted(agent.name for agent in self._hub.agents())) or "none"
+        return Fault(
+            "resources",
+            f"no free agent for {role} at {self._hub.endpoint}; agents there: {there}. "
+            f"Start one with: python -P -m {MODULES[role]} agent --orchestrator ENDPOINT",
+        )

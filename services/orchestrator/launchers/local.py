@@ -1,66 +1,88 @@
-"""Starts the participants as processes of this machine, and sees that none is left."""
+"""Processes of this machine, of which none outlives its run."""
 
 from __future__ import annotations
 
-import os
-from collections.abc import Mapping
+import shutil
+from importlib import metadata
+from pathlib import Path
 
-from tvb_nest_cosim.cosim_core.processes.mpi import Starter
-from tvb_nest_cosim.cosim_core.processes.process_group import (
-    Exit,
-    ProcessGroup,
-    start_workers,
-    worker_command,
-)
-from tvb_nest_cosim.cosim_core.run_dir.layout import RunLayout
+from tvb_nest_cosim.cosim_core.model.plan import RunPlan
+from tvb_nest_cosim.cosim_core.processes.commands import worker_command, worker_environment
+from tvb_nest_cosim.cosim_core.processes.host import Host, this_host
+from tvb_nest_cosim.cosim_core.processes.mpi import find_starter
+from tvb_nest_cosim.cosim_core.processes.process_group import Exit, ProcessGroup
 from tvb_nest_cosim.cosim_core.wire.protocol import LAUNCH_ORDER
+from tvb_nest_cosim.cosim_core.wire.zmq_transport import ZmqTransport
+from tvb_nest_cosim.orchestrator.launchers.base import Processes, programs_by_role
+from tvb_nest_cosim.orchestrator.launchers.endpoints import (
+    control_endpoint,
+    data_endpoint,
+    make_socket_folder,
+)
 
 
 class LocalLauncher:
-    """The processes of one run.
+    """Starts participants as child processes; their sockets lie in a private folder."""
+
+    name = "local"
+    is_here = True
+
+    def open(self, plan: RunPlan) -> LocalProcesses:
+        """Prepares the processes of a run; none is started yet."""
+        return LocalProcesses(plan, make_socket_folder())
+
+    def hosts(self, *, is_busy: bool) -> list[tuple[Host, bool]]:
+        """Describes this machine, once per role whose packages are installed."""
+        found = []
+        for role in LAUNCH_ORDER:
+            try:
+                found.append((this_host(role), is_busy))
+            except metadata.PackageNotFoundError:
+                continue
+        return found
+
+    def close(self) -> None:
+        """Releases nothing: every run closes what is its own."""
+
+
+LOCAL = LocalLauncher()
+"""This machine."""
+
+
+class LocalProcesses(Processes):
+    """The child processes of one run; their output lands in its logs.
 
     Args:
-        layout: Paths of the run; output lands in its logs.
-        participants: Processes by role.
-        starter: What starts ranks; needed for more than one.
-        nest_kernels: How many NESTs share the ranks of that role.
+        plan: Plan of the run; its folders exist.
+        sockets: Folder of its sockets, removed on closing.
     """
 
-    def __init__(
-        self,
-        layout: RunLayout,
-        participants: Mapping[str, int],
-        starter: Starter | None,
-        nest_kernels: int = 1,
-    ) -> None:
-        self._layout = layout
-        self._participants = participants
-        self._starter = starter
-        self._kernels = {"nest": nest_kernels}
+    def __init__(self, plan: RunPlan, sockets: Path) -> None:
+        super().__init__(plan, ZmqTransport(), control_endpoint(sockets), data_endpoint(sockets))
+        self._sockets = sockets
         self._group = ProcessGroup()
 
-    def start(self, control: str, run: str, digest: str) -> None:
+    def start(self, control: str) -> None:
         """Starts every participant."""
-        for role in LAUNCH_ORDER:
-            ranks = self._participants.get(role, 0)
-            if ranks:
-                command = worker_command(role, control, run, digest)
-                kernels = self._kernels.get(role, 1)
-                logs, starter = self._layout.logs, self._starter
-                start_workers(self._group, role, ranks, command, logs, os.environ, starter, kernels)
+        plan = self.plan
+        starter = find_starter() if plan.ranks_per_kernel > 1 else None
+        for role, programs in programs_by_role(plan).items():
+            command = worker_command(role, control, plan.run, plan.experiment_digest)
+            environment = worker_environment(role)
+            self._group.start_programs(programs, command, self.layout.logs, environment, starter)
 
     def pids(self) -> dict[str, int]:
         """Returns the process id by the name of its first participant."""
         return self._group.pids()
 
-    def poll(self) -> list[Exit]:
-        """Returns the processes that ended since the last call, causes before consequences."""
+    def _ended(self) -> list[Exit]:
         return self._group.poll()
 
     def stop(self, grace_s: float) -> None:
-        """Waits for the processes to leave, then makes them.
-
-        Args:
-            grace_s: How long they may take to leave by themselves.
-        """
+        """Waits ``grace_s`` for the processes to leave, then ends them."""
         self._group.stop(grace_s)
+
+    def close(self) -> None:
+        """Closes the sockets and removes their folder."""
+        super().close()
+        shutil.rmtree(self._sockets, ignore_errors=True)

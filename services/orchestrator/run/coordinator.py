@@ -60,7 +60,7 @@ class Coordinator:
         data_endpoint: Where the translator shall bind.
         now_s: Present time on any steady clock.
         only_build: End with ``validated`` as soon as everybody stands before the first window.
-        look: Says why a process (host, pid) does not go on, if that can be seen.
+        describe_process: Says why a process (host, pid) does not go on, if that can be seen.
     """
 
     def __init__(
@@ -70,12 +70,12 @@ class Coordinator:
         now_s: float,
         *,
         only_build: bool = False,
-        look: Callable[[str, int], str] = lambda host, pid: "",
+        describe_process: Callable[[str, int], str] = lambda host, pid: "",
     ) -> None:
         self.plan = plan
         self._data_endpoint = data_endpoint
         self._only_build = only_build
-        self._look = look
+        self._describe_process = describe_process
         self._windows = plan.grid.window_count
         self._began_s = self._moved_s = self._ticked_s = now_s
         self._is_built = False
@@ -389,7 +389,7 @@ class Coordinator:
             if peer.state in FINAL:
                 continue
             doing = f"waits for {peer.waiting_for}" if peer.waiting_for else "was last heard of"
-            seen = "" if peer.waiting_for else self._look(peer.host, peer.pid)
+            seen = "" if peer.waiting_for else self._describe_process(peer.host, peer.pid)
             and_seen = f" and {seen}" if seen else ""
             texts.append(f"{peer.name} {doing} after {peer.windows} windows{and_seen}")
         return "; ".join(texts)

@@ -26,15 +26,16 @@ from tvb_nest_cosim.cosim_core.outcomes import EXIT_CODES
 from tvb_nest_cosim.cosim_core.run_dir.layout import RunLayout, write_atomically
 from tvb_nest_cosim.cosim_core.run_dir.logs import also_log_to
 from tvb_nest_cosim.cosim_core.run_dir.provenance import ProcessTimes, Provenance
-from tvb_nest_cosim.orchestrator.launchers.sites import HERE, Place
+from tvb_nest_cosim.orchestrator.launchers.base import Launcher
+from tvb_nest_cosim.orchestrator.launchers.local import LOCAL
 from tvb_nest_cosim.orchestrator.planning.checks import existing_ancestor, preflight
 from tvb_nest_cosim.orchestrator.planning.datasets import connectome_path
 from tvb_nest_cosim.orchestrator.planning.estimate import estimate
 from tvb_nest_cosim.orchestrator.planning.plan import make_plan
-from tvb_nest_cosim.orchestrator.run.control import RunControl
+from tvb_nest_cosim.orchestrator.run.control import RunControl, signals_to
 from tvb_nest_cosim.orchestrator.run.coordinator import Coordinator
 from tvb_nest_cosim.orchestrator.run.peers import Outcome
-from tvb_nest_cosim.orchestrator.run.session import Observer, Session, Timing, interrupts
+from tvb_nest_cosim.orchestrator.run.session import Observer, Session, Timing
 
 _NEEDED_TO_BUILD = frozenset({"resources.nest.ranks", "TMPDIR"})
 """Key paths of what has to be right before a participant can be asked anything."""
@@ -115,7 +116,7 @@ def _numbered(folder: Path) -> Iterator[Path]:
     yield from (folder.with_name(f"{folder.name}-{number}") for number in itertools.count(2))
 
 
-def check(prepared: Prepared, out: Path, place: Place = HERE, *, may_rename: bool = False) -> None:
+def check(prepared: Prepared, out: Path, *, is_here: bool = True, may_rename: bool = False) -> None:
     """Checks that a plan can be carried out and its results be kept.
 
     If not, the participants are asked as well, so that the user learns of all faults at once.
@@ -123,7 +124,7 @@ def check(prepared: Prepared, out: Path, place: Place = HERE, *, may_rename: boo
     Args:
         prepared: The plan.
         out: Its run directory.
-        place: Where it will take place.
+        is_here: Whether this machine must offer what it needs, see ``Launcher.is_here``.
         may_rename: As for :func:`run`.
 
     Raises:
@@ -137,11 +138,11 @@ def check(prepared: Prepared, out: Path, place: Place = HERE, *, may_rename: boo
             out,
             needed_bytes=needed,
             free_bytes=free,
-            is_here=place.is_here,
+            is_here=is_here,
             may_exist=may_rename,
         )
     except ExperimentError as error:
-        further = _further_faults(prepared, error.faults) if place.is_here else []
+        further = _further_faults(prepared, error.faults) if is_here else []
         raise ExperimentError([*error.faults, *further]) from error
 
 
@@ -161,7 +162,7 @@ def validate(
     prepared: Prepared,
     observe: Observer = lambda coordinator: None,
     *,
-    place: Place = HERE,
+    launcher: Launcher = LOCAL,
     below: Path | None = None,
 ) -> list[str]:
     """Lets every participant build its side, and runs nothing.
@@ -169,7 +170,7 @@ def validate(
     Args:
         prepared: The plan.
         observe: Told about it as it goes on.
-        place: Where it takes place.
+        launcher: Where its processes come from.
         below: Folder for a run directory that every participant can reach; none: where this
             machine keeps temporary files.
 
@@ -185,7 +186,7 @@ def validate(
         layout.make()
         plan = prepared.plan.model_copy(update={"run_dir": str(layout.root)})
         plan = _with_own_connectome(plan, layout)
-        session = Session(plan, place.open_site(plan), observe=observe, only_build=True)
+        session = Session(plan, launcher.open(plan), observe=observe, only_build=True)
         outcome, _ = session.run()
         if outcome.kind == "interrupted":
             raise KeyboardInterrupt
@@ -207,7 +208,7 @@ def run(
     command: list[str],
     observe: Observer = lambda coordinator: None,
     control: RunControl | None = None,
-    place: Place = HERE,
+    launcher: Launcher = LOCAL,
     tell: Callable[[str], None] = lambda text: None,
     may_rename: bool = False,
     draw: bool = True,
@@ -219,7 +220,7 @@ def run(
         command: What the user typed, for the provenance.
         observe: Told about the run as it goes on.
         control: Commands from other threads.
-        place: Where it takes place.
+        launcher: Where its processes come from.
         tell: Told what is being done before and after.
         may_rename: Give the run directory another name if a run that was started at the same
             moment has taken it.
@@ -239,7 +240,7 @@ def run(
         started = datetime.now(UTC)
         tell("Building the simulators")
         observe = _noting_what_was_built(layout, observe)
-        session = Session(plan, place.open_site(plan), observe=observe, control=control)
+        session = Session(plan, launcher.open(plan), observe=observe, control=control)
         try:
             outcome, timing = session.run()
             if outcome.kind == "refused":
@@ -248,11 +249,12 @@ def run(
             shutil.rmtree(layout.root)
             raise
         try:
-            with interrupts() as seen:
+            meanwhile = RunControl()
+            with signals_to(meanwhile):
                 tell("Writing the results")
                 finished = _keep(session.coordinator, outcome, timing, started, command)
-            if seen.count or not draw:
-                return finished  # whoever wants to end now need not wait for figures
+            if any(meanwhile.taken()) or not draw:
+                return finished  # who wants to end now need not wait for figures
             tell("Drawing the report")
             return replace(finished, report=make_report(layout.root))
         # The simulation is over and in the journals. Whatever goes wrong now, the user is told so.

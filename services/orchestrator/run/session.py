@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 import logging
-import signal
-import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
-from types import FrameType
 
 from tvb_nest_cosim.cosim_core.errors import ParticipantLost, ProtocolError
 from tvb_nest_cosim.cosim_core.model.plan import RunPlan
+from tvb_nest_cosim.cosim_core.processes.host import advertised
 from tvb_nest_cosim.cosim_core.wire.codec import decode_message, encode_message
 from tvb_nest_cosim.cosim_core.wire.lifecycle import State
 from tvb_nest_cosim.cosim_core.wire.transport import Channel
-from tvb_nest_cosim.orchestrator.launchers.sites import Site, reachable
-from tvb_nest_cosim.orchestrator.run.control import RunControl
+from tvb_nest_cosim.orchestrator.launchers.base import Processes
+from tvb_nest_cosim.orchestrator.run.control import RunControl, signals_to
 from tvb_nest_cosim.orchestrator.run.coordinator import Coordinator
 from tvb_nest_cosim.orchestrator.run.peers import Outcome, Send
 from tvb_nest_cosim.orchestrator.run.process_state import describe_process_state
@@ -34,13 +31,6 @@ LEAVE_AFTER_FAILURE_S = 0.5
 """How long they may take after any other, before they are ended."""
 
 _LEAVING = (State.DONE, State.GONE)
-
-_ENDING = {
-    signal.SIGINT: "interrupted by the user",
-    signal.SIGTERM: "interrupted by the user",
-    signal.SIGUSR1: "interrupted by the time limit of the job",
-}
-"""Signals that end a run in good order, and why."""
 
 Observer = Callable[[Coordinator], None]
 """Called about twenty times a second with the state of the run."""
@@ -59,112 +49,74 @@ class Timing:
     wall_s: float
 
 
-@dataclass
-class Interrupts:
-    """How often the run was asked to end, and why at last."""
-
-    count: int = 0
-    cause: str = ""
-
-
-@contextmanager
-def interrupts() -> Iterator[Interrupts]:
-    """Counts Ctrl-C, SIGTERM and SIGUSR1 instead of letting them break off the orchestrator."""
-    seen = Interrupts()
-    if threading.current_thread() is not threading.main_thread():
-        yield seen
-        return
-
-    def note(number: int, frame: FrameType | None) -> None:
-        seen.count += 1
-        seen.cause = _ENDING[signal.Signals(number)]
-
-    before = {number: signal.signal(number, note) for number in _ENDING}
-    try:
-        yield seen
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-
-
 class Session:
-    """The processes and sockets of one run.
+    """One run, from the start of its processes to their end.
 
     Args:
         plan: Plan of the run; its folders exist.
-        site: Where it takes place; closed at its end.
-        observe: Told about the run as it goes on.
-        control: Commands from other threads.
+        processes: Its processes and sockets; closed at its end.
+        observe: Called with the coordinator as the run goes on.
+        control: Commands from other threads; signals are added to them.
         only_build: Build everything, run nothing.
     """
 
     def __init__(
         self,
         plan: RunPlan,
-        site: Site,
+        processes: Processes,
         *,
         observe: Observer = lambda coordinator: None,
         control: RunControl | None = None,
         only_build: bool = False,
     ) -> None:
-        self._plan = plan
         self._commands = control or RunControl()
         self._observe = observe
-        self.site = site
+        self._processes = processes
         self.coordinator = Coordinator(
             plan,
-            site.data_endpoint,
+            processes.data_endpoint,
             time.monotonic(),
             only_build=only_build,
-            look=describe_process_state,
+            describe_process=describe_process_state,
         )
         self._started_s: float | None = None
 
     def run(self) -> tuple[Outcome, Timing]:
-        """Starts everybody, conducts the run and sees everybody out.
+        """Starts every participant, coordinates the run and waits until all have left.
 
         Returns:
             How it ended, and how long it took. Whatever happens, no process is left behind.
         """
         began_s = time.monotonic()
-        with interrupts() as seen:
+        with signals_to(self._commands):
             try:
-                outcome = self._conduct(seen)
+                outcome = self._coordinate()
             finally:
                 self._leave()
         ended_s = time.monotonic()
         started_s = ended_s if self._started_s is None else self._started_s
         return outcome, Timing(started_s - began_s, ended_s - started_s)
 
-    def _conduct(self, seen: Interrupts) -> Outcome:
-        control = self.site.transport.bind(self.site.control_endpoint)
+    def _coordinate(self) -> Outcome:
+        transport, coordinator = self._processes.transport, self.coordinator
+        control = transport.bind(self._processes.control_endpoint)
         try:
-            self.site.launcher.start(
-                reachable(control.endpoint), self._plan.run, self._plan.experiment_digest
-            )
+            self._processes.start(advertised(control.endpoint))
         except OSError as error:
             # no process left to this user, no memory, no space for its output
-            self.coordinator.fail(f"the participants cannot be started: {error}")
-        obeyed = 0
-        while self.coordinator.outcome is None:
-            self.site.transport.wait([control], POLL_S)
+            coordinator.fail(f"the participants cannot be started: {error}")
+        while coordinator.outcome is None:
+            transport.wait([control], POLL_S)
             self._listen(control)
-            if seen.count > obeyed:
-                obeyed = seen.count
-                self._interrupt(control, obeyed, seen.cause)
-            self._note_exits(control)
+            # Before exits are noted: scancel ends everybody at once, and is the cause.
             for command in self._commands.taken():
-                self._send(control, command(self.coordinator, time.monotonic()))
-            self._send(control, self.coordinator.tick(time.monotonic()))
-            if self._started_s is None and self.coordinator.is_running:
+                self._send(control, command(coordinator, time.monotonic()))
+            self._note_exits(control)
+            self._send(control, coordinator.tick(time.monotonic()))
+            if self._started_s is None and coordinator.is_running:
                 self._started_s = time.monotonic()
-            self._observe(self.coordinator)
-        return self.coordinator.outcome
-
-    def _interrupt(self, control: Channel, times: int, cause: str) -> None:
-        """Once: end in good order. Again: end now."""
-        decide = self.coordinator.stop if times == 1 else self.coordinator.abort
-        self._send(control, decide(cause))
+            self._observe(coordinator)
+        return coordinator.outcome
 
     def _listen(self, control: Channel) -> None:
         while (received := control.receive()) is not None:
@@ -178,10 +130,10 @@ class Session:
                     self._send(control, self.coordinator.fail(str(error)))
 
     def _note_exits(self, control: Channel) -> None:
-        """Takes note of ended processes, after what they had still said."""
-        exits = self.site.launcher.poll()
+        """Notes the end of processes, after their last messages."""
+        exits = self._processes.poll()
         if exits:
-            self.site.transport.wait([control], POLL_S)
+            self._processes.transport.wait([control], POLL_S)
             self._listen(control)
         for gone in exits:
             sends = self.coordinator.lose(
@@ -198,10 +150,10 @@ class Session:
             try:
                 control.send(encode_message(message), name)
             except ParticipantLost as error:
-                # Its process is gone or going; the launcher tells how, and that is the cause.
+                # Its process is gone or going; its exit, once noted, is the cause.
                 _logger.info("%s", error)
 
     def _leave(self) -> None:
         orderly = all(p.state in _LEAVING for p in self.coordinator.peers.values())
-        self.site.launcher.stop(LEAVE_S if orderly else LEAVE_AFTER_FAILURE_S)
-        self.site.close()
+        self._processes.stop(LEAVE_S if orderly else LEAVE_AFTER_FAILURE_S)
+        self._processes.close()

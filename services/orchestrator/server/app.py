@@ -11,11 +11,12 @@ from fastapi import FastAPI
 from fastapi.staticfiles import StaticFiles
 
 from tvb_nest_cosim.cosim_core.client.answers import Problem
+from tvb_nest_cosim.orchestrator.launchers.base import Launcher
+from tvb_nest_cosim.orchestrator.run import runner
 from tvb_nest_cosim.orchestrator.server import problems
-from tvb_nest_cosim.orchestrator.server.ensemble import Ensemble
 from tvb_nest_cosim.orchestrator.server.live.hub import Hub
 from tvb_nest_cosim.orchestrator.server.routes import about, events, results, runs
-from tvb_nest_cosim.orchestrator.server.run_queue import RunQueue
+from tvb_nest_cosim.orchestrator.server.run_queue import CarryOut, RunQueue
 from tvb_nest_cosim.orchestrator.server.schemas import PREFIX
 from tvb_nest_cosim.orchestrator.server.security.access import Access
 from tvb_nest_cosim.orchestrator.server.security.guard import Guard
@@ -35,8 +36,15 @@ _TAGS = [
 ]
 
 
-def build_service(settings: Settings, ensemble: Ensemble) -> Service:
+def build_service(
+    settings: Settings, launcher: Launcher, carry_out: CarryOut = runner.run
+) -> Service:
     """Opens the database and makes the parts of a server; nothing runs yet.
+
+    Args:
+        settings: Settings of the server.
+        launcher: Where the processes of runs come from; closed with the app.
+        carry_out: Carries out a plan.
 
     Raises:
         StoreError: If the database cannot be used.
@@ -44,8 +52,8 @@ def build_service(settings: Settings, ensemble: Ensemble) -> Service:
     settings.runs.mkdir(parents=True, exist_ok=True)
     database = Database(settings.database_url)
     store, hub = RunStore(database), Hub()
-    queue = RunQueue(store, hub, settings, ensemble)
-    return Service(settings, database, store, hub, queue, ensemble)
+    queue = RunQueue(store, hub, settings, launcher, carry_out)
+    return Service(settings, database, store, hub, queue, launcher)
 
 
 def build_app(service: Service, access: Access) -> FastAPI:
@@ -64,7 +72,7 @@ def build_app(service: Service, access: Access) -> FastAPI:
         finally:
             service.hub.close()
             service.queue.close()
-            service.ensemble.close()
+            service.launcher.close()
             service.database.close()
 
     app = FastAPI(

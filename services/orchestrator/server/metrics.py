@@ -29,7 +29,7 @@ class _Numbers(Collector):
         windows = live.windows if live is not None else 0
         total = live.plan.grid.window_count if live is not None else 0
         busy = float(live is not None)
-        agents = len(service.ensemble.agents(busy=live is not None))
+        agents = len(service.launcher.hosts(is_busy=live is not None))
         for name, text, value in (
             ("cosim_busy", "Whether a run is being carried out.", busy),
             ("cosim_current_windows", "Windows done by the present run.", float(windows)),

@@ -1,4 +1,4 @@
-"""The process of a server: from its folder to its last word."""
+"""The process of a server: folder, lock, port, token, and its end by signals."""
 
 from __future__ import annotations
 
@@ -17,8 +17,10 @@ import uvicorn
 
 from tvb_nest_cosim.cosim_core.errors import CosimError
 from tvb_nest_cosim.cosim_core.run_dir.logs import JsonLines
+from tvb_nest_cosim.orchestrator.launchers.agents import AgentsLauncher
+from tvb_nest_cosim.orchestrator.launchers.base import Launcher
+from tvb_nest_cosim.orchestrator.launchers.local import LOCAL
 from tvb_nest_cosim.orchestrator.server.app import build_app, build_service
-from tvb_nest_cosim.orchestrator.server.ensemble import AttachedEnsemble, Ensemble, LocalEnsemble
 from tvb_nest_cosim.orchestrator.server.security.access import Access, load_or_make, make_new
 from tvb_nest_cosim.orchestrator.server.service import Service
 from tvb_nest_cosim.orchestrator.server.settings import Settings
@@ -33,12 +35,12 @@ class ServerError(CosimError):
 
 
 def serve(settings: Settings, *, new_token: bool, tell: Callable[[str], None]) -> None:
-    """Runs a server until it is told to end (SIGINT, SIGTERM).
+    """Runs a server until SIGINT or SIGTERM.
 
     Args:
         settings: Its settings.
         new_token: Make a new token first.
-        tell: Told the address with the token.
+        tell: Called with the address, which holds the token.
 
     Raises:
         ServerError: If it cannot start.
@@ -52,17 +54,17 @@ def serve(settings: Settings, *, new_token: bool, tell: Callable[[str], None]) -
         raise ServerError(f"cannot make the folder {settings.home}: {error}") from error
     with _alone(settings.home), _listening(settings) as listening:
         access = (make_new if new_token else load_or_make)(settings.token_file)
-        service = build_service(settings, _ensemble(settings))
+        service = build_service(settings, _launcher(settings))
         server = _Server(_config(settings, service, access), service)
         tell(_address(settings, listening, access))
         _ignore_ending_signals()
         server.run([listening])
 
 
-def _ensemble(settings: Settings) -> Ensemble:
+def _launcher(settings: Settings) -> Launcher:
     if settings.agents is None:
-        return LocalEnsemble()
-    return AttachedEnsemble(settings.agents, settings.keys)
+        return LOCAL
+    return AgentsLauncher(settings.agents, settings.keys)
 
 
 def _config(settings: Settings, service: Service, access: Access) -> uvicorn.Config:
@@ -91,7 +93,7 @@ class _Server(uvicorn.Server):
 
 @contextmanager
 def _alone(home: Path) -> Iterator[None]:
-    """Makes sure that no other server uses the same folder: each would deem itself the only one."""
+    """Makes sure that no other server uses the folder: they would take each other's runs."""
     path = home / "lock"
     with path.open("a") as file:
         try:

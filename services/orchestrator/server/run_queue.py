@@ -6,7 +6,7 @@ import logging
 import shutil
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from http import HTTPStatus
@@ -18,10 +18,10 @@ from tvb_nest_cosim.cosim_core.model.experiment import Experiment
 from tvb_nest_cosim.cosim_core.model.plan import plan_file
 from tvb_nest_cosim.cosim_core.run_dir.layout import RunLayout, write_atomically
 from tvb_nest_cosim.cosim_core.run_dir.provenance import Provenance
+from tvb_nest_cosim.orchestrator.launchers.base import Launcher
 from tvb_nest_cosim.orchestrator.run import runner
 from tvb_nest_cosim.orchestrator.run.control import RunControl
 from tvb_nest_cosim.orchestrator.run.coordinator import Coordinator
-from tvb_nest_cosim.orchestrator.server.ensemble import Ensemble
 from tvb_nest_cosim.orchestrator.server.live.extract import View
 from tvb_nest_cosim.orchestrator.server.live.hub import Hub
 from tvb_nest_cosim.orchestrator.server.live.live_run import Live, Speedometer, progress
@@ -52,6 +52,10 @@ SERVER_ENDS = "the server was told to end"
 STOPPED = "stopped by the user"
 
 
+CarryOut = Callable[..., runner.Finished]
+"""Carries out a plan, as :func:`~tvb_nest_cosim.orchestrator.run.runner.run` does."""
+
+
 class RunQueue:
     """One thread that carries out runs, and the commands of all others.
 
@@ -59,14 +63,23 @@ class RunQueue:
         store: Remembers the runs.
         hub: Is told what happens.
         settings: Settings of the server.
-        ensemble: Carries out one run at a time.
+        launcher: Where the processes of runs come from.
+        carry_out: Carries out a plan.
     """
 
-    def __init__(self, store: RunStore, hub: Hub, settings: Settings, ensemble: Ensemble) -> None:
+    def __init__(
+        self,
+        store: RunStore,
+        hub: Hub,
+        settings: Settings,
+        launcher: Launcher,
+        carry_out: CarryOut = runner.run,
+    ) -> None:
         self._store = store
         self._hub = hub
         self._settings = settings
-        self._ensemble = ensemble
+        self._launcher = launcher
+        self._carry_out = carry_out
         self._live: Live | None = None
         self._lock = threading.RLock()
         self._turn = threading.Lock()
@@ -230,7 +243,7 @@ class RunQueue:
         started = datetime.now(UTC)
         try:
             experiment = Experiment.model_validate(row.experiment)
-            prepared = admission.admit(experiment, row.id, self._settings, self._ensemble.place)
+            prepared = admission.admit(experiment, row.id, self._settings, self._launcher)
         except (ValueError, CosimError) as error:
             state, values = refused(error)
             if self._store.move(
@@ -283,8 +296,10 @@ class RunQueue:
     def _conduct(self, live: Live, prepared: runner.Prepared) -> tuple[RunState, dict[str, Any]]:
         """Carries out a run; returns how it ended and what is to be remembered."""
         try:
-            finished = self._ensemble.run(
+            finished = self._carry_out(
                 prepared,
+                command=["cosim", "serve"],
+                launcher=self._launcher,
                 observe=_Observer(self, self._hub, live),
                 control=live.control,
                 tell=lambda text: self._say(live.id, "info", text),

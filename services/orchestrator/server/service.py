@@ -11,7 +11,7 @@ from fastapi import Depends, Request
 from fastapi import Path as InPath
 
 from tvb_nest_cosim.cosim_core.model.experiment import Experiment, RunJournal
-from tvb_nest_cosim.orchestrator.server.ensemble import Ensemble
+from tvb_nest_cosim.orchestrator.launchers.base import Launcher
 from tvb_nest_cosim.orchestrator.server.live.hub import Hub
 from tvb_nest_cosim.orchestrator.server.problems import Refusal
 from tvb_nest_cosim.orchestrator.server.run_queue import RunQueue
@@ -30,7 +30,7 @@ class Service:
         store: The runs in it.
         hub: Live events.
         queue: Carries out runs.
-        ensemble: Who carries them out.
+        launcher: Where their processes come from.
     """
 
     settings: Settings
@@ -38,7 +38,7 @@ class Service:
     store: RunStore
     hub: Hub
     queue: RunQueue
-    ensemble: Ensemble
+    launcher: Launcher
 
     def row(self, run: str) -> RunRow:
         """Returns a run.

@@ -1,21 +1,15 @@
-"""What a user says about batch jobs, and the place of a run within one."""
+"""Options of the command line that are about batch jobs."""
 
 from __future__ import annotations
 
-import os
-import signal
-import socket
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-from tvb_nest_cosim.cosim_core.errors import ExperimentError, Fault
-from tvb_nest_cosim.cosim_core.processes.mpi import STARTERS, StarterName
-
-if TYPE_CHECKING:
-    from tvb_nest_cosim.orchestrator.launchers.sites import Place
+from tvb_nest_cosim.cosim_core.errors import Fault
+from tvb_nest_cosim.cosim_core.processes.mpi import StarterName
 
 Partition = Annotated[str | None, typer.Option(help="slurm: partition.")]
 Account = Annotated[str | None, typer.Option(help="slurm: account.")]
@@ -35,14 +29,14 @@ SbatchArgs = Annotated[
 Interface = Annotated[
     str | None,
     typer.Option(
-        help="slurm, job: network interface of the sockets, e.g. ib0. Default: every one, and the "
+        help="slurm: network interface of the sockets, e.g. ib0. Default: every one, and the "
         "name of the host."
     ),
 ]
 Mpi = Annotated[
     StarterName,
     typer.Option(
-        help="slurm, job: what starts several ranks of NEST. pmix, pmi2: srun, on any number of "
+        help="slurm: what starts several ranks of NEST. pmix, pmi2: srun, on any number of "
         "nodes. openmpi, mpich: mpirun (of the image, if there is one), on one node."
     ),
 ]
@@ -61,7 +55,7 @@ Follow = Annotated[bool, typer.Option("--follow", help="slurm: show the job unti
 
 @dataclass(frozen=True)
 class JobChoice:
-    """What was said; the fields are those of the options."""
+    """The options of batch jobs, as the user gave them; the fields have their names."""
 
     partition: str | None = None
     account: str | None = None
@@ -75,35 +69,9 @@ class JobChoice:
     follow: bool = False
 
     def faults(self) -> list[Fault]:
-        """Returns a fault for whatever was said, for runs that are no jobs."""
+        """Returns a fault for every option that was given, for runs that are not jobs."""
         return [
             Fault(f"--{field.name.replace('_', '-')}", "is for batch jobs; add --launcher slurm")
             for field in fields(self)
             if getattr(self, field.name) != field.default
         ]
-
-
-def place_in_job(choice: JobChoice) -> Place:
-    """Makes the place of a run whose participants the batch script starts.
-
-    Raises:
-        ExperimentError: If there is no such script, or the node lacks the network interface.
-    """
-    folder = os.environ.get("COSIM_JOB")
-    if folder is None:
-        raise ExperimentError.single(
-            "--launcher",
-            "job is for the batch scripts that --launcher slurm writes; COSIM_JOB is not set",
-        )
-    # Sent before the time limit; a run that is over by then has nothing to hurry for.
-    signal.signal(signal.SIGUSR1, signal.SIG_IGN)
-    there = [name for _, name in socket.if_nameindex()]
-    if choice.interface is not None and choice.interface not in there:
-        raise ExperimentError.single(
-            "--interface",
-            f"{socket.gethostname()} has no '{choice.interface}'; it has {', '.join(there)}",
-        )
-    # As for the options in tvb_nest_cosim.orchestrator.cli.places
-    from tvb_nest_cosim.orchestrator.launchers.sites import job_place
-
-    return job_place(Path(folder), choice.interface, STARTERS[choice.mpi])

@@ -14,8 +14,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from tvb_nest_cosim.cosim_core.processes.commands import (
+    ORCHESTRATOR,
+    first_rank_option,
+    module_command,
+    worker_environment,
+)
 from tvb_nest_cosim.cosim_core.processes.mpi import STARTERS, StarterName
-from tvb_nest_cosim.cosim_core.processes.process_group import first_rank_option, worker_environment
 from tvb_nest_cosim.cosim_core.run_dir.layout import RunLayout
 from tvb_nest_cosim.cosim_core.wire.protocol import (
     LAUNCH_ORDER,
@@ -203,12 +208,12 @@ def _script(request: Request, body: Sequence[str]) -> str:
 
 def _variables() -> list[str]:
     """Returns what workers need in their environment, unless the user has said otherwise."""
-    needed = worker_environment({}, "nest")
+    needed = worker_environment("nest", {})
     return [f"export {name}=${{{name}:-{quoted(value)}}}" for name, value in needed.items()]
 
 
 def _orchestrator(job: EnsembleJob) -> str:
-    words = ["cosim"] if job.images else [job.python, "-P", "-m", "tvb_nest_cosim.orchestrator"]
+    words = ["cosim"] if job.images else module_command(ORCHESTRATOR, python=job.python)
     return f"{_within(job, 'orchestrator')}{command_line([*words, *job.command])}"
 
 
@@ -216,7 +221,7 @@ def _participant(job: EnsembleJob, role: Role, program: Program) -> str:
     """Returns how a program is started: by Slurm and MPI if need be, in an image if there are."""
     python = "python" if job.images else job.python
     worker = (
-        f"{command_line([python, '-P', '-m', MODULES[role], 'worker'])} "
+        f"{command_line(module_command(MODULES[role], 'worker', python=python))} "
         f'--control "$control" --run {quoted(job.out.name)} --digest "$digest"'
     )
     worker = " ".join([worker, *first_rank_option(program)])

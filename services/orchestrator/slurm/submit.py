@@ -15,7 +15,6 @@ from tvb_nest_cosim.cosim_core.deadline import Deadline
 from tvb_nest_cosim.cosim_core.errors import EXIT_FAILED, ExperimentError, Fault, RunDirectoryError
 from tvb_nest_cosim.cosim_core.run_dir.layout import write_atomically
 from tvb_nest_cosim.cosim_core.run_dir.provenance import Provenance
-from tvb_nest_cosim.orchestrator.launchers.sites import ELSEWHERE
 from tvb_nest_cosim.orchestrator.run import runner
 from tvb_nest_cosim.orchestrator.slurm import queue
 from tvb_nest_cosim.orchestrator.slurm.options import JobChoice
@@ -70,7 +69,7 @@ def submit(what: Submission, choice: JobChoice, console: Console) -> int:
     faults = [*request_faults(request), *_image_faults(job)]
     if faults:
         raise ExperimentError(faults)
-    runner.check(what.prepared, what.out, ELSEWHERE)
+    runner.check(what.prepared, what.out, is_here=False)
     script = ensemble_script(request, job)
     if choice.dry_run:
         typer.echo(script, nl=False)
@@ -135,7 +134,7 @@ def _command(what: Submission, choice: JobChoice) -> Iterator[str]:
     yield from ("run", str(what.experiment), "--out", str(what.out))
     for override in what.overrides:
         yield from ("--set", override)
-    yield from ("--launcher", "job", "--mpi", choice.mpi)
+    yield from ("--mpi", choice.mpi)
     if choice.interface is not None:
         yield from ("--interface", choice.interface)
 

@@ -12,8 +12,8 @@ from rich.console import Console
 from tvb_nest_cosim.cosim_core.errors import EXIT_FAILED, EXIT_INTERRUPTED, ExperimentError
 from tvb_nest_cosim.cosim_core.model.experiment.load import dump_yaml, read_yaml
 from tvb_nest_cosim.cosim_core.run_dir.layout import write_atomically
+from tvb_nest_cosim.orchestrator.run.control import RunControl, signals_to
 from tvb_nest_cosim.orchestrator.run.runner import plain_folder
-from tvb_nest_cosim.orchestrator.run.session import interrupts
 from tvb_nest_cosim.orchestrator.sweep.display import SweepDisplay, show_table
 from tvb_nest_cosim.orchestrator.sweep.executor import Executor
 from tvb_nest_cosim.orchestrator.sweep.folder import SweepLayout, held
@@ -81,9 +81,10 @@ class Campaign:
                 progress = self._survey(retry_failed)
                 distinct = len(progress.records) + len(progress.due)
                 display = SweepDisplay(console, distinct, len(progress.records))
-                with display, interrupts() as seen:
+                control = RunControl()
+                with display, signals_to(control):
                     is_whole = conduct(
-                        executor, self.layout, progress, needs, self._measures, display, seen
+                        executor, self.layout, progress, needs, self._measures, display, control
                     )
                 failed = self._tell(console, progress)
         if not is_whole:
@@ -126,8 +127,9 @@ class Campaign:
         with closing(make(self.layout, self.base)) as executor, held(self.layout.lock(point.id)):
             progress = survey(self.layout, [point], self._measures, retry_failed=retry_failed)
             needs = examine(executor, self.layout, progress.due, self._measures)
-            with SweepDisplay(console, 1, len(progress.records)) as display, interrupts() as seen:
-                conduct(executor, self.layout, progress, needs, self._measures, display, seen)
+            control = RunControl()
+            with SweepDisplay(console, 1, len(progress.records)) as display, signals_to(control):
+                conduct(executor, self.layout, progress, needs, self._measures, display, control)
         record = progress.records.get(point.id)
         if record is None:
             return EXIT_INTERRUPTED

@@ -5,12 +5,16 @@ from __future__ import annotations
 import os
 import shutil
 import signal
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from tvb_nest_cosim.cosim_core.processes.process_group import Exit, ProcessGroup, tied_to_parent
+from tvb_nest_cosim.cosim_core.processes.commands import (
+    ORCHESTRATOR,
+    module_command,
+    tied_to_parent,
+)
+from tvb_nest_cosim.cosim_core.processes.process_group import Exit, ProcessGroup
 from tvb_nest_cosim.cosim_core.run_dir.provenance import Provenance
 from tvb_nest_cosim.orchestrator.sweep.executor import Ended, Needs
 from tvb_nest_cosim.orchestrator.sweep.folder import SweepLayout
@@ -19,11 +23,6 @@ from tvb_nest_cosim.orchestrator.sweep.points import Point
 
 LAST_WORDS_LINES = 12
 """Lines of a point's output that are told if it left nothing else."""
-
-
-def cores_here() -> int:
-    """Returns how many cores this process may use."""
-    return len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
 
 
 @dataclass
@@ -79,11 +78,8 @@ class LocalPool:
         if root.exists():
             shutil.rmtree(root)
         changes = [part for text in point.overrides for part in ("--set", text)]
-        command = [
-            sys.executable, "-P", "-m", "tvb_nest_cosim.orchestrator",
-            "run", str(self._base), *changes,
-            "--out", str(root), "--no-report",
-        ]  # fmt: skip
+        words = ["run", str(self._base), *changes, "--out", str(root), "--no-report"]
+        command = module_command(ORCHESTRATOR, *words)
         group = ProcessGroup()
         group.start((point.id,), tied_to_parent(command), self._layout.output(point.id), os.environ)
         self._running.append(_Running(point, needs, group))

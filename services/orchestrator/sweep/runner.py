@@ -10,7 +10,7 @@ from typing import Protocol
 
 from tvb_nest_cosim.cosim_core.errors import ExperimentError, Fault
 from tvb_nest_cosim.orchestrator.planning.checks import existing_ancestor
-from tvb_nest_cosim.orchestrator.run.session import Interrupts
+from tvb_nest_cosim.orchestrator.run.control import RunControl
 from tvb_nest_cosim.orchestrator.sweep.executor import Ended, Executor, Needs
 from tvb_nest_cosim.orchestrator.sweep.folder import SweepLayout
 from tvb_nest_cosim.orchestrator.sweep.model import Measures
@@ -136,36 +136,38 @@ def conduct(
     needs: Mapping[str, Needs],
     measures: Measures,
     observe: Observer,
-    interrupts: Interrupts,
+    control: RunControl,
 ) -> bool:
     """Carries out the points that are due and notes what became of each.
+
+    Every command asks a sweep to end: the first at window boundaries, the second at once.
 
     Returns:
         Whether it came to its end, not to one that the user asked for.
     """
     waiting = list(progress.due)
     began_s: dict[str, float] = {}
-    obeyed = 0
-    while began_s or (waiting and not obeyed):
-        if interrupts.count > obeyed:
-            obeyed = interrupts.count
+    is_ending = False
+    while began_s or (waiting and not is_ending):
+        for _ in control.taken():
+            is_ending = True
             executor.stop()
         ended = executor.ended()
         # Those that ended are measured while the next ones run already.
-        taken = [] if obeyed else executor.take([(point, needs[point.id]) for point in waiting])
+        taken = [] if is_ending else executor.take([(point, needs[point.id]) for point in waiting])
         began_s |= {point.id: time.monotonic() for point in taken}
         waiting = [point for point in waiting if point.id not in began_s]
         observe.began(taken)
         for gone in ended:
             start_s = began_s.pop(gone.point.id)
-            if gone.cause and obeyed:
+            if gone.cause and is_ending:
                 continue  # ended by the user, not by a fault of its own
             record = _noted(layout, gone, measures, start_s)
             progress.records[gone.point.id] = record
             observe.ended(gone.point, record)
         observe.tick()
         time.sleep(POLL_S)
-    return not waiting and not obeyed
+    return not waiting and not is_ending
 
 
 def _noted(layout: SweepLayout, ended: Ended, measures: Measures, began_s: float) -> Record:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import sys
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,6 +10,7 @@ from pathlib import Path
 
 from tvb_nest_cosim.cosim_core.deadline import Deadline
 from tvb_nest_cosim.cosim_core.errors import ExperimentError
+from tvb_nest_cosim.cosim_core.processes.commands import ORCHESTRATOR, module_command
 from tvb_nest_cosim.cosim_core.run_dir.layout import write_atomically
 from tvb_nest_cosim.cosim_core.run_dir.provenance import Provenance
 from tvb_nest_cosim.orchestrator.slurm import queue
@@ -117,9 +117,7 @@ class SlurmArray:
             raise ExperimentError(faults)
         elements = {point.index: self._arguments(point) for point, _ in waiting}
         if self._choice.images is None:
-            return array_script(
-                request, [sys.executable, "-P", "-m", "tvb_nest_cosim.orchestrator"], elements
-            )
+            return array_script(request, module_command(ORCHESTRATOR), elements)
         image = self._choice.images.absolute() / "all.sif"
         binds = list(dict.fromkeys([self._layout.root, self._base.parent]))
         return array_script(request, ["cosim"], elements, image, binds)

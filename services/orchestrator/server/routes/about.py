@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from http import HTTPStatus
 from pathlib import Path
 from typing import Annotated, Any
@@ -17,6 +18,7 @@ from tvb_nest_cosim.orchestrator.server.metrics import exposition
 from tvb_nest_cosim.orchestrator.server.problems import Refusal
 from tvb_nest_cosim.orchestrator.server.schemas import (
     PREFIX,
+    AgentAnswer,
     EnsembleAnswer,
     ExampleAnswer,
     ExampleList,
@@ -25,6 +27,9 @@ from tvb_nest_cosim.orchestrator.server.service import Served, Service
 
 SWEEPS = "sweep_"
 """How the names of shipped sweeps begin; a sweep is no experiment."""
+
+_SHOWN = {"agents": "attach"}
+"""Names of launchers where clients know them by another; the interface keeps its words."""
 
 router = APIRouter()
 
@@ -61,8 +66,13 @@ def metrics(service: Served) -> Response:
 @router.get(f"{PREFIX}/ensemble", tags=["server"])
 def ensemble(service: Served) -> EnsembleAnswer:
     """Tell who carries out runs."""
-    busy = service.queue.live() is not None
-    return EnsembleAnswer(launcher=service.ensemble.launcher, agents=service.ensemble.agents(busy))
+    launcher, is_busy = service.launcher, service.queue.live() is not None
+    return EnsembleAnswer(
+        launcher=_SHOWN.get(launcher.name, launcher.name),
+        agents=[
+            AgentAnswer(**asdict(host), busy=busy) for host, busy in launcher.hosts(is_busy=is_busy)
+        ],
+    )
 
 
 @router.get(f"{PREFIX}/schema", tags=["experiments"])

@@ -58,7 +58,7 @@ def create_run(body: NewRunBody, service: Served, response: Response) -> RunAnsw
     run = new_id(datetime.now(UTC))
     with lines_of(body.yaml or "", body.overrides):
         experiment = _read(body, service)
-        prepared = admission.admit(experiment, run, service.settings, service.ensemble.place)
+        prepared = admission.admit(experiment, run, service.settings, service.launcher)
     row = service.store.add(
         NewRun(
             id=run,
@@ -84,9 +84,7 @@ def validate(body: ValidateBody, service: Served) -> Verdict:
         with lines_of(body.yaml or "", body.overrides):
             experiment = _read(body, service)
             verdict.experiment = admission.plain(experiment)
-            prepared = admission.admit(
-                experiment, "validated", service.settings, service.ensemble.place
-            )
+            prepared = admission.admit(experiment, "validated", service.settings, service.launcher)
             verdict.plan = estimate(prepared.plan, prepared.connectome)
             verdict.warnings = verdict.plan.warnings
             if body.build:
@@ -107,8 +105,8 @@ def _built(service: Service, prepared: runner.Prepared) -> list[str]:
     """Lets the simulators build their sides; returns their warnings."""
     with service.queue.idle():
         # Agents share the folder of runs, not that of temporary files.
-        place, folder = service.ensemble.place, service.settings.runs
-        return runner.validate(prepared, place=place, below=folder)
+        folder = service.settings.runs
+        return runner.validate(prepared, launcher=service.launcher, below=folder)
 
 
 @router.get("/runs", tags=["runs"])

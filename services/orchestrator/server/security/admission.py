@@ -15,7 +15,7 @@ from pydantic import BaseModel
 from tvb_nest_cosim.cosim_core.errors import ExperimentError, Fault
 from tvb_nest_cosim.cosim_core.model.experiment import Experiment, File, RunJournal
 from tvb_nest_cosim.cosim_core.model.experiment.load import load_text, load_tree
-from tvb_nest_cosim.orchestrator.launchers.sites import Place
+from tvb_nest_cosim.orchestrator.launchers.base import Launcher
 from tvb_nest_cosim.orchestrator.planning.checks import existing_ancestor, preflight
 from tvb_nest_cosim.orchestrator.planning.estimate import estimate
 from tvb_nest_cosim.orchestrator.run import runner
@@ -71,14 +71,16 @@ def plain(experiment: Experiment) -> dict[str, Any]:
     return experiment.model_dump(mode="json")
 
 
-def admit(experiment: Experiment, run: str, settings: Settings, place: Place) -> runner.Prepared:
+def admit(
+    experiment: Experiment, run: str, settings: Settings, launcher: Launcher
+) -> runner.Prepared:
     """Checks that an experiment may be run here, and plans it.
 
     Args:
         experiment: The experiment.
         run: Identity that the run will have.
         settings: Settings of the server.
-        place: Where the run would take place.
+        launcher: Where its processes would come from.
 
     Raises:
         ExperimentError: With every fault found.
@@ -94,7 +96,9 @@ def admit(experiment: Experiment, run: str, settings: Settings, place: Place) ->
             prepared = runner.prepare(experiment, base_dir, out)
             needed = estimate(prepared.plan, prepared.connectome).disk_bytes
         free = shutil.disk_usage(existing_ancestor(out)).free
-        preflight(prepared.plan, out, needed_bytes=needed, free_bytes=free, is_here=place.is_here)
+        preflight(
+            prepared.plan, out, needed_bytes=needed, free_bytes=free, is_here=launcher.is_here
+        )
     except (ArithmeticError, ValueError, MemoryError) as error:
         raise ExperimentError.single(
             "", f"holds numbers that cannot be planned with: {error}"

@@ -1,4 +1,4 @@
-"""``cosim run --launcher attach``: the whole path through agents, without containers."""
+"""``cosim run --launcher agents``: the whole path through agents, without containers."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tvb_nest_cosim.cosim_core.errors import EXIT_BAD_INPUT, ExperimentError
 from tvb_nest_cosim.cosim_core.model.experiment import parse
 from tvb_nest_cosim.cosim_core.results import digest
 from tvb_nest_cosim.cosim_core.wire.protocol import MODULES
-from tvb_nest_cosim.orchestrator.cli.places import Choice, place_of
+from tvb_nest_cosim.orchestrator.cli.launcher_options import LauncherChoice, opened_launcher
 from tvb_nest_cosim.orchestrator.launchers import agents as agents_launcher
 from tvb_nest_cosim.orchestrator.run import runner
 
@@ -61,15 +61,15 @@ def test_runs_through_agents_have_the_bits_of_a_local_one(
     tiny["duration_ms"] = 20.0
     expected = finished_here(tiny).digest
     path = write_experiment(tmp_path, tiny)
-    attached = ("--launcher", "attach", "--orchestrator", endpoint)
+    by_agents = ("--launcher", "agents", "--orchestrator", endpoint)
     for name in ("first", "second"):
-        answer = cosim("run", path, "--out", tmp_path / name, *attached)
+        answer = cosim("run", path, "--out", tmp_path / name, *by_agents)
         assert answer.returncode == 0, answer.stdout + answer.stderr
         assert digest(tmp_path / name) == expected
-    answer = cosim("validate", path, *attached)
+    answer = cosim("validate", path, *by_agents)
     assert answer.returncode == 0, answer.stdout + answer.stderr
     tiny["spiking"][0]["network"] = {"module": "no_such_module:build"}
-    answer = cosim("validate", write_experiment(tmp_path, tiny), *attached)
+    answer = cosim("validate", write_experiment(tmp_path, tiny), *by_agents)
     assert answer.returncode == EXIT_BAD_INPUT
     assert "spiking.0.network.module" in answer.stderr
     assert all(process.poll() is None for process in agents)
@@ -82,16 +82,16 @@ def test_agents_that_do_not_come_are_named(
     out = tmp_path / "run"
     prepared = runner.prepare(parse(tiny), tmp_path, out)
     with (
-        place_of(Choice("attach", endpoint, None)) as place,
+        opened_launcher(LauncherChoice("agents", endpoint, None)) as launcher,
         pytest.raises(ExperimentError) as error,
     ):
-        runner.run(prepared, command=[], place=place)
+        runner.run(prepared, command=[], launcher=launcher)
     told = [fault.message for fault in error.value.faults]
     assert len(told) == len(MODULES)
     for role, module in MODULES.items():
         assert any(
             f"no free agent for {role} at {endpoint}" in text
-            and f"python -m {module} agent --orchestrator" in text
+            and f"python -P -m {module} agent --orchestrator" in text
             for text in told
         )
     assert not out.exists()
@@ -100,10 +100,10 @@ def test_agents_that_do_not_come_are_named(
 @pytest.mark.parametrize(
     ("options", "told"),
     [
-        (["--launcher", "attach"], "missing: where agents connect"),
-        (["--orchestrator", "tcp://127.0.0.1:1"], "add --launcher attach"),
-        (["--launcher", "attach", "--orchestrator", "tcp://0.0.0.0:*"], "sockets need keys"),
-        (["--launcher", "attach", "--orchestrator", "nonsense"], "nonsense"),
+        (["--launcher", "agents"], "missing: where agents connect"),
+        (["--orchestrator", "tcp://127.0.0.1:1"], "add --launcher agents"),
+        (["--launcher", "agents", "--orchestrator", "tcp://0.0.0.0:*"], "sockets need keys"),
+        (["--launcher", "agents", "--orchestrator", "nonsense"], "nonsense"),
     ],
 )
 def test_choices_that_make_no_sense_are_refused(
