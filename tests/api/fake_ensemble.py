@@ -33,10 +33,11 @@ from tvb_nest_cosim.cosim_core.wire.protocol import (
     Stop,
 )
 from tvb_nest_cosim.orchestrator.launchers.sites import HERE, Place
+from tvb_nest_cosim.orchestrator.planning.plan import Planned
 from tvb_nest_cosim.orchestrator.run.control import RunControl
 from tvb_nest_cosim.orchestrator.run.coordinator import Coordinator
 from tvb_nest_cosim.orchestrator.run.peers import Send
-from tvb_nest_cosim.orchestrator.run.runner import EXIT_CODES, Finished, Prepared
+from tvb_nest_cosim.orchestrator.run.runner import EXIT_CODES, Finished
 from tvb_nest_cosim.orchestrator.server.schemas import AgentAnswer
 
 TINY: dict[str, Any] = {
@@ -86,13 +87,13 @@ class FakeEnsemble:
 
     def run(
         self,
-        prepared: Prepared,
+        planned: Planned,
         *,
         observe: Callable[[Coordinator], None],
         control: RunControl,
         tell: Callable[[str], None],
     ) -> Finished:
-        plan = prepared.plan
+        plan = planned.plan
         self.started.append(plan.run)
         self.acts.get(plan.experiment.name, lambda: None)()
         layout = RunLayout(Path(plan.run_dir))

@@ -22,9 +22,9 @@ from tvb_nest_cosim.cosim_core.results import collect, digest
 from tvb_nest_cosim.cosim_core.run_dir.layout import RunLayout, write_atomically
 from tvb_nest_cosim.cosim_core.wire.security import new_keys
 from tvb_nest_cosim.orchestrator.launchers.sites import local_site
+from tvb_nest_cosim.orchestrator.planning.plan import Planned, plan_run
 from tvb_nest_cosim.orchestrator.run.coordinator import Coordinator
 from tvb_nest_cosim.orchestrator.run.peers import Outcome
-from tvb_nest_cosim.orchestrator.run.runner import Prepared, prepare
 from tvb_nest_cosim.orchestrator.run.session import Observer, Session
 
 Tree = dict[str, Any]
@@ -65,7 +65,7 @@ class Ran:
     """A run in a test."""
 
     root: Path
-    prepared: Prepared
+    planned: Planned
     outcome: Outcome
     coordinator: Coordinator
 
@@ -88,14 +88,14 @@ def run(tmp_path: Path) -> Callable[..., Ran]:
         tree: Mapping[str, Any], observe: Observer = lambda c: None, base: Path = tmp_path
     ) -> Ran:
         root = tmp_path / f"run-{next(count)}"
-        prepared = prepare(parse(tree), base, root)
+        planned = plan_run(parse(tree), base, root)
         RunLayout(root).make()
-        session = Session(prepared.plan, local_site(prepared.plan), observe=observe)
+        session = Session(planned.plan, local_site(planned.plan), observe=observe)
         outcome, _ = session.run()
         built = session.coordinator.built()
-        write_atomically(RunLayout(root).plan, plan_file(prepared.plan, built))
+        write_atomically(RunLayout(root).plan, plan_file(planned.plan, built))
         collect(root)
-        return Ran(root, prepared, outcome, session.coordinator)
+        return Ran(root, planned, outcome, session.coordinator)
 
     return go
 

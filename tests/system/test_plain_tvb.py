@@ -20,7 +20,7 @@ from tvb_nest_cosim.cosim_core.model.signals import Block
 from tvb_nest_cosim.cosim_core.run_dir.journal import JournalWriter, read_journal
 from tvb_nest_cosim.cosim_core.run_dir.layout import RunLayout
 from tvb_nest_cosim.cosim_core.testing import run_in_memory
-from tvb_nest_cosim.orchestrator.run.runner import prepare
+from tvb_nest_cosim.orchestrator.planning.plan import plan_run
 from tvb_nest_cosim.translator.pipeline import Pipeline
 from tvb_nest_cosim.tvb_service.simulator import TvbSimulator
 
@@ -76,7 +76,7 @@ def raw(root: Path) -> np.ndarray:
 def pretend_nest_did(root: Path, tree: Mapping[str, Any], states: np.ndarray) -> None:
     """Writes the journal of a run in which the proxy's populations had these rates."""
     with_stand_in = {**tree, "stand_in": {"kind": "constant", "hz": 0.0}}
-    plan = prepare(parse(with_stand_in), root.parent, root).plan
+    plan = plan_run(parse(with_stand_in), root.parent, root).plan
     layout = RunLayout(root)
     layout.make()
     populations = {PROXY: dict.fromkeys(plan.regions[0].fed_populations, 1)}
@@ -91,7 +91,7 @@ def check(
     tree: dict[str, Any], tmp_path: Path, carry_out: Callable[[dict[str, Any]], Path]
 ) -> None:
     plain = raw(carry_out(tree))
-    proxy = prepare(parse(tree), tmp_path, tmp_path / "look").connectome.index(PROXY)
+    proxy = plan_run(parse(tree), tmp_path, tmp_path / "look").plan.regions[0].index
     pretend_nest_did(tmp_path / "recorded", tree, plain[:, :, proxy])
     fed = raw(
         carry_out({**tree, "stand_in": {"kind": "journal", "run": str(tmp_path / "recorded")}})
@@ -108,7 +108,7 @@ def test_in_memory(model: str, integrator: dict[str, Any], tmp_path: Path) -> No
 
     def carry_out(tree: dict[str, Any]) -> Path:
         root = tmp_path / f"run-{next(count)}"
-        plan = prepare(parse(tree), tmp_path, root).plan
+        plan = plan_run(parse(tree), tmp_path, root).plan
         run_in_memory(plan, {"tvb": TvbSimulator()}, Pipeline)
         return root
 

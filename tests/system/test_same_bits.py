@@ -11,21 +11,20 @@ import numpy as np
 import pytest
 
 from tvb_nest_cosim.cosim_core.model.experiment import parse
+from tvb_nest_cosim.cosim_core.model.timegrid import ms_of
 from tvb_nest_cosim.cosim_core.results import digest
 from tvb_nest_cosim.cosim_core.testing import run_in_memory
 from tvb_nest_cosim.nest_service.simulator import NestSimulator
-from tvb_nest_cosim.orchestrator.planning.estimate import estimate
-from tvb_nest_cosim.orchestrator.run.runner import prepare
+from tvb_nest_cosim.orchestrator.planning.plan import plan_run
 from tvb_nest_cosim.translator.pipeline import Pipeline
 from tvb_nest_cosim.tvb_service.simulator import TvbSimulator
 
 
 @pytest.fixture
 def limit_ms(tiny: dict[str, Any], tmp_path: Path) -> float:
-    prepared = prepare(parse(tiny), tmp_path, tmp_path / "plan")
-    limit = estimate(prepared.plan, prepared.connectome).limit_ms
-    assert limit is not None
-    return limit
+    planned = plan_run(parse(tiny), tmp_path, tmp_path / "plan")
+    assert planned.limit is not None
+    return ms_of(planned.limit.limit_ticks, planned.plan.experiment.dt_ms)
 
 
 def on_grid(time_ms: float) -> float:
@@ -46,7 +45,7 @@ def test_windows_lookahead_and_repetition(
     for number, (length_ms, lookahead) in enumerate(cases):
         tiny["window"] = {"length_ms": length_ms, "lookahead": lookahead}
         ran = finished(tiny)
-        assert ran.prepared.plan.lookahead == lookahead
+        assert ran.planned.plan.lookahead == lookahead
         digests[number, length_ms, lookahead] = ran.digest
     assert len(set(digests.values())) == 1, digests
 
@@ -110,10 +109,10 @@ def test_random_sleeps_in_every_participant(
 
 
 def run_threads(tree: Mapping[str, Any], root: Path, seed: int) -> str:
-    prepared = prepare(parse(tree), root.parent, root)
+    planned = plan_run(parse(tree), root.parent, root)
     simulators = {"nest": Sleepy(NestSimulator(), seed), "tvb": Sleepy(TvbSimulator(), seed + 10)}
     run_in_memory(
-        prepared.plan,
+        planned.plan,
         simulators,  # type: ignore[arg-type]
         lambda plan: Sleepy(Pipeline(plan), seed + 20),
     )

@@ -12,6 +12,7 @@ from typing import Protocol
 
 from tvb_nest_cosim.cosim_core.wire.protocol import LAUNCH_ORDER
 from tvb_nest_cosim.orchestrator.launchers.sites import HERE, Place, listen_to_agents
+from tvb_nest_cosim.orchestrator.planning.plan import Planned
 from tvb_nest_cosim.orchestrator.run import runner
 from tvb_nest_cosim.orchestrator.run.control import RunControl
 from tvb_nest_cosim.orchestrator.run.coordinator import Coordinator
@@ -40,7 +41,7 @@ class Ensemble(Protocol):
 
     def run(
         self,
-        prepared: runner.Prepared,
+        planned: Planned,
         *,
         observe: Callable[[Coordinator], None],
         control: RunControl,
@@ -60,7 +61,7 @@ class _Running:
 
     def run(
         self,
-        prepared: runner.Prepared,
+        planned: Planned,
         *,
         observe: Callable[[Coordinator], None],
         control: RunControl,
@@ -68,7 +69,7 @@ class _Running:
     ) -> runner.Finished:
         """Carries out a plan."""
         return runner.run(
-            prepared,
+            planned,
             command=["cosim", "serve"],
             observe=observe,
             control=control,

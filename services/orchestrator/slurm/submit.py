@@ -16,7 +16,8 @@ from tvb_nest_cosim.cosim_core.deadline import Deadline
 from tvb_nest_cosim.cosim_core.errors import EXIT_FAILED, ExperimentError, Fault, RunDirectoryError
 from tvb_nest_cosim.cosim_core.run_dir.layout import RunLayout, write_atomically
 from tvb_nest_cosim.orchestrator.launchers.sites import ELSEWHERE
-from tvb_nest_cosim.orchestrator.run import runner
+from tvb_nest_cosim.orchestrator.planning.checks import admit
+from tvb_nest_cosim.orchestrator.planning.plan import Planned
 from tvb_nest_cosim.orchestrator.slurm import queue
 from tvb_nest_cosim.orchestrator.slurm.options import JobChoice
 from tvb_nest_cosim.orchestrator.slurm.request import Request, request_faults
@@ -40,13 +41,13 @@ class Submission:
         experiment: Experiment file, absolute.
         overrides: Changes of its values.
         out: Run directory that the job makes, absolute.
-        prepared: Its plan.
+        planned: Its plan.
     """
 
     experiment: Path
     overrides: tuple[str, ...]
     out: Path
-    prepared: runner.Prepared
+    planned: Planned
 
     @property
     def script(self) -> Path:
@@ -70,7 +71,7 @@ def submit(what: Submission, choice: JobChoice, console: Console) -> int:
     faults = [*request_faults(request), *_image_faults(job)]
     if faults:
         raise ExperimentError(faults)
-    runner.check(what.prepared, what.out, ELSEWHERE)
+    admit(what.planned, ELSEWHERE)
     script = ensemble_script(request, job)
     if choice.dry_run:
         typer.echo(script, nl=False)
@@ -104,7 +105,7 @@ def _claim(path: Path) -> None:
 
 
 def _typed(what: Submission, choice: JobChoice) -> tuple[Request, EnsembleJob]:
-    plan = what.prepared.plan
+    plan = what.planned.plan
     job = EnsembleJob(
         out=what.out,
         command=tuple(_command(what, choice)),

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tvb_nest_cosim.cosim_core.processes.process_group import Exit, ProcessGroup, tied_to_parent
+from tvb_nest_cosim.orchestrator.launchers.sites import HERE
 from tvb_nest_cosim.orchestrator.sweep.executor import Ended, Needs
 from tvb_nest_cosim.orchestrator.sweep.folder import SweepLayout
 from tvb_nest_cosim.orchestrator.sweep.needs import needs_of
@@ -55,7 +56,7 @@ class LocalPool:
 
     def examine(self, point: Point, out: Path) -> Needs:
         """See :meth:`Executor.examine`."""
-        return needs_of(point, self._base.parent, out, is_here=True)
+        return needs_of(point, self._base.parent, out, HERE)
 
     def take(self, waiting: Sequence[tuple[Point, Needs]]) -> list[Point]:
         """See :meth:`Executor.take`."""

@@ -12,6 +12,7 @@ from pathlib import Path
 from tvb_nest_cosim.cosim_core.deadline import Deadline
 from tvb_nest_cosim.cosim_core.errors import ExperimentError
 from tvb_nest_cosim.cosim_core.run_dir.layout import write_atomically
+from tvb_nest_cosim.orchestrator.launchers.sites import ELSEWHERE
 from tvb_nest_cosim.orchestrator.slurm import queue
 from tvb_nest_cosim.orchestrator.slurm.options import JobChoice
 from tvb_nest_cosim.orchestrator.slurm.request import Group, Request, request_faults
@@ -76,7 +77,7 @@ class SlurmArray:
 
     def examine(self, point: Point, out: Path) -> Needs:
         """See :meth:`Executor.examine`."""
-        return needs_of(point, self._base.parent, out, is_here=False)
+        return needs_of(point, self._base.parent, out, ELSEWHERE)
 
     def take(self, waiting: Sequence[tuple[Point, Needs]]) -> list[Point]:
         """See :meth:`Executor.take`; takes all, or none if they were given already.

@@ -11,8 +11,9 @@ from fastapi import APIRouter, Query, Response
 
 from tvb_nest_cosim.cosim_core.errors import ExperimentError
 from tvb_nest_cosim.cosim_core.model.experiment import Experiment
-from tvb_nest_cosim.orchestrator.planning.estimate import estimate
-from tvb_nest_cosim.orchestrator.run import runner
+from tvb_nest_cosim.orchestrator.planning.plan import Planned
+from tvb_nest_cosim.orchestrator.run import validation
+from tvb_nest_cosim.orchestrator.server.plan_report import PlanReport
 from tvb_nest_cosim.orchestrator.server.problems import Refusal, fault_tree
 from tvb_nest_cosim.orchestrator.server.schemas import (
     PREFIX,
@@ -49,7 +50,7 @@ def new_id(now: datetime) -> str:
     responses={503: {"model": Problem, "description": "Too many runs wait."}},
 )
 def create_run(body: NewRunBody, service: Served, response: Response) -> RunAnswer:
-    """Queue a run. All faults of an experiment that cannot be run are told at once."""
+    """Queue a run. All faults of an experiment that cannot be run are reported at once."""
     if service.store.counts()[RunState.QUEUED] >= service.settings.max_queued:
         raise Refusal(
             HTTPStatus.SERVICE_UNAVAILABLE,
@@ -57,19 +58,18 @@ def create_run(body: NewRunBody, service: Served, response: Response) -> RunAnsw
         )
     experiment = _read(body, service)
     run = new_id(datetime.now(UTC))
-    prepared = admission.admit(experiment, run, service.settings, service.ensemble.place)
-    row = service.store.add(
+    planned = admission.admit(experiment, run, service.settings, service.ensemble.place)
+    row = service.queue.add(
         NewRun(
             id=run,
             label=body.label,
             name=experiment.name,
-            windows_total=prepared.plan.grid.window_count,
+            windows_total=planned.plan.grid.window_count,
             duration_ms=experiment.duration_ms,
             experiment=admission.plain(experiment),
-        )
+        ),
+        planned,
     )
-    service.hub.publish(run, "state", {"state": row.state, "cause": None})
-    service.queue.wake()
     answer = service.answer(row)
     response.headers["Location"] = answer.links["self"]
     return answer
@@ -80,15 +80,12 @@ def validate(body: ValidateBody, service: Served) -> Verdict:
     """Check an experiment and plan it; runs nothing."""
     try:
         experiment = _read(body, service)
-        prepared = admission.admit(
-            experiment, "validated", service.settings, service.ensemble.place
-        )
-        report = estimate(prepared.plan, prepared.connectome)
-        warnings = _built(service, prepared) if body.build else report.warnings
+        planned = admission.admit(experiment, "validated", service.settings, service.ensemble.place)
+        warnings = _built(service, planned) if body.build else planned.estimate.warnings
     except ExperimentError as error:
         faults = [FaultAnswer(**fault_tree(fault)) for fault in error.faults]
         return Verdict(valid=False, faults=faults, warnings=[], plan=None)
-    return Verdict(valid=True, faults=[], warnings=warnings, plan=report)
+    return Verdict(valid=True, faults=[], warnings=warnings, plan=PlanReport.of(planned))
 
 
 def _read(body: ExperimentBody, service: Service) -> Experiment:
@@ -96,12 +93,12 @@ def _read(body: ExperimentBody, service: Service) -> Experiment:
     return admission.read(body.source, body.overrides, nest_ranks=ranks)
 
 
-def _built(service: Service, prepared: runner.Prepared) -> list[str]:
+def _built(service: Service, planned: Planned) -> list[str]:
     """Lets the simulators build their sides; returns their warnings."""
-    with service.queue.idle():
+    with service.queue.idle(), admission.folders_hidden(service.settings):
         # Agents share the folder of runs, not that of temporary files.
         place, folder = service.ensemble.place, service.settings.runs
-        return runner.validate(prepared, place=place, below=folder)
+        return validation.validate(planned, place=place, below=folder)
 
 
 @router.get("/runs", tags=["runs"])
