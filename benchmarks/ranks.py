@@ -35,7 +35,7 @@ from tvb_nest_cosim.cosim_core.run_dir.recorder import Recorder
 from tvb_nest_cosim.cosim_core.wire.codec import decode_block, encode_block
 from tvb_nest_cosim.cosim_core.wire.protocol import Frames, peer_name
 from tvb_nest_cosim.cosim_core.wire.zmq_transport import ZmqTransport
-from tvb_nest_cosim.orchestrator.run.runner import prepare
+from tvb_nest_cosim.orchestrator.planning.plan import plan_run
 from tvb_nest_cosim.translator.pipeline import Pipeline
 
 EXAMPLE = Path(__file__).parents[1] / "examples" / "quickstart.yaml"
@@ -99,7 +99,7 @@ def _plan(ranks: int, folder: Path, *, with_spikes: bool) -> RunPlan:
     changes = [f"resources.nest.ranks={ranks}", f"window.length_ms={WINDOW_TICKS / 10}"]
     if with_spikes:
         changes.append("spiking.0.rate.translator=ranks:MeanRate")
-    return prepare(load_experiment(EXAMPLE, changes), HERE, folder).plan
+    return plan_run(load_experiment(EXAMPLE, changes), HERE, folder).plan
 
 
 def _window_us(ranks: int, spikes: int, windows: int, folder: Path) -> float:

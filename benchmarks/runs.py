@@ -31,8 +31,8 @@ from tvb_nest_cosim.cosim_core.wire.protocol import LAUNCH_ORDER, peer_name
 from tvb_nest_cosim.orchestrator.launchers.base import programs_by_role
 from tvb_nest_cosim.orchestrator.launchers.endpoints import make_socket_folder
 from tvb_nest_cosim.orchestrator.launchers.local import LOCAL, LocalProcesses
+from tvb_nest_cosim.orchestrator.planning.plan import plan_run
 from tvb_nest_cosim.orchestrator.run.coordinator import Coordinator
-from tvb_nest_cosim.orchestrator.run.runner import prepare
 from tvb_nest_cosim.orchestrator.run.session import Session
 
 Reals = npt.NDArray[np.float64]
@@ -146,7 +146,7 @@ def run(
         RuntimeError: If it does not finish.
     """
     shutil.rmtree(root, ignore_errors=True)
-    plan = prepare(load_experiment(example, changes), example.parent, root).plan
+    plan = plan_run(load_experiment(example, changes), example.parent, root).plan
     layout = RunLayout(root)
     layout.make()
     processes = _Processes(plan, through) if through else LOCAL.open(plan)

@@ -24,8 +24,8 @@ from tvb_nest_cosim.cosim_core.model.experiment.spiking import DriveKind, RateKi
 from tvb_nest_cosim.cosim_core.model.plan import RunPlan
 from tvb_nest_cosim.cosim_core.model.signals import COUNT, REAL, Array
 from tvb_nest_cosim.cosim_core.model.timegrid import ms_of
+from tvb_nest_cosim.orchestrator.planning.plan import plan_run
 from tvb_nest_cosim.orchestrator.report.style import INK, REGION_COLOURS, colour
-from tvb_nest_cosim.orchestrator.run.runner import prepare
 from tvb_nest_cosim.translator.pipeline import Pipeline
 
 POPULATIONS = (2, 10, 20, 40)
@@ -64,7 +64,7 @@ class Case:
             "connectome.speed_mm_per_ms=1", f"adex.neurons={self.neurons}",
             "spiking.0.tracts.mode=none", *self.changes,
         ]  # fmt: skip
-        return prepare(load_experiment(QUICKSTART, changes), QUICKSTART.parent, Path("none")).plan
+        return plan_run(load_experiment(QUICKSTART, changes), QUICKSTART.parent, Path("none")).plan
 
 
 def _drive(kind: str, neurons: int = 1000) -> Case:

@@ -12,7 +12,7 @@ from tvb_nest_cosim.cosim_core.errors import ExperimentError, Fault
 from tvb_nest_cosim.cosim_core.model.connectome import Connectome
 from tvb_nest_cosim.cosim_core.model.experiment import parse
 from tvb_nest_cosim.cosim_core.model.plan import RunPlan
-from tvb_nest_cosim.orchestrator.planning.plan import make_plan
+from tvb_nest_cosim.orchestrator.planning.plan import Planned, make_plan
 
 LABELS = ("alpha", "beta", "gamma", "delta")
 
@@ -69,16 +69,22 @@ def changed(tree: dict[str, Any], **changes: Any) -> dict[str, Any]:
     return tree
 
 
-def plan_of(tree: dict[str, Any], network: Connectome | None = None) -> RunPlan:
-    """Plans an experiment."""
+def planned_of(
+    tree: dict[str, Any], network: Connectome | None = None, run_dir: Path = Path("run")
+) -> Planned:
+    """Plans an experiment, with its limits and estimates."""
     return make_plan(
         parse(tree),
         network or connectome(),
         connectome_path=Path("connectome.zip"),
-        run="test",
-        run_dir=Path("run"),
+        run_dir=run_dir,
         base_dir=Path(),
     )
+
+
+def plan_of(tree: dict[str, Any], network: Connectome | None = None) -> RunPlan:
+    """Plans an experiment."""
+    return planned_of(tree, network).plan
 
 
 def faults_of(tree: dict[str, Any], network: Connectome | None = None) -> dict[str, Fault]:

@@ -1,4 +1,4 @@
-"""What a terminal shows: the live progress of a run, its summary, plans and faults."""
+"""Terminal output: live progress of a run, summaries, plans and faults."""
 
 from __future__ import annotations
 
@@ -16,8 +16,10 @@ from rich.table import Table
 from rich.text import Text
 
 from tvb_nest_cosim.cosim_core.errors import Fault
+from tvb_nest_cosim.cosim_core.model.timegrid import ms_of
 from tvb_nest_cosim.cosim_core.wire.lifecycle import State
-from tvb_nest_cosim.orchestrator.planning.estimate import PlanReport
+from tvb_nest_cosim.orchestrator.launchers import endpoints
+from tvb_nest_cosim.orchestrator.planning.plan import Planned
 from tvb_nest_cosim.orchestrator.run.coordinator import Coordinator
 from tvb_nest_cosim.orchestrator.run.peers import Peer
 from tvb_nest_cosim.orchestrator.run.runner import Finished
@@ -131,7 +133,7 @@ def _share_text(peer: Peer) -> str:
 
 
 def show_faults(console: Console, faults: Iterable[Fault], what: str = "experiment") -> None:
-    """Lists what is wrong with an experiment, or with whatever cannot run."""
+    """Lists the faults of an experiment, or of something else that cannot run."""
     listed = list(faults)
     count = f"{len(listed)} faults" if len(listed) > 1 else "1 fault"
     console.print(f"[bold red]The {what} cannot run[/]: {count}")
@@ -206,43 +208,53 @@ def _summary_table(facts: Summary, run: Run) -> RenderableType:
     return table
 
 
-def show_plan(console: Console, report: PlanReport) -> None:
-    """Shows a plan."""
+def show_plan(console: Console, planned: Planned) -> None:
+    """Shows a plan with its limit and estimates."""
+    plan, estimate = planned.plan, planned.estimate
+    experiment, dt_ms = plan.experiment, plan.experiment.dt_ms
     table = Table.grid(padding=(0, 2))
-    limit = "none: no tract leads from one simulator to the other"
-    if report.limit_ticks is not None:
-        limit = f"lookahead x window up to {report.limit_ms:g} ms, set by {report.limit_edge}"
-    table.add_row("simulated", f"{report.duration_ms:g} ms in steps of {report.dt_ms:g} ms")
-    table.add_row("window", f"{report.window_ms:g} ms, {report.window_count} windows")
-    table.add_row("lookahead", f"{report.lookahead} window{'s' * (report.lookahead > 1)}")
-    table.add_row("exact limit", limit)
-    processes = ", ".join(f"{n} {role}" for role, n in report.participants.items())
-    table.add_row("processes", f"{report.processes}: {processes}, and the orchestrator")
-    table.add_row("edges", ", ".join(report.edges) or "none")
-    sockets = (f"{plane} {endpoint}" for plane, endpoint in report.endpoints.items())
-    table.add_row("endpoints", ", ".join(sockets))
-    for region in report.regions:
+    table.add_row("simulated", f"{experiment.duration_ms:g} ms in steps of {dt_ms:g} ms")
+    window_ms = ms_of(plan.window_ticks, dt_ms)
+    table.add_row("window", f"{window_ms:g} ms, {plan.grid.window_count} windows")
+    table.add_row("lookahead", f"{plan.lookahead} window{'s' * (plan.lookahead > 1)}")
+    table.add_row("exact limit", _limit_in_words(planned))
+    processes = ", ".join(f"{n} {role}" for role, n in plan.participants.items())
+    total = sum(plan.participants.values())
+    table.add_row("processes", f"{total}: {processes}, and the orchestrator")
+    table.add_row("edges", ", ".join(plan.edges) or "none")
+    sockets = endpoints.planned(has_data=bool(plan.edges)).items()
+    table.add_row("endpoints", ", ".join(f"{plane} {endpoint}" for plane, endpoint in sockets))
+    for region in plan.regions:
+        network, drive = experiment.spiking[region.group].network.module, region.drive
         table.add_row(
             "region",
-            f"{region.name} (index {region.index}): {region.network}; drive {region.drive}, "
-            f"{region.synapses:g} synapses of {region.weight:g}",
+            f"{region.name} (index {region.index}): {network}; drive {drive.kind}, "
+            f"{drive.synapses:g} synapses of {drive.weight:g}",
         )
-    for tract in report.tracts:
+    for tract in plan.tracts:
         table.add_row(
             "tract",
             f"{tract.source} > {tract.target}: {tract.synapses_per_neuron:.3g} synapses per "
-            f"neuron, {tract.delay_ms:g} ms",
+            f"neuron, {ms_of(tract.delay_ticks, dt_ms):g} ms",
         )
-    for name, total, parts in (
-        ("memory", report.memory_bytes, report.memory),
-        ("disk", report.disk_bytes, report.disk),
+    for name, total_bytes, parts in (
+        ("memory", estimate.memory_bytes, estimate.memory),
+        ("disk", estimate.disk_bytes, estimate.disk),
     ):
         listed = ", ".join(f"{part.what} {_size(part.bytes)}" for part in parts)
-        table.add_row(name, f"{_size(total)} ({listed})")
-    if report.nest_rank_bytes is not None and report.participants["nest"] > 1:
-        table.add_row("memory per rank", f"{_size(report.nest_rank_bytes)} of NEST")
+        table.add_row(name, f"{_size(total_bytes)} ({listed})")
+    if estimate.nest_rank_bytes is not None and plan.participants["nest"] > 1:
+        table.add_row("memory per rank", f"{_size(estimate.nest_rank_bytes)} of NEST")
     console.print(table, highlight=False)
-    show_warnings(console, report.warnings)
+    show_warnings(console, estimate.warnings)
+
+
+def _limit_in_words(planned: Planned) -> str:
+    if planned.limit is None:
+        return "none: no tract leads from one simulator to the other"
+    dt_ms = planned.plan.experiment.dt_ms
+    limit_ms = ms_of(planned.limit.limit_ticks, dt_ms)
+    return f"lookahead x window up to {limit_ms:g} ms, set by {planned.limit.describe(dt_ms)}"
 
 
 def show_warnings(console: Console, warnings: Iterable[str]) -> None:

@@ -36,10 +36,11 @@ from tvb_nest_cosim.cosim_core.wire.protocol import (
 )
 from tvb_nest_cosim.orchestrator.launchers.base import Launcher
 from tvb_nest_cosim.orchestrator.launchers.local import LocalLauncher
+from tvb_nest_cosim.orchestrator.planning.plan import Planned
 from tvb_nest_cosim.orchestrator.run.control import RunControl
 from tvb_nest_cosim.orchestrator.run.coordinator import Coordinator
 from tvb_nest_cosim.orchestrator.run.peers import Send
-from tvb_nest_cosim.orchestrator.run.runner import Finished, Prepared
+from tvb_nest_cosim.orchestrator.run.runner import Finished
 
 TINY: dict[str, Any] = {
     "name": "tiny",
@@ -73,7 +74,7 @@ class FakeEnsemble(LocalLauncher):
 
     def run(
         self,
-        prepared: Prepared,
+        planned: Planned,
         *,
         observe: Callable[[Coordinator], None],
         control: RunControl,
@@ -81,7 +82,7 @@ class FakeEnsemble(LocalLauncher):
         command: list[str],
         launcher: Launcher,
     ) -> Finished:
-        plan = prepared.plan
+        plan = planned.plan
         self.started.append(plan.run)
         self.acts.get(plan.experiment.name, lambda: None)()
         layout = RunLayout(Path(plan.run_dir))

@@ -10,7 +10,6 @@ from conftest import EXAMPLES, EXPERIMENTS, SHARED_DATA
 from tvb_nest_cosim.cosim_core.model.connectome import load_connectome
 from tvb_nest_cosim.cosim_core.model.experiment import load_experiment
 from tvb_nest_cosim.orchestrator.planning import datasets
-from tvb_nest_cosim.orchestrator.planning.estimate import estimate
 from tvb_nest_cosim.orchestrator.planning.plan import make_plan
 
 FILES = [path.relative_to(EXAMPLES).as_posix() for path in EXPERIMENTS]
@@ -39,20 +38,19 @@ def test_example_plans(name: str, tmp_path: Path) -> None:
     source = experiment.connectome.source
     found = mouse() if source == "allen-mouse" else datasets.connectome_path(source, path.parent)
     connectome = load_connectome(found, experiment.connectome)
-    plan = make_plan(
+    planned = make_plan(
         experiment,
         connectome,
         connectome_path=found,
-        run="example",
         run_dir=tmp_path / "run",
         base_dir=path.parent,
     )
-    report = estimate(plan, connectome)
-    assert report.name == (path.parent.name if path.stem == "experiment" else path.stem)
+    plan = planned.plan
+    assert experiment.name == (path.parent.name if path.stem == "experiment" else path.stem)
     assert experiment.description
     if plan.has_proxies:
-        assert report.limit_ticks is not None
-        assert plan.window_ticks * plan.lookahead <= report.limit_ticks
+        assert planned.limit is not None
+        assert plan.window_ticks * plan.lookahead <= planned.limit.limit_ticks
 
 
 def test_mouse_delays_are_the_published_ones() -> None:

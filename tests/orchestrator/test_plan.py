@@ -228,13 +228,6 @@ REFUSALS = [
     (ADEX, {"spiking__0__drive": {"kind": "mip"}}, "spiking.0.drive.correlation", "0 < p <= 1"),
     (ADEX, {"tvb__model__parameters": {"Q_e": 1.0}}, "tvb.model.parameters.Q_e", "twice"),
     (ADEX, {"adex__inhibitory": {"g_L_nS": 11.0}}, "adex", "one g_L_nS for both kinds"),
-    (ADEX, {"adex__noise": NOISE}, "tvb.integrator.name", "HeunDeterministic is deterministic"),
-    (
-        ADEX,
-        {"tvb__integrator": {"noise": {"nsig": 0.1}}},
-        "tvb.integrator.noise",
-        "takes no noise",
-    ),
     (
         ADEX,
         {
@@ -251,14 +244,8 @@ REFUSALS = [
     (
         EXPLICIT,
         {"spiking__0__feed__1": {"variable": "y1", "population": "excitatory"}},
-        "spiking.0.feed",
-        "y2 of JansenRit reaches other regions",
-    ),
-    (
-        EXPLICIT,
-        {"spiking__0__drive__coupling_variable": "y0"},
-        "spiking.0.drive.coupling_variable",
-        "there are: y1, y2",
+        "spiking.0.feed.1.variable",
+        "'y1' is fed twice",
     ),
 ]
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping
+
 import numpy as np
 import pytest
 from hypothesis import assume, given
@@ -11,18 +13,24 @@ from orchestrator_cases import ADEX, changed, connectome, faults_of, plan_of
 from tvb_nest_cosim.cosim_core.errors import ExperimentError
 from tvb_nest_cosim.cosim_core.model.connectome import Connectome
 from tvb_nest_cosim.cosim_core.model.experiment.tree import WindowChoice
+from tvb_nest_cosim.orchestrator.planning.proxy_edges import ProxyEdge, proxy_edges
 from tvb_nest_cosim.orchestrator.planning.windows import (
     LONGEST_AUTO_TICKS,
-    ProxyEdge,
     choose_windows,
-    limiting_edge,
+    tightest,
 )
 
 DT_MS = 0.1
 
 
+def limit_of(
+    network: Connectome, hops: Mapping[int, int], carried: Collection[int], dt_ms: float
+) -> ProxyEdge | None:
+    return tightest(proxy_edges(network, hops, carried, dt_ms))
+
+
 def test_limit_of_edges_into_a_proxy_loses_the_hop() -> None:
-    edge = limiting_edge(connectome(), {0: 1, 1: 2}, (), DT_MS)
+    edge = limit_of(connectome(), {0: 1, 1: 2}, (), DT_MS)
     assert edge is not None
     # 3 mm at 1 mm/ms are 30 ticks; 1 + 30 - 2 hops of region 1
     assert (edge.limit_ticks, edge.target, edge.hop) == (29, "beta", 2)
@@ -31,7 +39,7 @@ def test_limit_of_edges_into_a_proxy_loses_the_hop() -> None:
 def test_limit_of_edges_out_of_a_proxy_has_no_hop() -> None:
     lengths = np.full((4, 4), 3.0)
     lengths[2, 0] = 1.0
-    edge = limiting_edge(connectome(lengths_mm=lengths), {0: 2}, (), DT_MS)
+    edge = limit_of(connectome(lengths_mm=lengths), {0: 2}, (), DT_MS)
     assert edge is not None
     assert (edge.limit_ticks, edge.source, edge.target) == (11, "alpha", "gamma")
 
@@ -40,7 +48,7 @@ def test_edges_between_proxies_or_without_weight_limit_nothing() -> None:
     weights, lengths = np.full((4, 4), 0.5), np.full((4, 4), 3.0)
     lengths[0, 1] = lengths[1, 0] = 0.1
     lengths[2, 0], weights[2, 0] = 0.0, 0.0
-    edge = limiting_edge(connectome(weights, lengths), {0: 1, 1: 1}, (), DT_MS)
+    edge = limit_of(connectome(weights, lengths), {0: 1, 1: 1}, (), DT_MS)
     assert edge is not None
     assert edge.limit_ticks == 30
 
@@ -94,7 +102,7 @@ def test_limit_is_what_brute_force_finds(
     case: tuple[Connectome, dict[int, int], set[int]], lookahead: int
 ) -> None:
     network, hops, carried = case
-    edge = limiting_edge(network, hops, carried, DT_MS)
+    edge = limit_of(network, hops, carried, DT_MS)
     assume(edge is not None)
     assert edge is not None
     longest = edge.limit_ticks // lookahead

@@ -23,9 +23,9 @@ from tvb_nest_cosim.cosim_core.wire.security import Keys, load_keys
 from tvb_nest_cosim.cosim_core.wire.zmq_transport import ZmqTransport
 from tvb_nest_cosim.orchestrator.launchers.agent_hub import AgentHub
 from tvb_nest_cosim.orchestrator.launchers.agents import AgentProcesses
+from tvb_nest_cosim.orchestrator.planning.plan import plan_run
 from tvb_nest_cosim.orchestrator.run.coordinator import Coordinator
 from tvb_nest_cosim.orchestrator.run.peers import Outcome
-from tvb_nest_cosim.orchestrator.run.runner import prepare
 from tvb_nest_cosim.orchestrator.run.session import Session
 
 WAIT_S = 60.0
@@ -65,7 +65,7 @@ class Ensemble:
     def run(
         self, tree: dict[str, Any], root: Path, observe: Callable[[Coordinator], None]
     ) -> Outcome:
-        plan = prepare(parse(tree), root.parent, root).plan
+        plan = plan_run(parse(tree), root.parent, root).plan
         RunLayout(root).make()
         session = Session(plan, AgentProcesses(plan, self.hub, self.keys), observe=observe)
         outcome, _ = session.run()

@@ -30,9 +30,9 @@ from tvb_nest_cosim.cosim_core.run_dir.layout import RunLayout, write_atomically
 from tvb_nest_cosim.cosim_core.wire.security import new_keys
 from tvb_nest_cosim.nest_service.simulator import NestSimulator
 from tvb_nest_cosim.orchestrator.launchers.local import LOCAL
+from tvb_nest_cosim.orchestrator.planning.plan import Planned, plan_run
 from tvb_nest_cosim.orchestrator.run.coordinator import Coordinator
 from tvb_nest_cosim.orchestrator.run.peers import Outcome
-from tvb_nest_cosim.orchestrator.run.runner import Prepared, prepare
 from tvb_nest_cosim.orchestrator.run.session import Observer, Session
 from tvb_nest_cosim.translator.pipeline import Pipeline
 from tvb_nest_cosim.tvb_service.simulator import TvbSimulator
@@ -82,7 +82,7 @@ class Ran:
     """A run in a test."""
 
     root: Path
-    prepared: Prepared
+    planned: Planned
     outcome: Outcome
     coordinator: Coordinator
 
@@ -105,11 +105,11 @@ def run(tmp_path: Path) -> Callable[..., Ran]:
         tree: Mapping[str, Any], observe: Observer = lambda c: None, base: Path = tmp_path
     ) -> Ran:
         root = tmp_path / f"run-{next(count)}"
-        prepared = prepare(parse(tree), base, root)
+        planned = plan_run(parse(tree), base, root)
         RunLayout(root).make()
-        session = Session(prepared.plan, LOCAL.open(prepared.plan), observe=observe)
+        session = Session(planned.plan, LOCAL.open(planned.plan), observe=observe)
         outcome, _ = session.run()
-        return _collected(root, prepared, outcome, session.coordinator)
+        return _collected(root, planned, outcome, session.coordinator)
 
     return go
 
@@ -122,19 +122,19 @@ def run_here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., R
 
     def go(tree: Mapping[str, Any], base: Path = tmp_path, simulators: Any = SIMULATORS) -> Ran:
         root = tmp_path / f"here-{next(count)}"
-        prepared = prepare(parse(tree), base, root)
-        assert set(prepared.plan.participants.values()) == {1}
-        orchestrator = SmallOrchestrator(prepared.plan, simulators, simulators["translator"])
+        planned = plan_run(parse(tree), base, root)
+        assert set(planned.plan.participants.values()) == {1}
+        orchestrator = SmallOrchestrator(planned.plan, simulators, simulators["translator"])
         outcome = orchestrator.run(timeout_s=200.0)
-        return _collected(root, prepared, outcome, orchestrator.coordinator)
+        return _collected(root, planned, outcome, orchestrator.coordinator)
 
     return go
 
 
-def _collected(root: Path, prepared: Prepared, outcome: Outcome, coordinator: Coordinator) -> Ran:
-    write_atomically(RunLayout(root).plan, plan_file(prepared.plan, coordinator.built()))
+def _collected(root: Path, planned: Planned, outcome: Outcome, coordinator: Coordinator) -> Ran:
+    write_atomically(RunLayout(root).plan, plan_file(planned.plan, coordinator.built()))
     collect(root)
-    return Ran(root, prepared, outcome, coordinator)
+    return Ran(root, planned, outcome, coordinator)
 
 
 @pytest.fixture

@@ -19,6 +19,7 @@ from tvb_nest_cosim.cosim_core.results import digest
 from tvb_nest_cosim.cosim_core.wire.protocol import MODULES
 from tvb_nest_cosim.orchestrator.cli.launcher_options import LauncherChoice, opened_launcher
 from tvb_nest_cosim.orchestrator.launchers import agents as agents_launcher
+from tvb_nest_cosim.orchestrator.planning.plan import plan_run
 from tvb_nest_cosim.orchestrator.run import runner
 
 Tree = dict[str, Any]
@@ -80,12 +81,12 @@ def test_agents_that_do_not_come_are_named(
 ) -> None:
     monkeypatch.setattr(agents_launcher, "AWAIT_S", 0.2)
     out = tmp_path / "run"
-    prepared = runner.prepare(parse(tiny), tmp_path, out)
+    planned = plan_run(parse(tiny), tmp_path, out)
     with (
         opened_launcher(LauncherChoice("agents", endpoint, None)) as launcher,
         pytest.raises(ExperimentError) as error,
     ):
-        runner.run(prepared, command=[], launcher=launcher)
+        runner.run(planned, command=[], launcher=launcher)
     told = [fault.message for fault in error.value.faults]
     assert len(told) == len(MODULES)
     for role, module in MODULES.items():

@@ -19,10 +19,14 @@ from conftest import COSIM
 from system.trouble import running, write_experiment
 from tvb_nest_cosim.cosim_core.errors import EXIT_FAILED, ExperimentError
 from tvb_nest_cosim.cosim_core.model.experiment import load_experiment, parse
+from tvb_nest_cosim.cosim_core.model.plan import RunPlan
 from tvb_nest_cosim.cosim_core.results import open_run
 from tvb_nest_cosim.cosim_core.run_dir.layout import RunLayout
 from tvb_nest_cosim.orchestrator.cli.main import app
+from tvb_nest_cosim.orchestrator.launchers import endpoints
+from tvb_nest_cosim.orchestrator.planning.plan import plan_run
 from tvb_nest_cosim.orchestrator.run import runner
+from tvb_nest_cosim.orchestrator.run.validation import check
 
 Tree = dict[str, Any]
 Answer = subprocess.CompletedProcess[str]
@@ -166,17 +170,17 @@ def test_runs_that_start_together_get_folders_of_their_own(tmp_path: Path) -> No
 
 def test_a_folder_is_taken_by_one_run_only(tmp_path: Path) -> None:
     """What happens when runs have chosen the same name before one of them has made the folder."""
-    prepared = runner.prepare(parse(EXPERIMENT), tmp_path, tmp_path / "same")
+    planned = plan_run(parse(EXPERIMENT), tmp_path, tmp_path / "same")
     taken = []
     for _ in range(3):
-        runner.check(prepared, tmp_path / "same", may_rename=True)
-        taken.append(runner._claimed(prepared.plan, may_rename=True))
+        check(planned, may_rename=True)
+        taken.append(runner._claimed(planned.plan, may_rename=True))
     assert [plan.run for plan in taken] == ["same", "same-2", "same-3"]
     assert all(Path(plan.run_dir, "journal").is_dir() for plan in taken)
     with pytest.raises(ExperimentError, match="same exists"):
-        runner.check(prepared, tmp_path / "same")
+        check(planned)
     with pytest.raises(ExperimentError, match="same was made by somebody else just now"):
-        runner._claimed(prepared.plan, may_rename=False)
+        runner._claimed(planned.plan, may_rename=False)
 
 
 # validate and plan
@@ -195,16 +199,16 @@ def test_plan_shows_what_a_run_would_be(tmp_path: Path) -> None:
     path = write_experiment(tmp_path, EXPERIMENT)
     shown = command_line(tmp_path, "plan", path, "--set", "resources.nest.ranks=2")
     assert shown.returncode == 0, shown.stderr
-    report = json.loads(command_line(tmp_path, "plan", path, "--json").stdout)
-    assert report["limit_edge"].startswith("the tract from ")
-    assert report["lookahead"] * report["window_ms"] <= report["limit_ms"]
-    assert report["participants"] == {"tvb": 1, "nest": 1, "translator": 1}
-    assert report["endpoints"].keys() == {"control", "data"}
+    tree = json.loads(command_line(tmp_path, "plan", path, "--json").stdout)
+    plan, limit = RunPlan.model_validate(tree["plan"]), tree["limit"]
+    assert limit["edge"].startswith("the tract from ")
+    assert plan.lookahead * plan.window_ticks * plan.experiment.dt_ms <= limit["ms"] + 1e-9
+    assert plan.participants == {"tvb": 1, "nest": 1, "translator": 1}
+    assert tree["estimate"]["disk_bytes"] > 0
     text = " ".join(shown.stdout.split())
-    for endpoint in report["endpoints"].values():
-        assert endpoint in text
     for part in (
-        f"{report['window_ms']:g} ms, ",
+        *endpoints.planned(has_data=True).values(),
+        f"{plan.window_ticks * plan.experiment.dt_ms:g} ms, ",
         "2 nest",
         "memory",
         "disk",

@@ -121,7 +121,7 @@ def test_an_event_between_spiking_regions_arrives_when_tvb_alone_would_have_it(
     sink = {**middle, "regions": ["sink"], "drive": {**middle["drive"], "synapses": 1.0}}
     tree["resources"] = {"nest": {"kernels": "per_region"}}
     ran = finished({**tree, "spiking": [middle, sink]}, base=USER_CODE)
-    assert ran.prepared.plan.nest_kernels == 2
+    assert ran.planned.plan.nest_kernels == 2
     assert first_ticks(ran.root) == alone
 
 
@@ -132,7 +132,7 @@ def test_every_spike_is_counted_once_to_the_last_tick(
     tree = {**experiment_of(connectome), "spiking": [spiking("poisson")]}
     tree["window"] = {"length_ms": 0.7}
     ran = finished_here(tree, base=USER_CODE)
-    grid = ran.prepared.plan.grid
+    grid = ran.planned.plan.grid
     recorded = np.zeros(grid.total_ticks + 1, dtype=int)
     for block in read_journal(RunLayout(ran.root).journal("nest", 0)):
         ticks = grid.window(block.window).start + block.arrays["spikes/middle/tick"].astype(int)

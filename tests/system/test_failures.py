@@ -31,6 +31,7 @@ from tvb_nest_cosim.cosim_core.model.experiment import parse
 from tvb_nest_cosim.cosim_core.results import open_run
 from tvb_nest_cosim.cosim_core.run_dir.layout import RunLayout
 from tvb_nest_cosim.orchestrator.launchers.local import LocalProcesses
+from tvb_nest_cosim.orchestrator.planning.plan import plan_run
 from tvb_nest_cosim.orchestrator.run import runner
 from tvb_nest_cosim.orchestrator.run.coordinator import Coordinator
 
@@ -67,8 +68,8 @@ def carry_out(
     tree: Tree, root: Path, observe: Act, tell: Callable[[str], None] = lambda text: None
 ) -> runner.Finished:
     """Runs an experiment as the command line does."""
-    prepared = runner.prepare(parse(tree), USER_CODE, root)
-    return runner.run(prepared, command=["cosim", "run"], observe=observe, tell=tell)
+    planned = plan_run(parse(tree), USER_CODE, root)
+    return runner.run(planned, command=["cosim", "run"], observe=observe, tell=tell)
 
 
 def provenance_of(root: Path) -> dict[str, Any]:

@@ -14,8 +14,8 @@ import pytest
 from tvb_nest_cosim.cosim_core.errors import ExperimentError
 from tvb_nest_cosim.cosim_core.model.experiment import parse
 from tvb_nest_cosim.cosim_core.results import digest_lines, open_run
+from tvb_nest_cosim.orchestrator.planning.plan import plan_run
 from tvb_nest_cosim.orchestrator.run.coordinator import Coordinator
-from tvb_nest_cosim.orchestrator.run.runner import prepare
 
 Tree = dict[str, Any]
 
@@ -67,7 +67,7 @@ def test_a_nest_per_region_with_tracts_carried_by_tvb(
         group["regions"] = [region]
     carried = with_nest(without_synapses(tiny, "rates"), kernels="per_region")
     apart = finished(carried)
-    plan = apart.prepared.plan
+    plan = apart.planned.plan
     assert (plan.participants["nest"], plan.nest_kernels, plan.tracts) == (2, 2, [])
     length_ms = plan.window_ticks // 2 * 0.1
     halves = {**carried, "window": {"length_ms": round(length_ms, 6), "lookahead": 1}}
@@ -95,7 +95,7 @@ def test_a_nest_per_region_runs_on_ranks_of_its_own(
 def test_synapses_between_nests_are_refused(tiny: Tree, tmp_path: Path) -> None:
     tree = with_nest(tiny, kernels="per_region")
     with pytest.raises(ExperimentError) as error:
-        prepare(parse(tree), tmp_path, tmp_path / "run")
+        plan_run(parse(tree), tmp_path, tmp_path / "run")
     assert [fault.path for fault in error.value.faults] == [
         "spiking.0.tracts.mode",
         "spiking.1.tracts.mode",

@@ -30,13 +30,13 @@ def test_one_piece_or_many(
         group["tracts"] = {"synapses_per_weight": 50.0, "weight": 1.0}
     # one pair of kinds crosses real sockets
     windowed = (finished if "mip" in kinds else finished_here)(tiny)
-    assert windowed.prepared.plan.grid.window_count > 5
+    assert windowed.planned.plan.grid.window_count > 5
 
     tiny["simulators"] = "nest"
     tiny["stand_in"] = {"kind": "journal", "run": str(windowed.root)}
     tiny["window"] = {"length_ms": tiny["duration_ms"], "lookahead": 1}
     whole = finished_here(tiny)
-    assert whole.prepared.plan.grid.window_count == 1
+    assert whole.planned.plan.grid.window_count == 1
     assert compare(windowed.root, whole.root, "nest") == []
     assert len([line for line in digest_lines(whole.root) if line.startswith("spikes")]) == 4
 

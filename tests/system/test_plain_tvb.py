@@ -20,7 +20,7 @@ from tvb_nest_cosim.cosim_core.model.plan import Built, plan_file
 from tvb_nest_cosim.cosim_core.model.signals import Block
 from tvb_nest_cosim.cosim_core.run_dir.journal import JournalWriter, read_journal
 from tvb_nest_cosim.cosim_core.run_dir.layout import RunLayout
-from tvb_nest_cosim.orchestrator.run.runner import prepare
+from tvb_nest_cosim.orchestrator.planning.plan import plan_run
 
 PROXY = "rHC"
 DETERMINISTIC = {"name": "HeunDeterministic"}
@@ -74,7 +74,7 @@ def raw(root: Path) -> np.ndarray:
 def pretend_nest_did(root: Path, tree: Mapping[str, Any], states: np.ndarray) -> None:
     """Writes the journal of a run in which the proxy's populations had these rates."""
     with_stand_in = {**tree, "stand_in": {"kind": "constant", "hz": 0.0}}
-    plan = prepare(parse(with_stand_in), root.parent, root).plan
+    plan = plan_run(parse(with_stand_in), root.parent, root).plan
     layout = RunLayout(root)
     layout.make()
     populations = {PROXY: dict.fromkeys(plan.regions[0].fed_populations, 1)}
@@ -89,7 +89,7 @@ def check(
     tree: dict[str, Any], tmp_path: Path, carry_out: Callable[[dict[str, Any]], Path]
 ) -> None:
     plain = raw(carry_out(tree))
-    proxy = prepare(parse(tree), tmp_path, tmp_path / "look").connectome.index(PROXY)
+    proxy = plan_run(parse(tree), tmp_path, tmp_path / "look").plan.regions[0].index
     pretend_nest_did(tmp_path / "recorded", tree, plain[:, :, proxy])
     fed = raw(
         carry_out({**tree, "stand_in": {"kind": "journal", "run": str(tmp_path / "recorded")}})

@@ -11,19 +11,18 @@ import numpy as np
 import pytest
 
 from tvb_nest_cosim.cosim_core.model.experiment import parse
+from tvb_nest_cosim.cosim_core.model.timegrid import ms_of
 from tvb_nest_cosim.nest_service.simulator import NestSimulator
-from tvb_nest_cosim.orchestrator.planning.estimate import estimate
-from tvb_nest_cosim.orchestrator.run.runner import prepare
+from tvb_nest_cosim.orchestrator.planning.plan import plan_run
 from tvb_nest_cosim.translator.pipeline import Pipeline
 from tvb_nest_cosim.tvb_service.simulator import TvbSimulator
 
 
 @pytest.fixture
 def limit_ms(tiny: dict[str, Any], tmp_path: Path) -> float:
-    prepared = prepare(parse(tiny), tmp_path, tmp_path / "plan")
-    limit = estimate(prepared.plan, prepared.connectome).limit_ms
-    assert limit is not None
-    return limit
+    planned = plan_run(parse(tiny), tmp_path, tmp_path / "plan")
+    assert planned.limit is not None
+    return ms_of(planned.limit.limit_ticks, planned.plan.experiment.dt_ms)
 
 
 def on_grid(time_ms: float) -> float:
@@ -49,7 +48,7 @@ def test_windows_lookahead_and_repetition(
         tiny["window"] = {"length_ms": length_ms, "lookahead": lookahead}
         carry_out = finished if number == len(cases) - 1 else finished_here
         ran = carry_out(tiny)
-        assert ran.prepared.plan.lookahead == lookahead
+        assert ran.planned.plan.lookahead == lookahead
         digests[number, length_ms, lookahead] = ran.digest
     assert len(set(digests.values())) == 1, digests
 

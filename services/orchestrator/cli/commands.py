@@ -1,11 +1,12 @@
-"""What the commands do that plan, check and run experiments."""
+"""Commands that plan, check and run experiments."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import typer
 from rich.console import Console
@@ -13,11 +14,12 @@ from rich.console import Console
 from tvb_nest_cosim.cosim_core.errors import EXIT_FAILED
 from tvb_nest_cosim.cosim_core.model.experiment import Experiment, load_experiment
 from tvb_nest_cosim.cosim_core.model.experiment.lines import lines_of as lines_of
+from tvb_nest_cosim.cosim_core.model.timegrid import ms_of
 from tvb_nest_cosim.orchestrator.cli.launcher_options import LauncherChoice, opened_launcher
 from tvb_nest_cosim.orchestrator.launchers.base import Launcher
 from tvb_nest_cosim.orchestrator.launchers.local import LOCAL
-from tvb_nest_cosim.orchestrator.planning.estimate import estimate
-from tvb_nest_cosim.orchestrator.run import runner
+from tvb_nest_cosim.orchestrator.planning.plan import Planned, plan_run
+from tvb_nest_cosim.orchestrator.run import runner, validation
 from tvb_nest_cosim.orchestrator.terminal import (
     LiveRun,
     show_difference,
@@ -58,12 +60,11 @@ def validate(experiment: Path, overrides: Sequence[str], choice: LauncherChoice)
     """Lets every participant build its side; arguments as for :func:`run`."""
     console = Console()
     loaded = load_experiment(experiment, overrides)
-    out = _default_out(loaded)
-    prepared = runner.prepare(loaded, experiment.parent, out)
+    planned = plan_run(loaded, experiment.parent, _default_out(loaded))
     with opened_launcher(choice) as launcher:
-        runner.check(prepared, out, is_here=launcher.is_here, may_rename=True)
+        validation.check(planned, launcher, may_rename=True)
         with console.status("Building the simulators"):
-            warnings = runner.validate(prepared, launcher=launcher)
+            warnings = validation.validate(planned, launcher=launcher)
     show_warnings(console, warnings)
     console.print("[bold green]valid[/]: every participant could build its side")
 
@@ -71,12 +72,21 @@ def validate(experiment: Path, overrides: Sequence[str], choice: LauncherChoice)
 def plan(experiment: Path, overrides: Sequence[str], *, as_json: bool) -> None:
     """Shows the plan of an experiment; arguments as for :func:`run`."""
     loaded = load_experiment(experiment, overrides)
-    prepared = runner.prepare(loaded, experiment.parent, _default_out(loaded))
-    report = estimate(prepared.plan, prepared.connectome)
+    planned = plan_run(loaded, experiment.parent, _default_out(loaded))
     if as_json:
-        typer.echo(report.model_dump_json(indent=2))
+        typer.echo(json.dumps(_plan_tree(planned), indent=2))
     else:
-        show_plan(Console(), report)
+        show_plan(Console(), planned)
+
+
+def _plan_tree(planned: Planned) -> dict[str, Any]:
+    plan, limit = planned.plan, planned.limit
+    dt_ms = plan.experiment.dt_ms
+    return {
+        "plan": plan.model_dump(mode="json"),
+        "limit": limit and {"ms": ms_of(limit.limit_ticks, dt_ms), "edge": limit.describe(dt_ms)},
+        "estimate": planned.estimate.model_dump(mode="json"),
+    }
 
 
 def replay(run_directory: Path, participant: Literal["nest", "tvb"], out: Path | None) -> int:
@@ -90,7 +100,7 @@ def replay(run_directory: Path, participant: Literal["nest", "tvb"], out: Path |
     Returns:
         The exit code; a failure if the results differ.
     """
-    # Only here are the results of an earlier run looked into.
+    # Reading results loads h5py, for which the other commands need not wait.
     from tvb_nest_cosim.orchestrator.run.replay import compare, replay_experiment
 
     experiment, base_dir = replay_experiment(run_directory, participant)
@@ -118,8 +128,8 @@ def _submit(
     from tvb_nest_cosim.orchestrator.slurm.submit import Submission, submit
 
     folder = (out or _default_out(loaded)).absolute()
-    prepared = runner.prepare(loaded, experiment.parent, folder)
-    what = Submission(experiment.absolute(), tuple(overrides), folder, prepared)
+    planned = plan_run(loaded, experiment.parent, folder)
+    what = Submission(experiment.absolute(), tuple(overrides), folder, planned)
     return submit(what, choice.job, Console())
 
 
@@ -134,11 +144,11 @@ def _carry_out(
     """Plans, checks and runs an experiment with a live display."""
     console = Console()
     folder = out or _default_out(experiment)
-    prepared = runner.prepare(experiment, base_dir, folder)
-    runner.check(prepared, folder, is_here=launcher.is_here, may_rename=out is None)
+    planned = plan_run(experiment, base_dir, folder)
+    validation.check(planned, launcher, may_rename=out is None)
     with LiveRun(console) as live:
         finished = runner.run(
-            prepared,
+            planned,
             command=runner.this_command(),
             observe=live,
             tell=live.tell,

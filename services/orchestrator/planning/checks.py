@@ -1,10 +1,9 @@
-"""What this machine must offer before a run may start."""
+"""May this run, there? Everything that can be answered before a participant is started."""
 
 from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from tvb_nest_cosim.cosim_core.errors import ExperimentError, Fault
@@ -12,9 +11,38 @@ from tvb_nest_cosim.cosim_core.model.experiment import File, RunJournal
 from tvb_nest_cosim.cosim_core.model.plan import RunPlan
 from tvb_nest_cosim.cosim_core.processes.mpi import find_starter
 from tvb_nest_cosim.orchestrator.launchers.endpoints import socket_faults
+from tvb_nest_cosim.orchestrator.planning.plan import Planned
 
-_ROOT_MAY = frozenset({"OMPI_ALLOW_RUN_AS_ROOT", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM"})
+_ROOT_MAY = ("OMPI_ALLOW_RUN_AS_ROOT", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM")
 """Environment variables by which OpenMPI lets root use mpirun."""
+
+
+def admit(
+    planned: Planned, *, is_here: bool, may_exist: bool = False, shares_disk: bool = False
+) -> None:
+    """Refuses a run that cannot be carried out.
+
+    Args:
+        planned: The run.
+        is_here: Whether this machine must offer what the run needs, see ``Launcher.is_here``.
+        may_exist: Whether the run directory may exist already: it will be removed, or the run will
+            take another name.
+        shares_disk: Whether other runs will need the same disk; the caller compares their sum.
+
+    Raises:
+        ExperimentError: With every fault found.
+    """
+    plan = planned.plan
+    run_dir = Path(plan.run_dir)
+    faults = [*_folder_faults(run_dir, may_exist), *_stand_in_faults(plan)]
+    if is_here:
+        faults += socket_faults()
+    if not shares_disk:
+        faults += _disk_faults(run_dir, planned.estimate.disk_bytes)
+    if is_here and plan.ranks_per_kernel > 1:
+        faults += _mpi_faults(plan.ranks_per_kernel)
+    if faults:
+        raise ExperimentError(faults)
 
 
 def existing_ancestor(path: Path) -> Path:
@@ -23,58 +51,22 @@ def existing_ancestor(path: Path) -> Path:
     return next(folder for folder in (path, *path.parents) if folder.exists())
 
 
-def preflight(
-    plan: RunPlan,
-    out: Path,
-    *,
-    needed_bytes: int,
-    free_bytes: int,
-    is_here: bool = True,
-    may_exist: bool = False,
-    which: Callable[[str], str | None] = shutil.which,
-    is_root: bool | None = None,
-    environment: Mapping[str, str] = os.environ,
-) -> None:
-    """Refuses a run that cannot be carried out.
-
-    Args:
-        plan: The plan.
-        out: The run directory to be made.
-        needed_bytes: Estimated size of the run directory.
-        free_bytes: Free space where it will lie.
-        is_here: Whether the participants will be processes of this machine.
-        may_exist: Whether a folder of this name is in nobody's way: it will be removed, or the run
-            will take another name.
-        which: Finds a program.
-        is_root: Whether the user is root; None: find out.
-        environment: The environment that mpirun will see.
-
-    Raises:
-        ExperimentError: With every fault found.
-    """
-    faults = [*_folder_faults(out, may_exist), *_stand_in_faults(plan)]
-    if is_here:
-        faults += socket_faults()
-    if needed_bytes > free_bytes:
-        faults.append(
-            Fault(
-                "--out",
-                f"{out} needs about {_megabytes(needed_bytes)}, but only "
-                f"{_megabytes(free_bytes)} are free there; record less or choose another disk",
-            )
+def _disk_faults(run_dir: Path, needed_bytes: int) -> list[Fault]:
+    free_bytes = shutil.disk_usage(existing_ancestor(run_dir)).free
+    if needed_bytes <= free_bytes:
+        return []
+    return [
+        Fault(
+            "--out",
+            f"{run_dir} needs about {_megabytes(needed_bytes)}, but only "
+            f"{_megabytes(free_bytes)} are free there; record less or choose another disk",
         )
-    if is_here and plan.ranks_per_kernel > 1:
-        root = os.geteuid() == 0 if is_root is None else is_root
-        faults += _mpi_faults(plan.ranks_per_kernel, which, environment if root else None)
-    if faults:
-        raise ExperimentError(faults)
+    ]
 
 
-def _mpi_faults(
-    ranks: int, which: Callable[[str], str | None], root_environment: Mapping[str, str] | None
-) -> list[Fault]:
+def _mpi_faults(ranks: int) -> list[Fault]:
     path = "resources.nest.ranks"
-    starter = find_starter(which)
+    starter = find_starter()
     if starter is None:
         return [
             Fault(
@@ -83,31 +75,30 @@ def _mpi_faults(
                 "openmpi-bin), or use threads instead of ranks",
             )
         ]
-    if (
-        root_environment is None
-        or _ROOT_MAY.issubset(root_environment)
-        or starter.name != "openmpi"
-    ):
+    is_allowed = os.geteuid() != 0 or all(name in os.environ for name in _ROOT_MAY)
+    if is_allowed or starter.name != "openmpi":
         return []
     return [
         Fault(
             path,
             f"OpenMPI's mpirun does not start {ranks} ranks for root; work as an ordinary user, "
-            f"or, in a container, set {' and '.join(sorted(_ROOT_MAY))} to 1",
+            f"or, in a container, set {' and '.join(_ROOT_MAY)} to 1",
         )
     ]
 
 
-def _folder_faults(out: Path, may_exist: bool) -> list[Fault]:
-    if out.exists() and not may_exist:
+def _folder_faults(run_dir: Path, may_exist: bool) -> list[Fault]:
+    if run_dir.exists() and not may_exist:
         return [
-            Fault("--out", f"{out} exists; results never overwrite others. Choose another folder")
+            Fault(
+                "--out", f"{run_dir} exists; results never overwrite others. Choose another folder"
+            )
         ]
-    parent = existing_ancestor(out.parent)
+    parent = existing_ancestor(run_dir.parent)
     if not parent.is_dir():
-        return [Fault("--out", f"{parent} is no folder, so {out} cannot be made in it")]
+        return [Fault("--out", f"{parent} is not a folder, so {run_dir} cannot be made in it")]
     if not os.access(parent, os.W_OK | os.X_OK):
-        return [Fault("--out", f"{parent} is not writable, so {out} cannot be made in it")]
+        return [Fault("--out", f"{parent} is not writable, so {run_dir} cannot be made in it")]
     return []
 
 

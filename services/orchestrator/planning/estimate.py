@@ -1,4 +1,4 @@
-"""A plan in numbers a person can judge: windows, regions, tracts, memory and disk."""
+"""Memory and disk that a run takes, estimated from its plan."""
 
 from __future__ import annotations
 
@@ -8,9 +8,6 @@ from tvb_nest_cosim.cosim_core.model.connectome import Connectome
 from tvb_nest_cosim.cosim_core.model.experiment import ADEX_NETWORK
 from tvb_nest_cosim.cosim_core.model.experiment.base import Part
 from tvb_nest_cosim.cosim_core.model.plan import RegionPlan, RunPlan
-from tvb_nest_cosim.cosim_core.model.timegrid import ms_of
-from tvb_nest_cosim.orchestrator.launchers import endpoints
-from tvb_nest_cosim.orchestrator.planning import windows
 from tvb_nest_cosim.orchestrator.planning.tvb_models import COUPLING_VARIABLES
 
 PROCESS_BYTES = {"tvb": 280_000_000, "nest": 140_000_000, "translator": 60_000_000}
@@ -45,76 +42,9 @@ class Amount(Part):
     """How much."""
 
 
-class RegionReport(Part):
-    """A spiking region."""
+class Estimate(Part):
+    """What a run takes, as far as it can be known before anything is built."""
 
-    name: str
-    index: int
-    """Index in the connectome."""
-    network: str
-    """The function that builds it."""
-    drive: str
-    """Kind of the drive."""
-    hop_ms: float
-    """What the drive's devices take of every tract's delay."""
-    synapses: float
-    """Afferents that each driven neuron stands for."""
-    weight: float
-    """Weight of the drive."""
-    external_hz: float
-    """Rate of every afferent beyond TVB's coupling."""
-    limit_ms: float | None
-    """Longest lookahead times window that is exact for this region; None: not coupled to TVB."""
-
-
-class TractReport(Part):
-    """Synapses from one spiking region to another."""
-
-    source: str
-    target: str
-    delay_ms: float
-    """Synaptic delay."""
-    synapses_per_neuron: float
-    """Mean number per target neuron."""
-    weight: float
-    """Synaptic weight."""
-
-
-class PlanReport(Part):
-    """What ``cosim plan`` shows."""
-
-    name: str
-    """Name of the experiment."""
-    simulators: str
-    """Which simulators take part."""
-    duration_ms: float
-    """Simulated time."""
-    dt_ms: float
-    """Length of a tick."""
-    window_ticks: int
-    """Ticks between two exchanges."""
-    window_ms: float
-    """The same in ms."""
-    window_count: int
-    """Windows of the run, the last one perhaps shorter."""
-    lookahead: int
-    """Windows that a simulator may run beyond the data it has seen."""
-    limit_ticks: int | None
-    """Longest lookahead times window that is exact; None: nothing limits it."""
-    limit_ms: float | None
-    """The same in ms."""
-    limit_edge: str | None
-    """The tract that sets the limit."""
-    participants: dict[str, int]
-    """Processes by role."""
-    edges: list[str]
-    """Directed streams between participants."""
-    endpoints: dict[str, str]
-    """Sockets on this machine, by plane (``control``, ``data``)."""
-    regions: list[RegionReport]
-    """Spiking regions."""
-    tracts: list[TractReport]
-    """Synapses between them."""
     memory: list[Amount]
     """Estimated memory, by what needs it."""
     nest_rank_bytes: int | None
@@ -123,12 +53,6 @@ class PlanReport(Part):
     """Estimated size of the run directory, by what needs it."""
     warnings: list[str]
     """What one side cannot honour, what was left out, what is not estimated."""
-
-    @computed_field  # type: ignore[prop-decorator]
-    @property
-    def processes(self) -> int:
-        """Processes of all participants."""
-        return sum(self.participants.values())
 
     @computed_field  # type: ignore[prop-decorator]
     @property
@@ -143,74 +67,18 @@ class PlanReport(Part):
         return sum(amount.bytes for amount in self.disk)
 
 
-def estimate(plan: RunPlan, connectome: Connectome) -> PlanReport:
-    """Describes a plan.
+def estimate(plan: RunPlan, connectome: Connectome) -> Estimate:
+    """Estimates memory and disk of a run.
 
     Args:
         plan: The plan.
         connectome: The connectome it was made for.
     """
-    experiment, dt_ms = plan.experiment, plan.experiment.dt_ms
-    limit = _limit(plan, connectome)
-    return PlanReport(
-        name=experiment.name,
-        simulators=experiment.simulators,
-        duration_ms=experiment.duration_ms,
-        dt_ms=dt_ms,
-        window_ticks=plan.window_ticks,
-        window_ms=ms_of(plan.window_ticks, dt_ms),
-        window_count=plan.grid.window_count,
-        lookahead=plan.lookahead,
-        limit_ticks=limit and limit.limit_ticks,
-        limit_ms=limit and ms_of(limit.limit_ticks, dt_ms),
-        limit_edge=limit and limit.describe(dt_ms),
-        participants=plan.participants,
-        edges=plan.edges,
-        endpoints=endpoints.planned(has_data=bool(plan.edges)),
-        regions=[_region(plan, connectome, region) for region in plan.regions],
-        tracts=[
-            TractReport(
-                source=tract.source,
-                target=tract.target,
-                delay_ms=ms_of(tract.delay_ticks, dt_ms),
-                synapses_per_neuron=tract.synapses_per_neuron,
-                weight=tract.weight,
-            )
-            for tract in plan.tracts
-        ],
+    return Estimate(
         memory=_memory(plan, connectome),
         nest_rank_bytes=_nest_rank_bytes(plan),
         disk=_disk(plan, connectome),
         warnings=[*plan.warnings, *_not_estimated(plan)],
-    )
-
-
-def _hops(plan: RunPlan) -> dict[int, int]:
-    return {region.index: region.drive.hop_ticks for region in plan.regions}
-
-
-def _limit(plan: RunPlan, connectome: Connectome) -> windows.ProxyEdge | None:
-    if not plan.has_proxies:
-        return None
-    dt_ms = plan.experiment.dt_ms
-    return windows.limiting_edge(connectome, _hops(plan), plan.carried, dt_ms)
-
-
-def _region(plan: RunPlan, connectome: Connectome, region: RegionPlan) -> RegionReport:
-    dt_ms, limit_ms = plan.experiment.dt_ms, None
-    if plan.has_proxies:
-        into, out = windows.proxy_edges(connectome, region.index, _hops(plan), plan.carried, dt_ms)
-        limit_ms = ms_of(min(edge.limit_ticks for edge in (*into, *out)), dt_ms)
-    return RegionReport(
-        name=region.name,
-        index=region.index,
-        network=plan.experiment.spiking[region.group].network.module,
-        drive=region.drive.kind,
-        hop_ms=ms_of(region.drive.hop_ticks, dt_ms),
-        synapses=region.drive.synapses,
-        weight=region.drive.weight,
-        external_hz=region.drive.external_hz,
-        limit_ms=limit_ms,
     )
 
 

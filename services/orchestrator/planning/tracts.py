@@ -17,7 +17,7 @@ from tvb_nest_cosim.cosim_core.errors import ExperimentError, Fault
 from tvb_nest_cosim.cosim_core.model.connectome import Connectome
 from tvb_nest_cosim.cosim_core.model.experiment import Experiment
 from tvb_nest_cosim.cosim_core.model.plan import RegionPlan, TractPlan
-from tvb_nest_cosim.orchestrator.planning.derive import GroupPlan
+from tvb_nest_cosim.orchestrator.planning.groups import GroupPlan
 from tvb_nest_cosim.orchestrator.planning.tvb_models import LINEAR_COUPLINGS
 
 FEWEST_SYNAPSES_PER_NEURON = 1e-6
@@ -31,6 +31,7 @@ def plan_tracts(
     connectome: Connectome,
     regions: Sequence[RegionPlan],
     groups: Mapping[int, GroupPlan],
+    faults: list[Fault],
 ) -> tuple[list[TractPlan], list[str]]:
     """Plans the synapses between every ordered pair of spiking regions.
 
@@ -39,17 +40,15 @@ def plan_tracts(
         connectome: Weights and delays.
         regions: The spiking regions.
         groups: What their groups have resolved to, by index.
+        faults: Gets numbers and weights of synapses that do not follow from the experiment.
 
     Returns:
         The tracts, and warnings about those left out.
-
-    Raises:
-        ExperimentError: If the number or weight of synapses does not follow from the experiment.
     """
     idelays = connectome.idelays(experiment.dt_ms)
     tracts: list[TractPlan] = []
     warnings: list[str] = []
-    faults: dict[str, Fault] = {}
+    found: dict[Fault, None] = {}
     for target, source in product(regions, regions):
         weight = float(connectome.weights[target.index, source.index])
         if weight == 0 or experiment.spiking[target.group].tracts.mode != "synapses":
@@ -58,7 +57,7 @@ def plan_tracts(
         try:
             tract = _tract(experiment, groups, target, source, weight, delay)
         except ExperimentError as error:
-            faults.update({str(fault): fault for fault in error.faults})
+            found.update(dict.fromkeys(error.faults))
             continue
         if tract.synapses_per_neuron < FEWEST_SYNAPSES_PER_NEURON:
             warnings.append(
@@ -67,8 +66,7 @@ def plan_tracts(
             )
         else:
             tracts.append(tract)
-    if faults:
-        raise ExperimentError(faults.values())
+    faults += found
     return tracts, warnings
 
 
@@ -118,7 +116,7 @@ def _synapses_per_weight(
     if group.hz_per_unit is None:
         raise ExperimentError.single(path, f"does not follow without drive.hz_per_unit; {_REMEDY}")
     unit_per_hz = _unit_per_hz(group, target, source, declared.source, path)
-    slope = coupling_slope(experiment, path)
+    slope = _coupling_slope(experiment, path)
     synapses = target.drive.synapses * group.hz_per_unit * unit_per_hz * slope
     if synapses < 0:
         raise ExperimentError.single(
@@ -150,11 +148,11 @@ def _unit_per_hz(
     return feed.unit_per_hz
 
 
-def coupling_slope(experiment: Experiment, path: str) -> float:
+def _coupling_slope(experiment: Experiment, path: str) -> float:
     """Returns the slope ``a`` of TVB's coupling.
 
     Raises:
-        ExperimentError: At ``path``, if the coupling is no plain multiple of its input.
+        ExperimentError: At ``path``, unless the coupling is a plain multiple of its input.
     """
     coupling = experiment.tvb.coupling
     if coupling.name not in LINEAR_COUPLINGS:

@@ -1,30 +1,19 @@
-"""The longest exact window, and the edge of the connectome that sets it.
-
-TVB computes tick s with x_j[s - 1 - idelay]. Let both simulators need, for window k, what the
-other side did up to the end of window k - L (L is the lookahead). The last tick of window k is
-(k + 1) W, the last tick known is (k - L + 1) W, so for an edge that leaves a proxy::
-
-    (k + 1) W - 1 - idelay <= (k - L + 1) W,  that is  L W <= 1 + idelay
-
-Input to a spiking region leaves its device ``hop`` ticks before it acts, so window k needs TVB's
-coupling up to tick (k + 1) W + hop, and for an edge that enters a proxy L W <= 1 + idelay - hop.
-Edges between two proxies are synapses in NEST and limit nothing. Where TVB carries them as rates
-instead, they cross twice, from NEST to TVB and back, each time L windows late: 2 L W <= 1 + idelay
-- hop.
-"""
+"""Window and lookahead of a run, within the limit that the delays of the connectome set."""
 
 from __future__ import annotations
 
-from collections.abc import Container, Mapping
-from dataclasses import dataclass
-
-import numpy as np
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 from tvb_nest_cosim.cosim_core.errors import ExperimentError, Fault
 from tvb_nest_cosim.cosim_core.model.connectome import Connectome
+from tvb_nest_cosim.cosim_core.model.experiment import HOP_TICKS, Experiment
 from tvb_nest_cosim.cosim_core.model.experiment.tree import WindowChoice
 from tvb_nest_cosim.cosim_core.model.signals import MAX_WINDOW_TICKS
 from tvb_nest_cosim.cosim_core.model.timegrid import InexactTimeError, ms_of, ticks_of
+from tvb_nest_cosim.orchestrator.planning.proxy_edges import ProxyEdge, edge_faults, proxy_edges
+from tvb_nest_cosim.orchestrator.planning.regions import Location
+from tvb_nest_cosim.orchestrator.planning.sides import Sides
 
 LONGEST_AUTO_TICKS = 1000
 """Longest window that ``auto`` chooses; longer ones save nothing and coarsen the progress."""
@@ -35,167 +24,74 @@ SHORTEST_HIDING_MS = 1.0
 UNLIMITED_MS = {"nest": 2.0, "tvb": 10.0}
 """Window that ``auto`` chooses when a simulator runs alone and nothing limits it."""
 
-_NAMED_AT_MOST = 5
-
 
 @dataclass(frozen=True)
-class ProxyEdge:
-    """A tract from or into a spiking region on which both simulators work.
+class Windows:
+    """Window and lookahead, and what limits their product.
 
     Attributes:
-        source: Name of the region it comes from.
-        target: Name of the region it leads to.
-        length_mm: Its length.
-        idelay: Its delay in ticks, as TVB rounds it.
-        hop: Ticks that a device of the target needs; 0 for an edge that leaves a proxy.
-        crossings: How often its data cross from one simulator to the other; 2 between two spiking
-            regions.
+        ticks: Length of a window.
+        lookahead: Windows that a simulator may be ahead of the data it has seen.
+        limit: The edge that limits their product; None: nothing does.
+        limits_ticks: The longest product that is exact, by spiking region coupled to TVB.
     """
 
-    source: str
-    target: str
-    length_mm: float
-    idelay: int
-    hop: int
-    crossings: int = 1
-
-    @property
-    def limit_ticks(self) -> int:
-        """Longest product of window and lookahead that is exact for this edge, in ticks."""
-        return (1 + self.idelay - self.hop) // self.crossings
-
-    def describe(self, dt_ms: float) -> str:
-        """Names the edge, its length and its delay."""
-        hop = f", of which the device takes {ms_of(self.hop, dt_ms):g} ms" if self.hop else ""
-        twice = ", to be crossed twice" if self.crossings > 1 else ""
-        return (
-            f"the tract from {self.source} to {self.target} of {self.length_mm:g} mm "
-            f"(delay {ms_of(self.idelay, dt_ms):g} ms{hop}{twice})"
-        )
+    ticks: int = 1
+    lookahead: int = 1
+    limit: ProxyEdge | None = None
+    limits_ticks: Mapping[str, int] = field(default_factory=dict)
 
 
-def proxy_edges(
+def plan_windows(
+    experiment: Experiment,
     connectome: Connectome,
-    region: int,
-    hops: Mapping[int, int],
-    carried: Container[int],
-    dt_ms: float,
-) -> tuple[list[ProxyEdge], list[ProxyEdge]]:
-    """Lists the edges of one spiking region on which both simulators work.
+    sides: Sides,
+    locations: Sequence[Location],
+    faults: list[Fault],
+) -> Windows:
+    """Finds the limit and chooses window and lookahead within it.
 
     Args:
-        connectome: The connectome.
-        region: Index of the spiking region.
-        hops: Hop in ticks of every spiking region, by index.
-        carried: Spiking regions into which TVB carries the rates of other spiking regions.
-        dt_ms: Length of a tick.
+        experiment: The experiment.
+        connectome: Its connectome.
+        sides: Which simulators take part.
+        locations: Where the spiking regions are.
+        faults: Gets regions that cannot be coupled, and a window or lookahead that is not exact.
 
     Returns:
-        Edges that enter the region and edges that leave it.
+        The windows; without meaning if a fault was found.
     """
-    others = np.array([i for i in range(len(connectome.labels)) if i not in hops], dtype=np.int64)
-    idelays = connectome.idelays(dt_ms)
+    dt_ms = experiment.dt_ms
+    edges: list[ProxyEdge] = []
+    if sides.proxies:
+        groups = experiment.spiking
+        hops = {place.index: HOP_TICKS[groups[place.group].drive.kind] for place in locations}
+        carried = {p.index for p in locations if groups[p.group].tracts.mode == "rates"}
+        edges = proxy_edges(connectome, hops, carried, dt_ms)
+        uncoupled = edge_faults(edges, {place.name: place.path for place in locations}, dt_ms)
+        if uncoupled:
+            faults += uncoupled
+            return Windows()
+    limit = tightest(edges)
+    alone_ms = UNLIMITED_MS["nest" if sides.nest else "tvb"]
+    # A duration off the grid has been reported; the window is judged all the same.
+    total_ticks = max(1, round(experiment.duration_ms / dt_ms))
+    try:
+        ticks, lookahead = choose_windows(experiment.window, limit, total_ticks, dt_ms, alone_ms)
+    except ExperimentError as error:
+        faults += error.faults
+        return Windows()
+    limits_ticks = {
+        place.name: min(e.limit_ticks for e in edges if place.name in (e.source, e.target))
+        for place in locations
+        if edges
+    }
+    return Windows(ticks, lookahead, limit, limits_ticks)
 
-    def edge(target: int, source: int, hop: int, crossings: int = 1) -> ProxyEdge:
-        return ProxyEdge(
-            connectome.labels[source],
-            connectome.labels[target],
-            float(connectome.lengths_mm[target, source]),
-            int(idelays[target, source]),
-            hop,
-            crossings,
-        )
 
-    into = others[connectome.weights[region, others] > 0]
-    out = others[connectome.weights[others, region] > 0]
-    sources = [j for j in hops if region in carried and connectome.weights[region, j] > 0]
-    targets = [i for i in hops if i in carried and connectome.weights[i, region] > 0]
-    return (
-        [
-            *(edge(region, int(j), hops[region]) for j in into),
-            *(edge(region, j, hops[region], crossings=2) for j in sources),
-        ],
-        [
-            *(edge(int(i), region, 0) for i in out),
-            *(edge(i, region, hops[i], crossings=2) for i in targets),
-        ],
-    )
-
-
-def limiting_edge(
-    connectome: Connectome, hops: Mapping[int, int], carried: Container[int], dt_ms: float
-) -> ProxyEdge | None:
-    """Returns the edge that sets the longest exact window; None without proxy edges."""
-    edges = [
-        edge
-        for region in hops
-        for side in proxy_edges(connectome, region, hops, carried, dt_ms)
-        for edge in side
-    ]
+def tightest(edges: Sequence[ProxyEdge]) -> ProxyEdge | None:
+    """Returns the edge that sets the longest exact window; None without edges."""
     return min(edges, key=lambda edge: edge.limit_ticks, default=None)
-
-
-def edge_faults(
-    connectome: Connectome,
-    hops: Mapping[int, int],
-    carried: Container[int],
-    paths: Mapping[int, str],
-    dt_ms: float,
-) -> list[Fault]:
-    """Finds spiking regions that cannot be coupled exactly, or at all.
-
-    Args:
-        connectome: The connectome.
-        hops: Hop in ticks of every spiking region, by index.
-        carried: Spiking regions into which TVB carries the rates of other spiking regions.
-        paths: Key path of every spiking region, by index.
-        dt_ms: Length of a tick.
-    """
-    faults = []
-    for region, path in paths.items():
-        name = connectome.labels[region]
-        into, out = proxy_edges(connectome, region, hops, carried, dt_ms)
-        for edges, what in (
-            (into, f"comes into {name} from"),
-            (out, f"leaves {name} for"),
-        ):
-            if not edges:
-                faults.append(
-                    Fault(
-                        path,
-                        f"no tract {what} a mean-field region, so it cannot take part in a closed "
-                        "loop; choose another region or connectome",
-                    )
-                )
-        zero = [edge for edge in (*into, *out) if edge.length_mm == 0]
-        short = [edge for edge in (*into, *out) if edge.length_mm > 0 and edge.limit_ticks < 1]
-        if zero:
-            faults.append(Fault(path, _zero_length(zero)))
-        if short:
-            faults.append(Fault(path, _too_short(short, dt_ms)))
-    return faults
-
-
-def _zero_length(edges: list[ProxyEdge]) -> str:
-    return (
-        f"tracts of length zero: {_names(edges)}; a spiking region needs a delay on every tract. "
-        "Give these tracts a length or the weight 0 in the connectome, or choose another region"
-    )
-
-
-def _too_short(edges: list[ProxyEdge], dt_ms: float) -> str:
-    worst = min(edges, key=lambda edge: edge.limit_ticks)
-    return (
-        f"tracts too short for an exact exchange at dt_ms = {dt_ms:g}: {_names(edges)}; "
-        f"{worst.describe(dt_ms)} leaves no whole tick between two exchanges. Lower "
-        "connectome.speed_mm_per_ms or dt_ms, or check connectome.length_unit_mm"
-    )
-
-
-def _names(edges: list[ProxyEdge]) -> str:
-    named = ", ".join(f"{edge.source} to {edge.target}" for edge in edges[:_NAMED_AT_MOST])
-    rest = len(edges) - _NAMED_AT_MOST
-    return f"{named} and {rest} more" if rest > 0 else named
 
 
 def choose_windows(
@@ -214,7 +110,7 @@ def choose_windows(
         Window in ticks and lookahead, with lookahead * window <= limit.
 
     Raises:
-        ExperimentError: If what is asked for is not exact or not on the grid.
+        ExperimentError: If the choice is not exact or not on the grid.
     """
     limit_ticks = None if limit is None else limit.limit_ticks
     if choice.length_ms == "auto":
@@ -231,16 +127,16 @@ def choose_windows(
 def _automatic(
     choice: WindowChoice, limit_ticks: int | None, dt_ms: float, alone_ms: float
 ) -> tuple[int, int]:
-    if limit_ticks is None:
-        return max(1, round(alone_ms / dt_ms)), 2 if choice.lookahead == "auto" else (
-            choice.lookahead
-        )
-    if choice.lookahead == "auto":
+    if choice.lookahead != "auto":
+        lookahead = choice.lookahead
+    elif limit_ticks is None:
+        lookahead = 2
+    else:
         # compared in ticks, so that windows of exactly 1 ms do not hang on binary fractions
         hides = limit_ticks // 2 >= round(SHORTEST_HIDING_MS / dt_ms)
         lookahead = 2 if hides and limit_ticks >= 2 else 1
-    else:
-        lookahead = choice.lookahead
+    if limit_ticks is None:
+        return max(1, round(alone_ms / dt_ms)), lookahead
     return min(limit_ticks // lookahead, LONGEST_AUTO_TICKS), lookahead
 
 

@@ -1,4 +1,4 @@
-"""Runs an experiment: plan, processes, results, report. What ``cosim run`` calls."""
+"""Carries out a planned run: processes, results, report."""
 
 from __future__ import annotations
 
@@ -6,8 +6,7 @@ import itertools
 import logging
 import shutil
 import sys
-import tempfile
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,10 +14,8 @@ from pathlib import Path
 from tvb_nest_cosim.cosim_core.errors import (
     CosimError,
     ExperimentError,
-    Fault,
     RunDirectoryError,
 )
-from tvb_nest_cosim.cosim_core.model.connectome import Connectome, load_connectome
 from tvb_nest_cosim.cosim_core.model.experiment import Experiment
 from tvb_nest_cosim.cosim_core.model.experiment.load import dump_yaml
 from tvb_nest_cosim.cosim_core.model.plan import Built, RunPlan, plan_file
@@ -28,37 +25,19 @@ from tvb_nest_cosim.cosim_core.run_dir.logs import also_log_to
 from tvb_nest_cosim.cosim_core.run_dir.provenance import ProcessTimes, Provenance
 from tvb_nest_cosim.orchestrator.launchers.base import Launcher
 from tvb_nest_cosim.orchestrator.launchers.local import LOCAL
-from tvb_nest_cosim.orchestrator.planning.checks import existing_ancestor, preflight
-from tvb_nest_cosim.orchestrator.planning.datasets import connectome_path
-from tvb_nest_cosim.orchestrator.planning.estimate import estimate
-from tvb_nest_cosim.orchestrator.planning.plan import make_plan
+from tvb_nest_cosim.orchestrator.planning.plan import Planned
 from tvb_nest_cosim.orchestrator.run.control import RunControl, signals_to
 from tvb_nest_cosim.orchestrator.run.coordinator import Coordinator
 from tvb_nest_cosim.orchestrator.run.peers import Outcome
 from tvb_nest_cosim.orchestrator.run.session import Observer, Session, Timing
-
-_NEEDED_TO_BUILD = frozenset({"resources.nest.ranks", "TMPDIR"})
-"""Key paths of what has to be right before a participant can be asked anything."""
+from tvb_nest_cosim.orchestrator.run.validation import as_error, with_own_connectome
 
 _logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class Prepared:
-    """An experiment that may be run.
-
-    Attributes:
-        plan: Its plan.
-        connectome: Its connectome.
-    """
-
-    plan: RunPlan
-    connectome: Connectome
-
-
-@dataclass(frozen=True)
 class Finished:
-    """What came out of a run.
+    """A run that has ended and left its results.
 
     Attributes:
         root: Its run directory.
@@ -85,25 +64,6 @@ def plain_folder(name: str) -> str:
     return "".join(c if c.isalnum() or c in "-_" else "-" for c in name)[:60]
 
 
-def prepare(experiment: Experiment, base_dir: Path, out: Path) -> Prepared:
-    """Plans a run without touching anything.
-
-    Raises:
-        ExperimentError: With every fault found.
-    """
-    path = connectome_path(experiment.connectome.source, base_dir)
-    connectome = load_connectome(path, experiment.connectome)
-    plan = make_plan(
-        experiment,
-        connectome,
-        connectome_path=path,
-        run=out.name,
-        run_dir=out.absolute(),
-        base_dir=base_dir.absolute(),
-    )
-    return Prepared(plan, connectome)
-
-
 def free_folder(experiment: Experiment, now: datetime) -> Path:
     """Returns a run directory below ``runs`` that does not exist."""
     folder = Path("runs") / run_name(experiment, now)
@@ -116,94 +76,8 @@ def _numbered(folder: Path) -> Iterator[Path]:
     yield from (folder.with_name(f"{folder.name}-{number}") for number in itertools.count(2))
 
 
-def check(prepared: Prepared, out: Path, *, is_here: bool = True, may_rename: bool = False) -> None:
-    """Checks that a plan can be carried out and its results be kept.
-
-    If not, the participants are asked as well, so that the user learns of all faults at once.
-
-    Args:
-        prepared: The plan.
-        out: Its run directory.
-        is_here: Whether this machine must offer what it needs, see ``Launcher.is_here``.
-        may_rename: As for :func:`run`.
-
-    Raises:
-        ExperimentError: With every fault found.
-    """
-    needed = estimate(prepared.plan, prepared.connectome).disk_bytes
-    free = shutil.disk_usage(existing_ancestor(out)).free
-    try:
-        preflight(
-            prepared.plan,
-            out,
-            needed_bytes=needed,
-            free_bytes=free,
-            is_here=is_here,
-            may_exist=may_rename,
-        )
-    except ExperimentError as error:
-        further = _further_faults(prepared, error.faults) if is_here else []
-        raise ExperimentError([*error.faults, *further]) from error
-
-
-def _further_faults(prepared: Prepared, known: Iterable[Fault]) -> list[Fault]:
-    """Asks the participants, unless what is known to be wrong keeps them from starting."""
-    paths = {fault.path for fault in known}
-    if paths & _NEEDED_TO_BUILD:
-        return []
-    try:
-        validate(prepared)
-    except ExperimentError as error:
-        return [fault for fault in error.faults if fault.path not in paths]
-    return []
-
-
-def validate(
-    prepared: Prepared,
-    observe: Observer = lambda coordinator: None,
-    *,
-    launcher: Launcher = LOCAL,
-    below: Path | None = None,
-) -> list[str]:
-    """Lets every participant build its side, and runs nothing.
-
-    Args:
-        prepared: The plan.
-        observe: Told about it as it goes on.
-        launcher: Where its processes come from.
-        below: Folder for a run directory that every participant can reach; none: where this
-            machine keeps temporary files.
-
-    Returns:
-        Warnings.
-
-    Raises:
-        ExperimentError: With every fault that the participants found.
-        KeyboardInterrupt: If the user did not want to wait.
-    """
-    with tempfile.TemporaryDirectory(prefix="cosim-validate-", dir=below) as folder:
-        layout = RunLayout(Path(folder) / "run")
-        layout.make()
-        plan = prepared.plan.model_copy(update={"run_dir": str(layout.root)})
-        plan = _with_own_connectome(plan, layout)
-        session = Session(plan, launcher.open(plan), observe=observe, only_build=True)
-        outcome, _ = session.run()
-        if outcome.kind == "interrupted":
-            raise KeyboardInterrupt
-        if outcome.kind != "validated":
-            raise as_error(outcome)
-        return [*plan.warnings, *session.coordinator.built().warnings]
-
-
-def as_error(outcome: Outcome) -> ExperimentError:
-    """Turns the outcome of a run that never started into faults."""
-    if outcome.faults:
-        return ExperimentError(outcome.faults)
-    return ExperimentError.single("", outcome.cause, outcome.detail)
-
-
 def run(
-    prepared: Prepared,
+    planned: Planned,
     *,
     command: list[str],
     observe: Observer = lambda coordinator: None,
@@ -216,12 +90,12 @@ def run(
     """Carries out a plan and leaves a complete run directory.
 
     Args:
-        prepared: The plan.
+        planned: The run.
         command: What the user typed, for the provenance.
-        observe: Told about the run as it goes on.
+        observe: Called with the state of the run as it goes on.
         control: Commands from other threads.
         launcher: Where its processes come from.
-        tell: Told what is being done before and after.
+        tell: Called with what is being done before and after.
         may_rename: Give the run directory another name if a run that was started at the same
             moment has taken it.
         draw: Draw figures and report.
@@ -231,10 +105,10 @@ def run(
             experiment; the run directory, which holds nothing then, is removed.
         RunDirectoryError: If the run is over, but its results cannot be written.
     """
-    plan = _claimed(prepared.plan, may_rename=may_rename)
+    plan = _claimed(planned.plan, may_rename=may_rename)
     layout = RunLayout(Path(plan.run_dir))
     with also_log_to(layout.logs / "orchestrator.jsonl", "orchestrator", plan.run):
-        plan = _with_own_connectome(plan, layout)
+        plan = with_own_connectome(plan, layout)
         write_atomically(layout.experiment, dump_yaml(plan.experiment).encode())
         write_atomically(layout.plan, plan_file(plan, Built()))
         started = datetime.now(UTC)
@@ -254,10 +128,10 @@ def run(
                 tell("Writing the results")
                 finished = _keep(session.coordinator, outcome, timing, started, command)
             if any(meanwhile.taken()) or not draw:
-                return finished  # who wants to end now need not wait for figures
+                return finished  # a user who wants to end now need not wait for figures
             tell("Drawing the report")
             return replace(finished, report=make_report(layout.root))
-        # The simulation is over and in the journals. Whatever goes wrong now, the user is told so.
+        # The simulation is over and in the journals, and any error from here on has to say so.
         except Exception as error:
             _logger.exception("the results could not be completed")
             raise RunDirectoryError(_incomplete(layout, outcome, error)) from error
@@ -275,12 +149,6 @@ def _noting_what_was_built(layout: RunLayout, observe: Observer) -> Observer:
         observe(coordinator)
 
     return note
-
-
-def _with_own_connectome(plan: RunPlan, layout: RunLayout) -> RunPlan:
-    """Copies the connectome into the run directory, where whoever reads it later will find it."""
-    write_atomically(layout.connectome, Path(plan.connectome_path).read_bytes())
-    return plan.model_copy(update={"connectome_path": str(layout.connectome)})
 
 
 def _claimed(plan: RunPlan, *, may_rename: bool) -> RunPlan:
@@ -353,7 +221,7 @@ def _incomplete(layout: RunLayout, outcome: Outcome, error: Exception) -> str:
 
 def make_report(root: Path) -> Path:
     """Draws the figures and the report of a run directory."""
-    # Matplotlib takes a second to import; whoever only plans or validates need not wait for it.
+    # Matplotlib takes a second to import, for which planning and validating need not wait.
     from tvb_nest_cosim.orchestrator.report import write_report
 
     return write_report(root)

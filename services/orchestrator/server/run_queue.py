@@ -15,10 +15,11 @@ from typing import Any
 
 from tvb_nest_cosim.cosim_core.errors import CosimError, ExperimentError
 from tvb_nest_cosim.cosim_core.model.experiment import Experiment
-from tvb_nest_cosim.cosim_core.model.plan import plan_file
-from tvb_nest_cosim.cosim_core.run_dir.layout import RunLayout, write_atomically
+from tvb_nest_cosim.cosim_core.run_dir.layout import RunLayout
 from tvb_nest_cosim.cosim_core.run_dir.provenance import Provenance
 from tvb_nest_cosim.orchestrator.launchers.base import Launcher
+from tvb_nest_cosim.orchestrator.planning import checks
+from tvb_nest_cosim.orchestrator.planning.plan import Planned
 from tvb_nest_cosim.orchestrator.run import runner
 from tvb_nest_cosim.orchestrator.run.control import RunControl
 from tvb_nest_cosim.orchestrator.run.coordinator import Coordinator
@@ -35,7 +36,7 @@ from tvb_nest_cosim.orchestrator.server.recovery import (
 )
 from tvb_nest_cosim.orchestrator.server.security import admission
 from tvb_nest_cosim.orchestrator.server.settings import Settings
-from tvb_nest_cosim.orchestrator.store import SIMULATING, RunRow, RunState, RunStore
+from tvb_nest_cosim.orchestrator.store import SIMULATING, NewRun, RunRow, RunState, RunStore
 
 _logger = logging.getLogger(__name__)
 
@@ -81,6 +82,7 @@ class RunQueue:
         self._launcher = launcher
         self._carry_out = carry_out
         self._live: Live | None = None
+        self._planned: dict[str, Planned] = {}
         self._lock = threading.RLock()
         self._turn = threading.Lock()
         self._wake = threading.Event()
@@ -117,9 +119,17 @@ class RunQueue:
 
     # What clients want
 
-    def wake(self) -> None:
-        """Says that a run was queued."""
+    def add(self, run: NewRun, planned: Planned) -> RunRow:
+        """Queues a run and keeps its plan until its turn comes.
+
+        A server that has been restarted plans anew what it finds in the database.
+        """
+        with self._lock:
+            row = self._store.add(run)
+            self._planned[run.id] = planned
+            self._tell_state(run.id, RunState.QUEUED, None)
         self._wake.set()
+        return row
 
     def live(self, run: str | None = None) -> Live | None:
         """Returns the run that is being carried out, if it is this one (or any)."""
@@ -204,6 +214,7 @@ class RunQueue:
 
     def _unqueue(self, row: RunRow) -> bool:
         cause = "stopped before it began"
+        self._planned.pop(row.id, None)
         moved = self._store.move(
             row.id, RunState.QUEUED, RunState.INTERRUPTED, cause=cause, ended=datetime.now(UTC)
         )
@@ -242,8 +253,7 @@ class RunQueue:
     def _take(self, row: RunRow) -> None:
         started = datetime.now(UTC)
         try:
-            experiment = Experiment.model_validate(row.experiment)
-            prepared = admission.admit(experiment, row.id, self._settings, self._launcher)
+            planned = self._admitted(row)
         except (ValueError, CosimError) as error:
             state, values = refused(error)
             if self._store.move(
@@ -251,7 +261,7 @@ class RunQueue:
             ):
                 self._tell_state(row.id, state, values["cause"])
             return
-        plan = prepared.plan
+        plan = planned.plan
         live = Live(row.id, plan, Tail(RunLayout(Path(plan.run_dir))))
         with self._lock:
             if self._ends or not self._store.move(
@@ -261,13 +271,26 @@ class RunQueue:
             self._live = live
         self._tell_state(row.id, RunState.BUILDING, None)
         try:
-            state, values = self._conduct(live, prepared)
+            state, values = self._conduct(live, planned)
             noted = self._insist(live, state=state, ended=datetime.now(UTC), **values)
         finally:
             with self._lock:
                 self._live = None
         if noted:
             self._tell_state(row.id, state, values.get("cause"))
+
+    def _admitted(self, row: RunRow) -> Planned:
+        """Returns the plan of a run whose turn has come, if it still may run."""
+        settings, launcher = self._settings, self._launcher
+        with self._lock:
+            planned = self._planned.pop(row.id, None)
+        if planned is None:
+            experiment = Experiment.model_validate(row.experiment)
+            return admission.admit(experiment, row.id, settings, launcher)
+        with admission.folders_hidden(settings):
+            # While it waited, the disk may have filled or an earlier run been deleted.
+            checks.admit(planned, is_here=launcher.is_here)
+        return planned
 
     def _insist(self, live: Live, **values: Any) -> bool:
         """Notes how a run ended as soon as the database takes it, e.g. when its disk has space.
@@ -293,17 +316,18 @@ class RunQueue:
             return False
         return True
 
-    def _conduct(self, live: Live, prepared: runner.Prepared) -> tuple[RunState, dict[str, Any]]:
+    def _conduct(self, live: Live, planned: Planned) -> tuple[RunState, dict[str, Any]]:
         """Carries out a run; returns how it ended and what is to be remembered."""
         try:
-            finished = self._carry_out(
-                prepared,
-                command=["cosim", "serve"],
-                launcher=self._launcher,
-                observe=_Observer(self, self._hub, live),
-                control=live.control,
-                tell=lambda text: self._say(live.id, "info", text),
-            )
+            with admission.folders_hidden(self._settings):
+                finished = self._carry_out(
+                    planned,
+                    command=["cosim", "serve"],
+                    launcher=self._launcher,
+                    observe=_Observer(self, self._hub, live),
+                    control=live.control,
+                    tell=lambda text: self._say(live.id, "info", text),
+                )
         except ExperimentError as error:
             return refused(error)
         except CosimError as error:
@@ -375,8 +399,6 @@ class _Observer:
             self._queue.progressed(live)
 
     def _begin(self, coordinator: Coordinator) -> None:
-        live, built = self._live, coordinator.built()
-        # Should this server be killed, what was built still tells how to read the journals.
-        write_atomically(RunLayout(Path(live.plan.run_dir)).plan, plan_file(live.plan, built))
-        live.view = View(live.plan, built)
+        live = self._live
+        live.view = View(coordinator.plan, coordinator.built())
         self._queue.begin(live)

@@ -10,8 +10,8 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue, model_validator
 
 from tvb_nest_cosim.cosim_core.client import answers
 from tvb_nest_cosim.cosim_core.client.answers import Answer, FaultAnswer
-from tvb_nest_cosim.orchestrator.planning.estimate import PlanReport
 from tvb_nest_cosim.orchestrator.server.live.live_run import Live
+from tvb_nest_cosim.orchestrator.server.plan_report import PlanReport
 from tvb_nest_cosim.orchestrator.store import RunRow, RunState
 
 PREFIX = "/api/v1"

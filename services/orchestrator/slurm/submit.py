@@ -15,7 +15,8 @@ from tvb_nest_cosim.cosim_core.deadline import Deadline
 from tvb_nest_cosim.cosim_core.errors import EXIT_FAILED, ExperimentError, Fault, RunDirectoryError
 from tvb_nest_cosim.cosim_core.run_dir.layout import write_atomically
 from tvb_nest_cosim.cosim_core.run_dir.provenance import Provenance
-from tvb_nest_cosim.orchestrator.run import runner
+from tvb_nest_cosim.orchestrator.planning.checks import admit
+from tvb_nest_cosim.orchestrator.planning.plan import Planned
 from tvb_nest_cosim.orchestrator.slurm import queue
 from tvb_nest_cosim.orchestrator.slurm.options import JobChoice
 from tvb_nest_cosim.orchestrator.slurm.request import Request, request_faults
@@ -39,13 +40,13 @@ class Submission:
         experiment: Experiment file, absolute.
         overrides: Changes of its values.
         out: Run directory that the job makes, absolute.
-        prepared: Its plan.
+        planned: Its plan.
     """
 
     experiment: Path
     overrides: tuple[str, ...]
     out: Path
-    prepared: runner.Prepared
+    planned: Planned
 
     @property
     def script(self) -> Path:
@@ -69,7 +70,7 @@ def submit(what: Submission, choice: JobChoice, console: Console) -> int:
     faults = [*request_faults(request), *_image_faults(job)]
     if faults:
         raise ExperimentError(faults)
-    runner.check(what.prepared, what.out, is_here=False)
+    admit(what.planned, is_here=False)
     script = ensemble_script(request, job)
     if choice.dry_run:
         typer.echo(script, nl=False)
@@ -103,7 +104,7 @@ def _claim(path: Path) -> None:
 
 
 def _typed(what: Submission, choice: JobChoice) -> tuple[Request, EnsembleJob]:
-    plan = what.prepared.plan
+    plan = what.planned.plan
     job = EnsembleJob(
         out=what.out,
         command=tuple(_command(what, choice)),

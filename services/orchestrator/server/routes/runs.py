@@ -13,8 +13,9 @@ from tvb_nest_cosim.cosim_core.client.answers import FaultAnswer, Problem
 from tvb_nest_cosim.cosim_core.errors import ExperimentError
 from tvb_nest_cosim.cosim_core.model.experiment import Experiment
 from tvb_nest_cosim.cosim_core.model.experiment.lines import lines_of
-from tvb_nest_cosim.orchestrator.planning.estimate import estimate
-from tvb_nest_cosim.orchestrator.run import runner
+from tvb_nest_cosim.orchestrator.planning.plan import Planned
+from tvb_nest_cosim.orchestrator.run import validation
+from tvb_nest_cosim.orchestrator.server.plan_report import PlanReport
 from tvb_nest_cosim.orchestrator.server.problems import Refusal
 from tvb_nest_cosim.orchestrator.server.schemas import (
     PREFIX,
@@ -49,7 +50,7 @@ def new_id(now: datetime) -> str:
     responses={503: {"model": Problem, "description": "Too many runs wait."}},
 )
 def create_run(body: NewRunBody, service: Served, response: Response) -> RunAnswer:
-    """Queue a run. All faults of an experiment that cannot be run are told at once."""
+    """Queue a run. All faults of an experiment that cannot be run are reported at once."""
     if service.store.counts()[RunState.QUEUED] >= service.settings.max_queued:
         raise Refusal(
             HTTPStatus.SERVICE_UNAVAILABLE,
@@ -58,19 +59,18 @@ def create_run(body: NewRunBody, service: Served, response: Response) -> RunAnsw
     run = new_id(datetime.now(UTC))
     with lines_of(body.yaml or "", body.overrides):
         experiment = _read(body, service)
-        prepared = admission.admit(experiment, run, service.settings, service.launcher)
-    row = service.store.add(
+        planned = admission.admit(experiment, run, service.settings, service.launcher)
+    row = service.queue.add(
         NewRun(
             id=run,
             label=body.label,
             name=experiment.name,
-            windows_total=prepared.plan.grid.window_count,
+            windows_total=planned.plan.grid.window_count,
             duration_ms=experiment.duration_ms,
             experiment=admission.plain(experiment),
-        )
+        ),
+        planned,
     )
-    service.hub.publish(run, "state", {"state": row.state, "cause": None})
-    service.queue.wake()
     answer = service.answer(row)
     response.headers["Location"] = answer.links["self"]
     return answer
@@ -84,11 +84,11 @@ def validate(body: ValidateBody, service: Served) -> Verdict:
         with lines_of(body.yaml or "", body.overrides):
             experiment = _read(body, service)
             verdict.experiment = admission.plain(experiment)
-            prepared = admission.admit(experiment, "validated", service.settings, service.launcher)
-            verdict.plan = estimate(prepared.plan, prepared.connectome)
+            planned = admission.admit(experiment, "validated", service.settings, service.launcher)
+            verdict.plan = PlanReport.of(planned)
             verdict.warnings = verdict.plan.warnings
             if body.build:
-                verdict.warnings = _built(service, prepared)
+                verdict.warnings = _built(service, planned)
             verdict.valid = True
     except ExperimentError as error:
         verdict.plan, verdict.warnings = None, []
@@ -101,12 +101,12 @@ def _read(body: ExperimentBody, service: Service) -> Experiment:
     return admission.read(body.source, body.overrides, nest_ranks=ranks)
 
 
-def _built(service: Service, prepared: runner.Prepared) -> list[str]:
+def _built(service: Service, planned: Planned) -> list[str]:
     """Lets the simulators build their sides; returns their warnings."""
-    with service.queue.idle():
+    with service.queue.idle(), admission.folders_hidden(service.settings):
         # Agents share the folder of runs, not that of temporary files.
         folder = service.settings.runs
-        return runner.validate(prepared, launcher=service.launcher, below=folder)
+        return validation.validate(planned, launcher=service.launcher, below=folder)
 
 
 @router.get("/runs", tags=["runs"])

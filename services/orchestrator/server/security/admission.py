@@ -1,11 +1,12 @@
-"""What experiments sent over the network may say: no code and no files but the server's own."""
+"""Admits experiments sent over the network: no code and no files but the server's own."""
 
 from __future__ import annotations
 
 import json
 import re
-import shutil
+import tempfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +17,9 @@ from tvb_nest_cosim.cosim_core.errors import ExperimentError, Fault
 from tvb_nest_cosim.cosim_core.model.experiment import Experiment, File, RunJournal
 from tvb_nest_cosim.cosim_core.model.experiment.load import load_text, load_tree
 from tvb_nest_cosim.orchestrator.launchers.base import Launcher
-from tvb_nest_cosim.orchestrator.planning.checks import existing_ancestor, preflight
-from tvb_nest_cosim.orchestrator.planning.estimate import estimate
-from tvb_nest_cosim.orchestrator.run import runner
+from tvb_nest_cosim.orchestrator.planning import checks
+from tvb_nest_cosim.orchestrator.planning.datasets import cache_dir
+from tvb_nest_cosim.orchestrator.planning.plan import Planned, plan_run
 from tvb_nest_cosim.orchestrator.server.settings import Settings
 
 _OBJECT = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*", re.ASCII)
@@ -30,7 +31,7 @@ SHIPPED_NETWORKS = "tvb_nest_cosim.nest_service.networks."
 _NAMES_CODE = frozenset({"name", "module", "translator"})
 _NAMES_FILE = frozenset({"sensors", "projection", "region_mapping"})
 _FREE = frozenset({"parameters", "translator_parameters"})
-"""Keys whose content goes to the code that was named, and is no name itself."""
+"""Keys whose content goes to the code that was named, and is not a name itself."""
 
 
 def read(source: dict[str, Any] | str, overrides: list[str], *, nest_ranks: int = 1) -> Experiment:
@@ -51,7 +52,7 @@ def read(source: dict[str, Any] | str, overrides: list[str], *, nest_ranks: int 
     try:
         text = json.dumps(plain(experiment), ensure_ascii=False, allow_nan=False)
         if "\\u0000" in text:
-            raise ValueError("the character 0 is no text")
+            raise ValueError("the character 0 is not text")
         text.encode()
     except (ValueError, TypeError, RecursionError) as error:
         raise ExperimentError.single("", f"holds values that JSON cannot: {error}") from error
@@ -71,10 +72,8 @@ def plain(experiment: Experiment) -> dict[str, Any]:
     return experiment.model_dump(mode="json")
 
 
-def admit(
-    experiment: Experiment, run: str, settings: Settings, launcher: Launcher
-) -> runner.Prepared:
-    """Checks that an experiment may be run here, and plans it.
+def admit(experiment: Experiment, run: str, settings: Settings, launcher: Launcher) -> Planned:
+    """Plans a run and checks that it may be carried out here.
 
     Args:
         experiment: The experiment.
@@ -83,27 +82,43 @@ def admit(
         launcher: Where its processes would come from.
 
     Raises:
-        ExperimentError: With every fault found.
+        ExperimentError: With every fault found; the server's folders are not shown.
     """
     foreign = [*_foreign_code(experiment, settings), *_foreign_files(experiment, settings)]
     if foreign:
         raise ExperimentError(foreign)
     base_dir = settings.base_dir(isinstance(experiment.stand_in, RunJournal))
-    out = settings.runs / run
+    with folders_hidden(settings):
+        try:
+            # Numbers that no integer can hold must be refused, not wrapped around with a warning.
+            with np.errstate(over="raise", invalid="raise"):
+                planned = plan_run(experiment, base_dir, settings.runs / run)
+        except (ArithmeticError, ValueError, MemoryError) as error:
+            raise ExperimentError.single(
+                "", f"holds numbers that cannot be planned with: {error}"
+            ) from error
+        checks.admit(planned, is_here=launcher.is_here)
+    return planned
+
+
+@contextmanager
+def folders_hidden(settings: Settings) -> Iterator[None]:
+    """Replaces the server's folders by their last names in the faults that pass through."""
     try:
-        # Numbers that no integer can hold must be refused, not wrapped around with a warning.
-        with np.errstate(over="raise", invalid="raise"):
-            prepared = runner.prepare(experiment, base_dir, out)
-            needed = estimate(prepared.plan, prepared.connectome).disk_bytes
-        free = shutil.disk_usage(existing_ancestor(out)).free
-        preflight(
-            prepared.plan, out, needed_bytes=needed, free_bytes=free, is_here=launcher.is_here
-        )
-    except (ArithmeticError, ValueError, MemoryError) as error:
-        raise ExperimentError.single(
-            "", f"holds numbers that cannot be planned with: {error}"
+        yield
+    except ExperimentError as error:
+        known = (settings.home, settings.runs, settings.examples, cache_dir())
+        folders = {str(folder.absolute()) for folder in known if folder is not None}
+        folders.add(tempfile.gettempdir())
+
+        def hidden(text: str) -> str:
+            for folder in sorted(folders, key=len, reverse=True):
+                text = re.sub(rf"(?<![\w./-]){re.escape(folder)}(?![\w-])", Path(folder).name, text)
+            return text
+
+        raise ExperimentError(
+            Fault(fault.path, hidden(fault.message), hidden(fault.detail)) for fault in error.faults
         ) from error
-    return prepared
 
 
 def _foreign_code(experiment: Experiment, settings: Settings) -> Iterator[Fault]:
