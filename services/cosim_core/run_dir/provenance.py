@@ -58,6 +58,8 @@ class Provenance(BaseModel):
     experiment_digest: str = ""
     digest: str | None = None
     """Digest of the results."""
+    inputs: dict[str, dict[str, str]] = {}
+    """Digests of the files that the run read, and versions of the packages that it named."""
     warnings: list[str] = []
     participants: dict[str, ProcessTimes] = {}
 
@@ -77,6 +79,7 @@ class Provenance(BaseModel):
         windows_done: int,
         command: Sequence[str],
         digest: str | None,
+        inputs: dict[str, dict[str, str]],
         participants: dict[str, ProcessTimes],
     ) -> Provenance:
         """Describes a run that ends now on this host.
@@ -94,6 +97,7 @@ class Provenance(BaseModel):
             windows_done: Complete windows.
             command: Command line that started it.
             digest: Digest of the results.
+            inputs: Digests and versions of what the experiment names.
             participants: Times by name of process.
         """
         grid = plan.grid
@@ -121,6 +125,7 @@ class Provenance(BaseModel):
             seeds={"experiment": plan.experiment.seed},
             experiment_digest=plan.experiment_digest,
             digest=digest,
+            inputs=inputs,
             warnings=[*plan.warnings, *built.warnings],
             participants=participants,
         )

@@ -22,6 +22,7 @@ from tvb_nest_cosim.orchestrator.planning.contradictions import contradictions
 from tvb_nest_cosim.orchestrator.planning.datasets import connectome_path
 from tvb_nest_cosim.orchestrator.planning.estimate import Estimate, estimate
 from tvb_nest_cosim.orchestrator.planning.groups import GroupPlan, plan_groups
+from tvb_nest_cosim.orchestrator.planning.inputs import checked_folder
 from tvb_nest_cosim.orchestrator.planning.mean_field import one_sided, tvb_noise, tvb_parameters
 from tvb_nest_cosim.orchestrator.planning.proxy_edges import ProxyEdge
 from tvb_nest_cosim.orchestrator.planning.regions import locate
@@ -76,6 +77,7 @@ def plan_run(experiment: Experiment, base_dir: Path, run_dir: Path) -> Planned:
         ExperimentError: With every fault found.
     """
     try:
+        base_dir = checked_folder(experiment, base_dir)
         path = connectome_path(experiment.connectome.source, base_dir)
         connectome = load_connectome(path, experiment.connectome)
     except ExperimentError as error:

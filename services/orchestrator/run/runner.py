@@ -28,6 +28,7 @@ from tvb_nest_cosim.orchestrator.launchers.local import LOCAL
 from tvb_nest_cosim.orchestrator.planning.plan import Planned
 from tvb_nest_cosim.orchestrator.run.control import RunControl, signals_to
 from tvb_nest_cosim.orchestrator.run.coordinator import Coordinator
+from tvb_nest_cosim.orchestrator.planning.inputs import copy_inputs, recorded_inputs
 from tvb_nest_cosim.orchestrator.run.peers import Outcome
 from tvb_nest_cosim.orchestrator.run.session import Observer, Session, Timing
 from tvb_nest_cosim.orchestrator.run.validation import as_error, with_own_connectome
@@ -76,6 +77,7 @@ def _numbered(folder: Path) -> Iterator[Path]:
     yield from (folder.with_name(f"{folder.name}-{number}") for number in itertools.count(2))
 
 
+        plan = copy_inputs(with_own_connectome(plan, layout), layout)
 def run(
     planned: Planned,
     *,
@@ -108,7 +110,7 @@ def run(
     plan = _claimed(planned.plan, may_rename=may_rename)
     layout = RunLayout(Path(plan.run_dir))
     with also_log_to(layout.logs / "orchestrator.jsonl", "orchestrator", plan.run):
-        plan = with_own_connectome(plan, layout)
+        plan = copy_inputs(with_own_connectome(plan, layout), layout)
         write_atomically(layout.experiment, dump_yaml(plan.experiment).encode())
         write_atomically(layout.plan, plan_file(plan, Built()))
         started = datetime.now(UTC)
@@ -198,6 +200,7 @@ def _keep(
         windows_done=windows,
         command=command,
         digest=found,
+        inputs=recorded_inputs(layout),
         participants={
             peer.name: ProcessTimes(
                 compute_s=round(peer.compute_s, 3), wait_s=round(peer.wait_s, 3)
