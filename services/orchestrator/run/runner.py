@@ -25,10 +25,10 @@ from tvb_nest_cosim.cosim_core.run_dir.logs import also_log_to
 from tvb_nest_cosim.cosim_core.run_dir.provenance import ProcessTimes, Provenance
 from tvb_nest_cosim.orchestrator.launchers.base import Launcher
 from tvb_nest_cosim.orchestrator.launchers.local import LOCAL
+from tvb_nest_cosim.orchestrator.planning.inputs import copy_inputs, recorded_inputs
 from tvb_nest_cosim.orchestrator.planning.plan import Planned
 from tvb_nest_cosim.orchestrator.run.control import RunControl, signals_to
 from tvb_nest_cosim.orchestrator.run.coordinator import Coordinator
-from tvb_nest_cosim.orchestrator.planning.inputs import copy_inputs, recorded_inputs
 from tvb_nest_cosim.orchestrator.run.peers import Outcome
 from tvb_nest_cosim.orchestrator.run.session import Observer, Session, Timing
 from tvb_nest_cosim.orchestrator.run.validation import as_error, with_own_connectome
@@ -77,7 +77,6 @@ def _numbered(folder: Path) -> Iterator[Path]:
     yield from (folder.with_name(f"{folder.name}-{number}") for number in itertools.count(2))
 
 
-        plan = copy_inputs(with_own_connectome(plan, layout), layout)
 def run(
     planned: Planned,
     *,

@@ -12,6 +12,7 @@ from tvb_nest_cosim.cosim_core.run_dir.layout import RunLayout, write_atomically
 from tvb_nest_cosim.orchestrator.launchers.base import Launcher
 from tvb_nest_cosim.orchestrator.launchers.local import LOCAL
 from tvb_nest_cosim.orchestrator.planning.checks import admit
+from tvb_nest_cosim.orchestrator.planning.inputs import copy_inputs
 from tvb_nest_cosim.orchestrator.planning.plan import Planned
 from tvb_nest_cosim.orchestrator.run.peers import Outcome
 from tvb_nest_cosim.orchestrator.run.session import Observer, Session
@@ -77,7 +78,7 @@ def validate(
         layout = RunLayout(Path(folder) / "run")
         layout.make()
         plan = planned.plan.model_copy(update={"run_dir": str(layout.root)})
-        plan = with_own_connectome(plan, layout)
+        plan = copy_inputs(with_own_connectome(plan, layout), layout)
         session = Session(plan, launcher.open(plan), observe=observe, only_build=True)
         outcome, _ = session.run()
         if outcome.kind == "interrupted":
