@@ -18,7 +18,7 @@ from tvb_nest_cosim.cosim_core.plugins import (
 )
 from tvb_nest_cosim.cosim_core.run_dir.layout import RunLayout
 from tvb_nest_cosim.orchestrator.planning.datasets import DOWNLOADS
-from tvb_nest_cosim.orchestrator.run.user_modules import module_files
+from tvb_nest_cosim.orchestrator.planning.user_modules import module_files
 
 EARLIER_RUN = "stand_in.run"
 """Key path of a run directory, which is linked and not copied."""
