@@ -163,8 +163,8 @@ def test_only_building_ends_before_the_first_window():
         ("tvb-0", {"digest": "e" * 64}, "started for the experiment eeeeeeeeeeee, this run is of"),
         ("tvb-0", {"run": "run-0"}, "of run run-0 called, this is run run-1"),
         ("tvb-0", {"role": "nest"}, "tvb-0 greeted as nest-0"),
-        ("tvb-7", {}, "tvb-7 is no participant of this run"),
-        ("\\xff", {"role": "tvb", "rank": 0}, "is no participant"),
+        ("tvb-7", {}, "tvb-7 is not a participant of this run"),
+        ("\\xff", {"role": "tvb", "rank": 0}, "is not a participant"),
     ],
 )
 def test_strangers_are_turned_away_and_change_nothing(name, changes, says):

@@ -65,7 +65,7 @@ class Agent:
     Args:
         make_transport: Makes a transport; a fresh one for every connection.
         endpoint: Where the orchestrator listens to agents.
-        host: What this agent has to offer.
+        host: This host, as the agent's role can use it.
         alive: File that is touched whenever the orchestrator calls, for a container's health check.
     """
 

@@ -1,8 +1,8 @@
-"""Runs a command that dies with its parent: ``python leash.py COMMAND ARGUMENT...``.
+"""Runs a command that dies with its parent: ``python die_with_parent.py COMMAND ARGUMENT...``.
 
 However the orchestrator ends, even by SIGKILL and while NEST builds a network for minutes without
-looking at its sockets, nothing that it started outlives it. Under mpirun every rank is on a leash
-of its own, since mpirun puts ranks into process groups that nobody else knows.
+looking at its sockets, nothing that it started outlives it. Under mpirun every rank is tied to
+its parent, since mpirun puts ranks into process groups that nobody else knows.
 
 A script of its own, without imports from this project: it costs 20 ms where a function between
 fork and exec would not be safe in a process with threads. Where there is no Linux it only runs the

@@ -1,4 +1,4 @@
-"""What a host has to offer a role: its simulator's versions, cores, memory and MPI."""
+"""Cores, memory, MPI and versions of a host, as a role can use them; and how others reach it."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ DISTRIBUTIONS: dict[Role, tuple[str, ...]] = {
 
 @dataclass(frozen=True)
 class Host:
-    """What a host has to offer a role.
+    """A host, as a role can use it.
 
     Attributes:
         role: The role.

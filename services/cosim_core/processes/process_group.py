@@ -125,10 +125,6 @@ class ProcessGroup:
         """Takes over a process that was started before and leads a process group."""
         self._children.append(_Child(names, process, output, starter))
 
-    def pids(self) -> dict[str, int]:
-        """Returns the process id by the name of its first participant."""
-        return {child.names[0]: child.process.pid for child in self._children}
-
     def poll(self) -> list[Exit]:
         """Returns the processes that ended since the last call, causes before consequences."""
         exits = []

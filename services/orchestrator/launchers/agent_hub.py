@@ -35,7 +35,7 @@ _CALL_EVERY_S = 0.5
 
 @dataclass
 class Agent:
-    """What is known of an agent.
+    """An agent that has called.
 
     Attributes:
         name: Its name on the wire, unique.

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from dataclasses import fields
 from pathlib import Path
 
 from tvb_nest_cosim.cosim_core.deadline import Deadline
@@ -56,13 +55,9 @@ class AgentsLauncher:
 
     def hosts(self, *, is_busy: bool) -> list[tuple[Host, bool]]:
         """Describes the agents that are there, and whether each takes part in a run."""
-        return [
-            (
-                Host(**{field.name: getattr(agent.here, field.name) for field in fields(Host)}),
-                agent.here.run is not None,
-            )
-            for agent in self.hub.agents()
-        ]
+        heres = [agent.here for agent in self.hub.agents()]
+        about = {"kind", "version", "run"}
+        return [(Host(**here.model_dump(exclude=about)), here.run is not None) for here in heres]
 
     def close(self) -> None:
         """Stops listening to agents; they keep trying to reconnect."""

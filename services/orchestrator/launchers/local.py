@@ -71,10 +71,6 @@ class LocalProcesses(Processes):
             environment = worker_environment(role)
             self._group.start_programs(programs, command, self.layout.logs, environment, starter)
 
-    def pids(self) -> dict[str, int]:
-        """Returns the process id by the name of its first participant."""
-        return self._group.pids()
-
     def _ended(self) -> list[Exit]:
         return self._group.poll()
 

@@ -1,8 +1,8 @@
-"""What to do with a run, as decisions: events in, messages out. No sockets, no clock, no processes.
+"""Decisions about a run: events in, messages out. No sockets, no clock, no processes.
 
 A run begins in two steps. When everybody has built its side, all are started, but at a horizon of
-zero: each learns what the others have built and halts before the first window. Whoever cannot go on
-from there refuses the experiment; when all have arrived, the horizon opens.
+zero: each learns what the others have built and halts before the first window. One that cannot go
+on from there refuses the experiment; when all have arrived, the horizon opens.
 
 The coordinator owns the *horizon*, the number of windows that may be entered. It moves it ahead
 in credits from the participants' progress reports, so that no round trip is on the hot path, and
@@ -39,8 +39,8 @@ from tvb_nest_cosim.orchestrator.run.peers import Outcome, Peer, Send
 _logger = logging.getLogger(__name__)
 
 CAUSE_WITHIN_S = 1.5
-"""How long the cause of a broken connection may take to show; mpirun needs a second to tell that a
-rank has died, and which."""
+"""How long the cause of a broken connection may take to show; mpirun needs a second to report that
+a rank has died, and which."""
 
 STOPPED_S = 1.0
 """Ticks further apart than this mean that this process was itself stopped (Ctrl-Z), which is no
@@ -93,7 +93,7 @@ class Coordinator:
         ]
         self.peers = {name: Peer(name) for name in names}
 
-    # What the display wants to know
+    # State
 
     @property
     def windows(self) -> int:
@@ -119,7 +119,7 @@ class Coordinator:
         """
         peer = self.peers.get(name)
         if peer is None or (isinstance(message, Hello) and (wrong := self._wrong(name, message))):
-            reason = f"{name} is no participant of this run" if peer is None else wrong
+            reason = f"{name} is not a participant of this run" if peer is None else wrong
             _logger.warning("turned away: %s", reason)
             return [(name, Abort(reason=reason))]
         peer.state = after(peer.state, message.kind, name)
@@ -279,7 +279,9 @@ class Coordinator:
         try:
             peer.built = Built.model_validate(message.built)
         except ValidationError as error:
-            raise ProtocolError(f"{peer.name} reports what nobody understands: {error}") from error
+            raise ProtocolError(
+                f"{peer.name} reports what it has built in a form that is not valid: {error}"
+            ) from error
         _logger.info("%s has built its side", peer.name)
         if message.data_endpoint is not None:
             self._data_endpoint = message.data_endpoint
@@ -339,7 +341,7 @@ class Coordinator:
         if self.windows == self._windows:
             self.outcome = Outcome("finished")
         else:
-            self.outcome = Outcome("interrupted", self._stop_cause or "it was told to stop")
+            self.outcome = Outcome("interrupted", self._stop_cause or "it was asked to stop")
         return []
 
     def _least_credit(self) -> int:

@@ -1,4 +1,4 @@
-"""What is known of a run's processes, and how a run can end."""
+"""State of a run's processes, and how a run can end."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class Outcome:
         kind: How.
         cause: One line that says why, unless it finished.
         detail: Further lines, such as a traceback.
-        faults: What is wrong with a refused experiment.
+        faults: Faults of a refused experiment.
     """
 
     kind: OutcomeKind
@@ -30,7 +30,7 @@ class Outcome:
 
 @dataclass
 class Peer:
-    """What is known of one process."""
+    """State of one process, as it has reported it."""
 
     name: str
     host: str = ""

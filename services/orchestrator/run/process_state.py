@@ -1,11 +1,11 @@
-"""What the operating system shows of a process that says nothing."""
+"""State of a silent process, as the operating system shows it."""
 
 from __future__ import annotations
 
 import socket
 from pathlib import Path
 
-_TELLING = {
+_EXPLAINED = {
     "T": "is stopped (by a signal, or to be debugged)",
     "t": "is stopped (by a signal, or to be debugged)",
     "D": "waits for a disk or a network file system",
@@ -21,7 +21,7 @@ def describe_process_state(host: str, pid: int) -> str:
     busy as the one that computes. One that has been stopped gives itself away.
 
     Args:
-        host: Host of the process, as it told.
+        host: Host of the process, as it reported.
         pid: Its process id there.
 
     Returns:
@@ -35,4 +35,4 @@ def describe_process_state(host: str, pid: int) -> str:
         return ""
     # The name of the program, in brackets, may hold anything.
     state = stat.rpartition(")")[2].split()[0]
-    return _TELLING.get(state, "")
+    return _EXPLAINED.get(state, "")
