@@ -10,12 +10,13 @@ from pathlib import Path
 
 from tvb_nest_cosim.cosim_core.deadline import Deadline
 from tvb_nest_cosim.cosim_core.errors import DeadlineExceeded, ParticipantLost
-from tvb_nest_cosim.cosim_core.model.plan import Built, RunPlan, merged, plan_file
+from tvb_nest_cosim.cosim_core.model.plan import Built, RunPlan, merged
 from tvb_nest_cosim.cosim_core.participant.link import Identity, Link
 from tvb_nest_cosim.cosim_core.participant.service import run_translator, work_and_record
 from tvb_nest_cosim.cosim_core.participant.translator_loop import Translation
 from tvb_nest_cosim.cosim_core.participant.window_loop import Simulator, run_windows
-from tvb_nest_cosim.cosim_core.run_dir.layout import RunLayout, write_atomically
+from tvb_nest_cosim.cosim_core.run_dir.layout import RunLayout
+from tvb_nest_cosim.cosim_core.run_dir.plan_file import write_plan
 from tvb_nest_cosim.cosim_core.run_dir.recorder import Recorder
 from tvb_nest_cosim.cosim_core.wire.codec import decode_message, encode_message
 from tvb_nest_cosim.cosim_core.wire.protocol import (
@@ -148,7 +149,7 @@ def _conduct(host: _Host, roles: set[str], deadline: Deadline) -> None:
     host.expect(Ready, names, deadline)
     ready = [message for message in host.heard.values() if isinstance(message, Ready)]
     built = merged(Built.model_validate(message.built) for message in ready)
-    write_atomically(RunLayout(Path(plan.run_dir)).plan, plan_file(plan, built))
+    write_plan(Path(plan.run_dir), plan, built)
     data = DATA if "translator" in roles else None
     windows = plan.grid.window_count
     rows = plan.rows_of_rates(built.populations)

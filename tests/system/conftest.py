@@ -17,9 +17,9 @@ import pytest
 from conftest import COSIM
 from system.agent_ensemble import Ensemble, agent_ensemble
 from tvb_nest_cosim.cosim_core.model.experiment import parse
-from tvb_nest_cosim.cosim_core.model.plan import plan_file
 from tvb_nest_cosim.cosim_core.results import collect, digest
-from tvb_nest_cosim.cosim_core.run_dir.layout import RunLayout, write_atomically
+from tvb_nest_cosim.cosim_core.run_dir.layout import RunLayout
+from tvb_nest_cosim.cosim_core.run_dir.plan_file import write_plan
 from tvb_nest_cosim.cosim_core.wire.security import new_keys
 from tvb_nest_cosim.orchestrator.launchers.sites import local_site
 from tvb_nest_cosim.orchestrator.run.coordinator import Coordinator
@@ -93,7 +93,7 @@ def run(tmp_path: Path) -> Callable[..., Ran]:
         session = Session(prepared.plan, local_site(prepared.plan), observe=observe)
         outcome, _ = session.run()
         built = session.coordinator.built()
-        write_atomically(RunLayout(root).plan, plan_file(prepared.plan, built))
+        write_plan(root, prepared.plan, built)
         collect(root)
         return Ran(root, prepared, outcome, session.coordinator)
 

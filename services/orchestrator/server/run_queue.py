@@ -15,14 +15,14 @@ from typing import Any
 
 from tvb_nest_cosim.cosim_core.errors import CosimError, ExperimentError
 from tvb_nest_cosim.cosim_core.model.experiment import Experiment
-from tvb_nest_cosim.cosim_core.model.plan import plan_file
-from tvb_nest_cosim.cosim_core.run_dir.layout import RunLayout, write_atomically
+from tvb_nest_cosim.cosim_core.run_dir.layout import RunLayout
+from tvb_nest_cosim.cosim_core.run_dir.plan_file import write_plan
 from tvb_nest_cosim.cosim_core.run_dir.provenance import Provenance
+from tvb_nest_cosim.cosim_core.run_dir.records import RunRecords
 from tvb_nest_cosim.orchestrator.run import runner
 from tvb_nest_cosim.orchestrator.run.control import RunControl
 from tvb_nest_cosim.orchestrator.run.coordinator import Coordinator
 from tvb_nest_cosim.orchestrator.server.ensemble import Ensemble
-from tvb_nest_cosim.orchestrator.server.live.extract import View
 from tvb_nest_cosim.orchestrator.server.live.hub import Hub
 from tvb_nest_cosim.orchestrator.server.live.live_run import Live, Speedometer, progress
 from tvb_nest_cosim.orchestrator.server.live.tail import Tail
@@ -341,7 +341,7 @@ class _Observer:
 
     def __call__(self, coordinator: Coordinator) -> None:
         live, now_s = self._live, time.monotonic()
-        if coordinator.is_running and live.view is None:
+        if coordinator.is_running and live.records is None:
             self._begin(coordinator)
         if now_s - self._told_s < LOOK_EVERY_S and coordinator.outcome is None:
             return
@@ -349,7 +349,7 @@ class _Observer:
         live.windows = coordinator.windows
         if live.state is RunState.PAUSED:
             self._speedometer.pause()
-        if live.view is not None:
+        if live.records is not None:
             self._hub.publish(live.id, "progress", progress(coordinator, self._speedometer))
         outcome = coordinator.outcome
         if outcome is not None and outcome.kind != "refused":
@@ -362,6 +362,6 @@ class _Observer:
     def _begin(self, coordinator: Coordinator) -> None:
         live, built = self._live, coordinator.built()
         # Should this server be killed, what was built still tells how to read the journals.
-        write_atomically(RunLayout(Path(live.plan.run_dir)).plan, plan_file(live.plan, built))
-        live.view = View(live.plan, built)
+        write_plan(Path(live.plan.run_dir), live.plan, built)
+        live.records = RunRecords(RunLayout(Path(live.plan.run_dir)), live.plan, built)
         self._queue.begin(live)
