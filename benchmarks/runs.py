@@ -18,13 +18,14 @@ import numpy.typing as npt
 import psutil
 
 from tvb_nest_cosim.cosim_core.model.experiment import load_experiment
-from tvb_nest_cosim.cosim_core.model.plan import RunPlan, plan_file
+from tvb_nest_cosim.cosim_core.model.plan import RunPlan
 from tvb_nest_cosim.cosim_core.processes.commands import (
     module_command,
     worker_command,
     worker_environment,
 )
-from tvb_nest_cosim.cosim_core.run_dir.layout import RunLayout, write_atomically
+from tvb_nest_cosim.cosim_core.run_dir.layout import RunLayout
+from tvb_nest_cosim.cosim_core.run_dir.plan_file import write_plan
 from tvb_nest_cosim.cosim_core.run_dir.recorder import PHASES
 from tvb_nest_cosim.cosim_core.run_dir.records import RunRecords
 from tvb_nest_cosim.cosim_core.wire.protocol import LAUNCH_ORDER, peer_name
@@ -156,7 +157,7 @@ def run(
     if outcome.kind != "finished":
         told = [outcome.cause, outcome.detail, *map(str, outcome.faults)]
         raise RuntimeError(f"{root} {outcome.kind}: {' '.join(told)}")
-    write_atomically(layout.plan, plan_file(plan, session.coordinator.built()))
+    write_plan(layout.root, plan, session.coordinator.built())
     return Ran(root, plan.grid.window_count, watch.looks)
 
 

@@ -16,7 +16,7 @@ from typing import Any
 
 from tvb_nest_cosim.cosim_core.deadline import Deadline
 from tvb_nest_cosim.cosim_core.errors import CosimError, ParticipantLost, StopRequested
-from tvb_nest_cosim.cosim_core.model.plan import RunPlan, plan_file
+from tvb_nest_cosim.cosim_core.model.plan import RunPlan
 from tvb_nest_cosim.cosim_core.participant.link import Identity, Link
 from tvb_nest_cosim.cosim_core.participant.service import (
     _report_error,
@@ -24,7 +24,8 @@ from tvb_nest_cosim.cosim_core.participant.service import (
     work_and_record,
 )
 from tvb_nest_cosim.cosim_core.participant.window_loop import run_windows
-from tvb_nest_cosim.cosim_core.run_dir.layout import RunLayout, write_atomically
+from tvb_nest_cosim.cosim_core.run_dir.layout import RunLayout
+from tvb_nest_cosim.cosim_core.run_dir.plan_file import write_plan
 from tvb_nest_cosim.cosim_core.run_dir.recorder import Recorder
 from tvb_nest_cosim.cosim_core.wire.codec import decode_message, encode_message
 from tvb_nest_cosim.cosim_core.wire.protocol import Role, peer_name
@@ -173,5 +174,5 @@ def run_in_memory(
     orchestrator = SmallOrchestrator(plan, simulators, make_translation)
     orchestrator.run()
     built = orchestrator.coordinator.built()
-    write_atomically(RunLayout(Path(plan.run_dir)).plan, plan_file(plan, built))
+    write_plan(Path(plan.run_dir), plan, built)
     return orchestrator

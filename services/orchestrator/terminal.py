@@ -181,7 +181,7 @@ def show_finished(
 
         console.print(_summary_table(summary(run), run))
     for line in (
-        f"digest  {finished.digest}",
+        f"digest  {finished.digest}" if finished.digest else "",
         f"results {finished.root}",
         f"report  {finished.report}" if finished.report else "",
     ):

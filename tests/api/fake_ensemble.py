@@ -17,13 +17,14 @@ from typing import Any
 
 from results.synthetic_run import BLOCKS, POPULATIONS, Activity, labels
 from tvb_nest_cosim.cosim_core.model.experiment.load import dump_yaml
-from tvb_nest_cosim.cosim_core.model.plan import Built, RunPlan, plan_file
+from tvb_nest_cosim.cosim_core.model.plan import Built, RunPlan
 from tvb_nest_cosim.cosim_core.model.signals import Block
 from tvb_nest_cosim.cosim_core.outcomes import EXIT_CODES
 from tvb_nest_cosim.cosim_core.processes.host import Host
 from tvb_nest_cosim.cosim_core.results import collect, digest
 from tvb_nest_cosim.cosim_core.run_dir.journal import JournalWriter
 from tvb_nest_cosim.cosim_core.run_dir.layout import RunLayout, write_atomically
+from tvb_nest_cosim.cosim_core.run_dir.plan_file import write_plan
 from tvb_nest_cosim.cosim_core.run_dir.recorder import PHASES
 from tvb_nest_cosim.cosim_core.wire.protocol import (
     Configure,
@@ -189,7 +190,7 @@ class Puppets:
                 phases = self.activity.input_hz["rHC"][: columns * self.windows]
                 phases = phases.reshape(-1, columns)
                 timing.append(Block(f"{role}.timing", 0, 0, {"phases": phases.copy()}))
-        write_atomically(layout.plan, plan_file(self.plan, self.coordinator.built()))
+        write_plan(layout.root, self.plan, self.coordinator.built())
         collect(layout.root)
         found = digest(layout.root)
         provenance = {

@@ -126,6 +126,17 @@ def test_stop_takes_a_waiting_run_out_of_the_queue(served: Served) -> None:
     assert served.ensemble.started == [first]
 
 
+def test_a_run_that_computed_nothing_has_no_digest(served: Served) -> None:
+    gate = Gate()
+    served.ensemble.acts["first"] = gate
+    run = served.client.create(named("first"))["id"]
+    assert gate.reached.wait(30)
+    served.client.abort(run)
+    gate.open()
+    done = served.until(run, "interrupted")
+    assert (done["windows"], done["digest"]) == (0, None)
+
+
 def test_abort_ends_a_paused_run(served: Served) -> None:
     served.ensemble.pace_s = 0.005
     run = served.client.create(named("long", duration_ms=3000.0)).id

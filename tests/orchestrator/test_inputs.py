@@ -13,9 +13,10 @@ import pytest
 from orchestrator_cases import ADEX, changed, plan_of
 from tvb_nest_cosim.cosim_core.errors import ExperimentError, Fault
 from tvb_nest_cosim.cosim_core.model.experiment import Experiment, parse
-from tvb_nest_cosim.cosim_core.model.plan import Built, RunPlan, plan_file
+from tvb_nest_cosim.cosim_core.model.plan import Built, RunPlan
 from tvb_nest_cosim.cosim_core.plugins import PLUGIN_PATH_VARIABLE, copy_place, find_file, find_run
 from tvb_nest_cosim.cosim_core.run_dir.layout import RunLayout
+from tvb_nest_cosim.cosim_core.run_dir.plan_file import write_plan
 from tvb_nest_cosim.orchestrator.planning.inputs import checked_folder, copy_inputs, recorded_inputs
 from tvb_nest_cosim.orchestrator.run import user_modules
 
@@ -53,7 +54,7 @@ def record(base: Path, **changes: Any) -> Recorded:
     layout.make()
     folder = checked_folder(plan.experiment, base)
     plan = copy_inputs(plan.model_copy(update={"base_dir": str(folder)}), layout)
-    layout.plan.write_bytes(plan_file(plan, Built()))
+    write_plan(layout.root, plan, Built())
     return Recorded(layout, plan)
 
 

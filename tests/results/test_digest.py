@@ -6,10 +6,13 @@ import json
 
 import numpy as np
 import pytest
+from typer.testing import CliRunner
 
 from results.synthetic_run import Activity
+from tvb_nest_cosim.cosim_core.errors import RunDirectoryError
 from tvb_nest_cosim.cosim_core.results import collect, digest, open_run
 from tvb_nest_cosim.cosim_core.run_dir.layout import RunLayout
+from tvb_nest_cosim.orchestrator.cli.main import app
 
 
 @pytest.fixture
@@ -60,6 +63,19 @@ def test_every_nan_is_the_same_nan(make_run, reference):
     bits = activity.tvb.view(np.uint64)
     bits[np.isnan(activity.tvb)] = 0xFFF8_0000_0000_0001
     assert digest(make_run("nan", activity=activity)) == reference
+
+
+@pytest.mark.parametrize("simulators", ["both", "nest", "tvb"])
+def test_a_run_that_computed_nothing_has_none(make_run, simulators):
+    nothing = {"nest": 0, "tvb": 0, "translator": 0}
+    root = make_run(simulators=simulators, windows=nothing)
+    assert digest(root) is None
+    with open_run(root) as run:
+        assert run.digest is None
+    answer = CliRunner().invoke(app, ["digest", str(root)])
+    assert isinstance(answer.exception, RunDirectoryError)
+    assert "computed nothing" in str(answer.exception)
+    assert answer.stdout == ""
 
 
 def test_names_of_populations_count(make_run, reference):

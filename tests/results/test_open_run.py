@@ -86,7 +86,7 @@ def test_what_is_not_there_is_said(run, tmp_path):
     RunLayout(run.root).timing.unlink()
     with pytest.raises(RunDirectoryError, match=r"no timing\.csv.*cosim report"):
         _ = run.timing
-    with pytest.raises(RunDirectoryError, match="no run directory"):
+    with pytest.raises(RunDirectoryError, match="not a run directory"):
         open_run(tmp_path)
 
 

@@ -157,6 +157,7 @@ def test_a_run_of_hardly_any_window_has_a_report(make_run, windows):
     root = make_run(windows={"tvb": windows, "nest": windows, "translator": windows})
     page = report(root)
     assert f"How the run ended was not recorded. {windows} of 15 windows" in page.text
+    assert ("SHA-256" in page.text, "Digest" in page.text) == (windows > 0, windows > 0)
     assert "connectome.png" in figure_names(root)
 
 
@@ -170,7 +171,7 @@ def test_a_run_that_never_built_its_simulators_has_a_report(make_run):
 
 
 def test_no_run_no_report(tmp_path):
-    with pytest.raises(RunDirectoryError, match="no run directory"):
+    with pytest.raises(RunDirectoryError, match="not a run directory"):
         write_report(tmp_path)
 
 

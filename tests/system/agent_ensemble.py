@@ -15,9 +15,9 @@ import psutil
 
 from tvb_nest_cosim.cosim_core.deadline import Deadline
 from tvb_nest_cosim.cosim_core.model.experiment import parse
-from tvb_nest_cosim.cosim_core.model.plan import plan_file
 from tvb_nest_cosim.cosim_core.results import collect
-from tvb_nest_cosim.cosim_core.run_dir.layout import RunLayout, write_atomically
+from tvb_nest_cosim.cosim_core.run_dir.layout import RunLayout
+from tvb_nest_cosim.cosim_core.run_dir.plan_file import write_plan
 from tvb_nest_cosim.cosim_core.wire.protocol import MODULES
 from tvb_nest_cosim.cosim_core.wire.security import Keys, load_keys
 from tvb_nest_cosim.cosim_core.wire.zmq_transport import ZmqTransport
@@ -69,7 +69,7 @@ class Ensemble:
         RunLayout(root).make()
         session = Session(plan, AgentProcesses(plan, self.hub, self.keys), observe=observe)
         outcome, _ = session.run()
-        write_atomically(RunLayout(root).plan, plan_file(plan, session.coordinator.built()))
+        write_plan(root, plan, session.coordinator.built())
         collect(root)
         return outcome
 

@@ -24,9 +24,9 @@ from conftest import COSIM
 from small_orchestrator import SmallOrchestrator
 from system.agent_ensemble import Ensemble, agent_ensemble
 from tvb_nest_cosim.cosim_core.model.experiment import parse
-from tvb_nest_cosim.cosim_core.model.plan import plan_file
 from tvb_nest_cosim.cosim_core.results import collect, digest
-from tvb_nest_cosim.cosim_core.run_dir.layout import RunLayout, write_atomically
+from tvb_nest_cosim.cosim_core.run_dir.layout import RunLayout
+from tvb_nest_cosim.cosim_core.run_dir.plan_file import write_plan
 from tvb_nest_cosim.cosim_core.wire.security import new_keys
 from tvb_nest_cosim.nest_service.simulator import NestSimulator
 from tvb_nest_cosim.orchestrator.launchers.local import LOCAL
@@ -132,7 +132,7 @@ def run_here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., R
 
 
 def _collected(root: Path, planned: Planned, outcome: Outcome, coordinator: Coordinator) -> Ran:
-    write_atomically(RunLayout(root).plan, plan_file(planned.plan, coordinator.built()))
+    write_plan(root, planned.plan, coordinator.built())
     collect(root)
     return Ran(root, planned, outcome, coordinator)
 

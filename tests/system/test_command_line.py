@@ -267,7 +267,7 @@ def test_a_folder_that_is_no_run_is_told_in_one_line(tmp_path: Path, command: st
     arguments = ["--participant", "nest"] if command == "replay" else []
     answer = command_line(tmp_path, command, "nowhere", *arguments)
     assert answer.returncode == EXIT_FAILED
-    assert answer.stderr.startswith("failed: nowhere is no run directory: it has no plan.json")
+    assert answer.stderr.startswith("failed: nowhere is not a run directory: it has no plan.json")
     assert len(answer.stderr.splitlines()) == 1
 
 

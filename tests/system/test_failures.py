@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import random
@@ -16,6 +17,7 @@ from typing import Any
 import psutil
 import pytest
 import zmq
+from rich.console import Console
 
 from system.trouble import (
     USER_CODE,
@@ -34,6 +36,7 @@ from tvb_nest_cosim.orchestrator.launchers.local import LocalProcesses
 from tvb_nest_cosim.orchestrator.planning.plan import plan_run
 from tvb_nest_cosim.orchestrator.run import runner
 from tvb_nest_cosim.orchestrator.run.coordinator import Coordinator
+from tvb_nest_cosim.orchestrator.terminal import show_finished
 
 Tree = dict[str, Any]
 Act = Callable[[Coordinator], None]
@@ -435,6 +438,13 @@ def test_participants_that_cannot_be_started(
         "the participants cannot be started: [Errno 11] Resource temporarily unavailable"
     )
     assert provenance_of(finished.root)["windows_done"] == 0
+    # Nothing was computed: there are no results that a digest could stand for.
+    assert (finished.digest, provenance_of(finished.root)["digest"]) == (None, None)
+    console = Console(record=True, file=io.StringIO())
+    with open_run(finished.root) as run:
+        show_finished(console, finished, run)
+    assert "failed" in (said := console.export_text())
+    assert "digest" not in said
 
 
 # Strangers

@@ -16,10 +16,11 @@ import numpy as np
 import pytest
 
 from tvb_nest_cosim.cosim_core.model.experiment import parse
-from tvb_nest_cosim.cosim_core.model.plan import Built, plan_file
+from tvb_nest_cosim.cosim_core.model.plan import Built
 from tvb_nest_cosim.cosim_core.model.signals import Block
 from tvb_nest_cosim.cosim_core.run_dir.journal import JournalWriter, read_journal
 from tvb_nest_cosim.cosim_core.run_dir.layout import RunLayout
+from tvb_nest_cosim.cosim_core.run_dir.plan_file import write_plan
 from tvb_nest_cosim.orchestrator.planning.plan import plan_run
 
 PROXY = "rHC"
@@ -78,7 +79,7 @@ def pretend_nest_did(root: Path, tree: Mapping[str, Any], states: np.ndarray) ->
     layout = RunLayout(root)
     layout.make()
     populations = {PROXY: dict.fromkeys(plan.regions[0].fed_populations, 1)}
-    layout.plan.write_bytes(plan_file(plan, Built(populations=populations)))
+    write_plan(layout.root, plan, Built(populations=populations))
     with JournalWriter(layout.journal("translator", 0)) as journal:
         for window in plan.grid.windows():
             rates = np.ascontiguousarray(states[window.start : window.stop].T)

@@ -222,7 +222,7 @@ def test_journal_that_ended_early_is_too_short(tmp_path: Path) -> None:
 
 
 def test_journal_absent_or_damaged(tmp_path: Path) -> None:
-    assert "is no run directory" in faults_of(replay(tmp_path, "nest"))[0]
+    assert "is not a run directory" in faults_of(replay(tmp_path, "nest"))[0]
     write_run(tmp_path / "run", make_plan(ticks=TICKS))
     layout = RunLayout(tmp_path / "run")
     layout.journal("translator", 0).write_bytes(b"something else")

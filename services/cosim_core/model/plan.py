@@ -10,7 +10,6 @@ device can have fired before the run began.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable
 
 from pydantic import Field
@@ -185,13 +184,3 @@ def merged(parts: Iterable[Built]) -> Built:
             warnings=list(dict.fromkeys([*whole.warnings, *part.warnings])),
         )
     return whole
-
-
-def plan_file(plan: RunPlan, built: Built) -> bytes:
-    """Returns the content of a run directory's ``plan.json``."""
-    tree = {
-        "plan": plan.model_dump(mode="json"),
-        "populations": built.populations,
-        "facts": {"tvb": {"monitors": built.model_dump(mode="json")["monitors"]}},
-    }
-    return json.dumps(tree, indent=1).encode()

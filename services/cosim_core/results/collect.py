@@ -23,7 +23,7 @@ from tvb_nest_cosim.cosim_core.results.growing import (
 )
 from tvb_nest_cosim.cosim_core.results.netcdf import collect_analog, collect_rates, collect_tvb
 from tvb_nest_cosim.cosim_core.run_dir.recorder import PHASES
-from tvb_nest_cosim.cosim_core.run_dir.records import RunRecords
+from tvb_nest_cosim.cosim_core.run_dir.records import KeptPopulation, RunRecords
 
 TIMING_COLUMNS = ("participant", "rank", "window", *(f"{phase}_s" for phase in PHASES))
 
@@ -57,12 +57,12 @@ def collect(root: Path) -> Collected:
         root: Run directory.
 
     Raises:
-        RunDirectoryError: If it is no run directory, or a file cannot be written.
+        RunDirectoryError: If it is not a run directory, or a file cannot be written.
     """
     records = RunRecords.open(root)
     layout, plan = records.layout, records.plan
     makers = {
-        layout.spikes: (_collect_spikes, any(map(records.recorded, records.populations))),
+        layout.spikes: (_collect_spikes, bool(records.kept)),
         layout.tvb: (collect_tvb, "tvb" in plan.participants),
         layout.rates: (collect_rates, "translator" in plan.participants and records.rows_of_rates),
         layout.analog: (
@@ -85,33 +85,24 @@ def _collect_spikes(records: RunRecords, path: Path) -> None:
     with h5py.File(path, "w") as file, ExitStack() as flushing:
         file.attrs["magic"], file.attrs["version"] = _SONATA_MAGIC, _SONATA_VERSION
         file.create_group("spikes")
-        series: dict[tuple[str, str], tuple[Series, Series]] = {}
-        for region in records.populations:
-            for population in records.recorded(region):
-                group = _sonata_group(file, records, region, population)
-                columns = _grow(group, "timestamps"), _grow(group, "node_ids")
-                series[region, population] = columns
-                for column in columns:
-                    flushing.callback(column.flush)
+        series = {}
+        for kept in records.kept:
+            group = _sonata_group(file, records, kept)
+            series[kept] = times, ids = _grow(group, "timestamps"), _grow(group, "node_ids")
+            flushing.callback(times.flush)
+            flushing.callback(ids.flush)
         for window, blocks in records.blocks("nest"):
-            for region in records.populations:
-                ticks, neurons = records.spikes(window, blocks, region)
-                times_ms = records.times_ms(ticks)
-                for population, start in records.offsets(region).items():
-                    if (region, population) not in series:
-                        continue
-                    stop = start + records.populations[region][population]
-                    inside = (neurons >= start) & (neurons < stop)
-                    times, ids = series[region, population]
-                    times.append(times_ms[inside])
-                    ids.append(neurons[inside] - np.uint64(start))
+            for kept, ticks, neurons in records.kept_spikes(window, blocks):
+                times, ids = series[kept]
+                times.append(records.times_ms(ticks))
+                ids.append(neurons)
 
 
-def _sonata_group(file: h5py.File, records: RunRecords, region: str, population: str) -> h5py.Group:
-    group = file["spikes"].create_group(plain_name(region, population))
+def _sonata_group(file: h5py.File, records: RunRecords, kept: KeptPopulation) -> h5py.Group:
+    group = file["spikes"].create_group(plain_name(kept.region, kept.name))
     group.attrs.create("sorting", 2, dtype=_SORTING)
-    group.attrs["region"], group.attrs["population"] = region, population
-    group.attrs["neurons"] = records.populations[region][population]
+    group.attrs["region"], group.attrs["population"] = kept.region, kept.name
+    group.attrs["neurons"] = kept.stop - kept.start
     group.attrs["dt_ms"] = records.plan.experiment.dt_ms
     group.attrs["simulated_ms"] = records.simulated_ms
     for name, dtype in (("timestamps", "<f8"), ("node_ids", "<u8")):

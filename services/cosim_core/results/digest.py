@@ -15,7 +15,7 @@ from tvb_nest_cosim.cosim_core.run_dir.records import RunRecords
 _FORMAT = "cosim-digest-1"
 
 
-def digest(root: Path) -> str:
+def digest(root: Path) -> str | None:
     """Computes the digest of a run's spikes and TVB series from its journals.
 
     Equal digests mean equal bits: every recorded spike (absolute tick and neuron, sorted) and
@@ -27,12 +27,15 @@ def digest(root: Path) -> str:
         root: Run directory; of a run that did not finish, the complete windows count.
 
     Returns:
-        64 hexadecimal digits.
+        64 hexadecimal digits; None if no window is complete, so nothing was computed.
 
     Raises:
-        RunDirectoryError: If it is no run directory.
+        RunDirectoryError: If it is not a run directory.
     """
-    return hashlib.sha256("\n".join([_FORMAT, *digest_lines(root)]).encode()).hexdigest()
+    records = RunRecords.open(root)
+    if not records.complete_windows:
+        return None
+    return hashlib.sha256("\n".join([_FORMAT, *_lines(records)]).encode()).hexdigest()
 
 
 def digest_lines(root: Path) -> list[str]:
@@ -41,28 +44,23 @@ def digest_lines(root: Path) -> list[str]:
     Lines of spikes begin with ``spikes``, lines of TVB's monitors with ``monitor``.
 
     Raises:
-        RunDirectoryError: If it is no run directory.
+        RunDirectoryError: If it is not a run directory.
     """
-    records = RunRecords.open(root)
+    return _lines(RunRecords.open(root))
+
+
+def _lines(records: RunRecords) -> list[str]:
     return [*_spike_lines(records), *_monitor_lines(records)]
 
 
 def _spike_lines(records: RunRecords) -> Iterable[str]:
-    hashes = {
-        (region, population): hashlib.sha256()
-        for region in sorted(records.populations)
-        for population in sorted(records.recorded(region))
-    }
+    names = sorted((kept.region, kept.name) for kept in records.kept)
+    hashes = {name: hashlib.sha256() for name in names}
     for window, blocks in records.blocks("nest"):
-        for region in records.populations:
-            ticks, neurons = records.spikes(window, blocks, region)
-            for population, start in records.offsets(region).items():
-                if (region, population) in hashes:
-                    stop = start + records.populations[region][population]
-                    inside = (neurons >= start) & (neurons < stop)
-                    pairs = np.column_stack([ticks[inside], neurons[inside] - np.uint64(start)])
-                    hashes[region, population].update(pairs.astype("<u8").tobytes())
-    return [_line("spikes", names, found.hexdigest()) for names, found in hashes.items()]
+        for kept, ticks, neurons in records.kept_spikes(window, blocks):
+            pairs = np.column_stack([ticks, neurons])
+            hashes[kept.region, kept.name].update(pairs.astype("<u8").tobytes())
+    return [_line("spikes", name, found.hexdigest()) for name, found in hashes.items()]
 
 
 def _monitor_lines(records: RunRecords) -> Iterable[str]:

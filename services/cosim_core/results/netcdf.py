@@ -9,11 +9,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from tvb_nest_cosim.cosim_core.model.arrays import Reals
 from tvb_nest_cosim.cosim_core.model.plan import MonitorFacts, RegionPlan
 from tvb_nest_cosim.cosim_core.model.signals import COUNT, REAL, Array, Block, group_signals
 from tvb_nest_cosim.cosim_core.model.timegrid import Window
 from tvb_nest_cosim.cosim_core.results.growing import NetcdfWriter, Series, plain_name
-from tvb_nest_cosim.cosim_core.run_dir.records import Reals, RunRecords
+from tvb_nest_cosim.cosim_core.run_dir.records import RunRecords
 
 UNITS = {"V_m": "mV", "w": "pA", "g_ex": "nS", "g_in": "nS", "I_syn_ex": "pA", "I_syn_in": "pA"}
 """Units of what NEST's multimeters record, as NEST documents them for its neuron models."""
@@ -84,7 +85,7 @@ def monitor_facts(records: RunRecords, key: str, data: Array) -> MonitorFacts:
         data: Samples of one window, [sample, variable, node, mode].
     """
     variables, nodes = data.shape[1:3]
-    return records.monitors.get(key) or MonitorFacts(
+    return records.built.monitors.get(key) or MonitorFacts(
         variables=[str(index) for index in range(variables)],
         nodes=[str(index) for index in range(nodes)],
         period_ms=0.0,

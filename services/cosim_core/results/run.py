@@ -13,13 +13,14 @@ import h5py
 import numpy as np
 
 from tvb_nest_cosim.cosim_core.errors import RunDirectoryError
+from tvb_nest_cosim.cosim_core.model.arrays import Reals
 from tvb_nest_cosim.cosim_core.model.connectome import Connectome, load_connectome
 from tvb_nest_cosim.cosim_core.model.experiment import Experiment
 from tvb_nest_cosim.cosim_core.model.plan import Populations, RunPlan
 from tvb_nest_cosim.cosim_core.results.digest import digest
 from tvb_nest_cosim.cosim_core.results.growing import plain_name
 from tvb_nest_cosim.cosim_core.run_dir.provenance import Provenance
-from tvb_nest_cosim.cosim_core.run_dir.records import Indices, Reals, RunRecords
+from tvb_nest_cosim.cosim_core.run_dir.records import Indices, RunRecords
 
 if TYPE_CHECKING:
     import neo
@@ -110,8 +111,8 @@ class Run:
         return Provenance.read(self.root)
 
     @cached_property
-    def digest(self) -> str:
-        """Digest of spikes and TVB series, computed from the journals."""
+    def digest(self) -> str | None:
+        """Digest of spikes and TVB series, from the journals; None if nothing was computed."""
         return digest(self.root)
 
     @property

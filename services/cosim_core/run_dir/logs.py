@@ -1,9 +1,10 @@
-"""Logs as JSON lines, each with time, level, participant and message."""
+"""Logs as JSON lines, each with time, level, participant and message; and following a log."""
 
 from __future__ import annotations
 
 import json
 import logging
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
@@ -85,3 +86,35 @@ def _handler(path: Path, participant: str, run: str) -> logging.Handler:
         raise RunDirectoryError(f"cannot write the log {path}: {error}") from error
     handler.setFormatter(JsonLines(participant, run))
     return handler
+
+
+class LogTail:
+    """Lines that were appended to a file since the last look.
+
+    Args:
+        path: The file; it need not exist yet.
+        most_bytes: Most that one look reads; the oldest of more is skipped. None: no limit.
+    """
+
+    def __init__(self, path: Path, most_bytes: int | None = None) -> None:
+        self._path = path
+        self._most_bytes = most_bytes
+        self._offset = 0
+
+    def new(self) -> list[bytes]:
+        """Returns whole lines without their ends; one that is being written is left for later.
+
+        Raises:
+            OSError: If the file cannot be read.
+        """
+        try:
+            with self._path.open("rb") as file:
+                size = file.seek(0, os.SEEK_END)
+                most = size if self._most_bytes is None else self._most_bytes
+                is_cut = size - self._offset > most
+                self._offset = file.seek(size - most if is_cut else self._offset)
+                *lines, rest = file.read(max(0, size - self._offset)).split(b"\n")
+        except FileNotFoundError:
+            return []
+        self._offset = size - len(rest)
+        return lines[1:] if is_cut else lines

@@ -25,6 +25,11 @@ _COMPUTING = ("absorb", "advance", "read")
 _FLUSH_EVERY = 256
 
 
+def record_edge(role: str) -> str:
+    """Returns the private edge on which a participant records its own results."""
+    return f"{role}.record"
+
+
 def phases_of(block: Block) -> npt.NDArray[np.float64]:
     """Returns the times that a block of a timing journal holds.
 
@@ -85,7 +90,7 @@ class Recorder:
         """Keeps private signals of a window."""
         with self.phase("record"):
             self._journal.append(
-                Block(f"{self._role}.record", window.index, self._rank, dict(arrays))
+                Block(record_edge(self._role), window.index, self._rank, dict(arrays))
             )
 
     def received(self, block: Block) -> None:

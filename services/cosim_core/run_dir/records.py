@@ -1,39 +1,50 @@
-"""The journals of a run as streams of complete windows, whatever became of the run.
+"""The one reader of journals: of runs that go on, that ended, that failed, or are replayed.
 
-A window is *complete* when every process of the ensemble has recorded it. A run that failed or was
+A window is *complete* when every process of the run has recorded it. A run that failed or was
 interrupted leaves journals of different lengths, perhaps with a damaged end, or none at all;
 everything after the last complete window is ignored, so all results of a run end at the same tick.
+Of a run that goes on, :meth:`RunRecords.tails` reads the newest blocks at a bounded cost.
 """
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-from pydantic import ValidationError
 
-from tvb_nest_cosim.cosim_core.errors import RunDirectoryError
+from tvb_nest_cosim.cosim_core.model.arrays import Counts, Reals
 from tvb_nest_cosim.cosim_core.model.experiment import SpikingGroup
-from tvb_nest_cosim.cosim_core.model.plan import MonitorFacts, Populations, RunPlan
+from tvb_nest_cosim.cosim_core.model.plan import Built, Populations, RunPlan
 from tvb_nest_cosim.cosim_core.model.signals import NEST_TO_TRANSLATOR, Block, group_signals
 from tvb_nest_cosim.cosim_core.model.timegrid import Window, ms_of
 from tvb_nest_cosim.cosim_core.run_dir.journal import MAGIC, read_journal
+from tvb_nest_cosim.cosim_core.run_dir.journal_tail import JournalTail
 from tvb_nest_cosim.cosim_core.run_dir.layout import RunLayout
-from tvb_nest_cosim.cosim_core.run_dir.recorder import phases_of
+from tvb_nest_cosim.cosim_core.run_dir.plan_file import read_plan
+from tvb_nest_cosim.cosim_core.run_dir.recorder import phases_of, record_edge
 
-Counts = npt.NDArray[np.uint32]
 Indices = npt.NDArray[np.uint64]
-Reals = npt.NDArray[np.float64]
 
 
-def record_edge(role: str) -> str:
-    """Returns the private edge on which a participant records its own results."""
-    return f"{role}.record"
+@dataclass(frozen=True)
+class KeptPopulation:
+    """A population whose spikes are recorded.
+
+    Attributes:
+        region: Its spiking region.
+        name: Its name.
+        start: Index of its first neuron within the region.
+        stop: Index after its last neuron.
+    """
+
+    region: str
+    name: str
+    start: int
+    stop: int
 
 
 @dataclass(frozen=True)
@@ -43,14 +54,12 @@ class RunRecords:
     Attributes:
         layout: Paths of the run.
         plan: Plan that the participants got.
-        populations: Neurons by region and population; empty if NEST was not built.
-        monitors: What TVB's monitors deliver, by key; empty if TVB was not built.
+        built: Populations of NEST and monitors of TVB; empty of what was not built.
     """
 
     layout: RunLayout
     plan: RunPlan
-    populations: Populations
-    monitors: dict[str, MonitorFacts]
+    built: Built
 
     @classmethod
     def open(cls, root: Path) -> RunRecords:
@@ -59,30 +68,12 @@ class RunRecords:
         Raises:
             RunDirectoryError: If there is none or it is damaged.
         """
-        layout = RunLayout(root)
-        try:
-            tree = json.loads(layout.plan.read_text(encoding="utf-8"))
-            monitors = tree.get("facts", {}).get("tvb", {}).get("monitors", {})
-            return cls(
-                layout=layout,
-                plan=RunPlan.model_validate(tree["plan"]),
-                populations=tree.get("populations") or {},
-                monitors={key: MonitorFacts.model_validate(m) for key, m in monitors.items()},
-            )
-        except FileNotFoundError as error:
-            raise RunDirectoryError(
-                f"{root} is no run directory: it has no {layout.plan.name}. Give the folder that "
-                "'cosim run' named when it started"
-            ) from error
-        except OSError as error:
-            raise RunDirectoryError(
-                f"cannot read {layout.plan}: {error.strerror or error}"
-            ) from error
-        except (ValueError, KeyError, AttributeError, ValidationError) as error:
-            raise RunDirectoryError(
-                f"{layout.plan} is damaged or of another version of this program: {error}. "
-                "Run the experiment again (experiment.yaml is in the same folder)"
-            ) from error
+        return cls(RunLayout(root), *read_plan(root))
+
+    @property
+    def populations(self) -> Populations:
+        """Neurons by region and population; empty if NEST was not built."""
+        return self.built.populations
 
     def group(self, region: str) -> SpikingGroup:
         """Returns the declaration of a spiking region."""
@@ -91,17 +82,19 @@ class RunRecords:
 
     def recorded(self, region: str) -> list[str]:
         """Names the populations of a region whose spikes are kept, in the region's order."""
-        spikes = self.group(region).record.spikes
-        names = list(self.populations.get(region, {}))
-        return [name for name in names if spikes is True or (spikes and name in spikes)]
+        return [kept.name for kept in self.kept if kept.region == region]
 
-    def offsets(self, region: str) -> dict[str, int]:
-        """Returns the index of the first neuron of each population within its region."""
-        starts, start = {}, 0
-        for name, neurons in self.populations[region].items():
-            starts[name] = start
-            start += neurons
-        return starts
+    @cached_property
+    def kept(self) -> tuple[KeptPopulation, ...]:
+        """Populations whose spikes are recorded, by region in the order of its neurons."""
+        found = []
+        for region, populations in self.populations.items():
+            spikes, start = self.group(region).record.spikes, 0
+            for name, neurons in populations.items():
+                if spikes is True or (spikes and name in spikes):
+                    found.append(KeptPopulation(region, name, start, start + neurons))
+                start += neurons
+        return tuple(found)
 
     @property
     def rows_of_rates(self) -> Populations:
@@ -155,7 +148,9 @@ class RunRecords:
         ranks = self.plan.participants.get("nest", 0)
         pending: dict[int, list[Block]] = {}
         due = 0
-        for block in self._received(NEST_TO_TRANSLATOR) if ranks else ():
+        for block in _readable(self.layout.journal("translator", 0)) if ranks else ():
+            if block.edge != NEST_TO_TRANSLATOR:
+                continue
             pending.setdefault(block.window, []).append(block)
             while due < self.complete_windows and len(pending.get(due, ())) == ranks:
                 window = self.plan.grid.window(due)
@@ -178,20 +173,75 @@ class RunRecords:
         order = np.lexsort((neuron, tick))
         return tick[order] + np.uint64(window.start), neuron[order]
 
-    def phases(self, role: str, rank: int) -> Iterator[tuple[int, Reals]]:
-        """Yields how long a process took, for the complete windows.
+    def kept_spikes(
+        self, window: Window, blocks: list[Block]
+    ) -> Iterator[tuple[KeptPopulation, Indices, Indices]]:
+        """Yields the recorded spikes of a window, as :meth:`spikes`, by population.
 
         Yields:
-            Index of a window, and seconds per phase (float64, in the order of
+            A population, absolute ticks, and indices of neurons within the population.
+        """
+        for region in dict.fromkeys(kept.region for kept in self.kept):
+            ticks, neurons = self.spikes(window, blocks, region)
+            for kept in self.kept:
+                if kept.region == region:
+                    inside = (neurons >= kept.start) & (neurons < kept.stop)
+                    yield kept, ticks[inside], neurons[inside] - np.uint64(kept.start)
+
+    def timing(self, role: str, rank: int) -> Iterator[tuple[int, Reals]]:
+        """Yields how long a process took, for all windows of which it has written that.
+
+        Yields:
+            Index of a first window, and seconds (float64 [window, phase], phases in the order of
             :data:`cosim_core.run_dir.recorder.PHASES`).
 
         Raises:
             RunDirectoryError: If the run has times of other phases.
         """
         for block in _readable(self.layout.timing_journal(role, rank)):
-            for index, seconds in enumerate(phases_of(block), start=block.window):
+            yield block.window, phases_of(block)
+
+    def phases(self, role: str, rank: int) -> Iterator[tuple[int, Reals]]:
+        """Yields how long a process took, for the complete windows.
+
+        Yields:
+            Index of a window, and seconds per phase, as :meth:`timing`.
+        """
+        for first, rows in self.timing(role, rank):
+            for index, seconds in enumerate(rows, start=first):
                 if index < self.complete_windows:
                     yield index, seconds
+
+    def tails(self, role: str, most_bytes: int) -> list[JournalTail]:
+        """Returns readers of what the ranks of a participant add to their journals.
+
+        Args:
+            role: The participant.
+            most_bytes: Most that one look reads of a journal; the oldest of more is skipped.
+        """
+        ranks = range(self.plan.participants.get(role, 0))
+        return [JournalTail(self.layout.journal(role, rank), most_bytes) for rank in ranks]
+
+    def joined(self, edge: str, prefix: str, names: Iterable[str]) -> dict[str, Reals]:
+        """Joins signals that the translator received or recorded, for a replay.
+
+        Args:
+            edge: Edge whose blocks are read.
+            prefix: First part of the signals' names, e.g. ``coupling``.
+            names: The rest of them, e.g. regions.
+
+        Returns:
+            float64 [..., tick] by name, of windows 0, 1, ... up to the first that is missing; no
+            entry for a signal without any.
+        """
+        pieces: dict[str, list[Reals]] = {name: [] for name in names}
+        for block in _readable(self.layout.journal("translator", 0)):
+            if block.edge == edge:
+                for name, arrays in pieces.items():
+                    array = block.arrays.get(f"{prefix}/{name}")
+                    if array is not None and block.window == len(arrays):
+                        arrays.append(array.astype(np.float64))
+        return {name: np.concatenate(found, axis=-1) for name, found in pieces.items() if found}
 
     def _summed(self, window: Window, blocks: list[Block]) -> dict[str, Counts]:
         sums = {
@@ -202,10 +252,6 @@ class RunRecords:
             for region, counts in group_signals(block.arrays, "counts").items():
                 sums[region] += counts.astype(np.uint32)
         return sums
-
-    def _received(self, edge: str) -> Iterator[Block]:
-        blocks = _readable(self.layout.journal("translator", 0))
-        return (block for block in blocks if block.edge == edge)
 
     def _consecutive(self, role: str, rank: int) -> Iterator[Block]:
         """Yields what a process recorded for windows 0, 1, ... up to the first gap."""

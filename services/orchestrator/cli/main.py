@@ -16,6 +16,7 @@ from tvb_nest_cosim.cosim_core.errors import (
     EXIT_FAILED,
     CosimError,
     ExperimentError,
+    RunDirectoryError,
 )
 from tvb_nest_cosim.orchestrator.cli.keys import keys_app
 from tvb_nest_cosim.orchestrator.cli.launcher_options import (
@@ -162,7 +163,13 @@ def digest_command(run_directory: RunDirectory) -> None:
     """Print the SHA-256 of a run's spikes and TVB series."""
     from tvb_nest_cosim.cosim_core.results import digest
 
-    typer.echo(digest(run_directory))
+    found = digest(run_directory)
+    if found is None:
+        raise RunDirectoryError(
+            f"{run_directory} has no digest, since the run computed nothing: no window is complete "
+            "in all of its journals"
+        )
+    typer.echo(found)
 
 
 @app.command()

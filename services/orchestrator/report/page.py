@@ -66,7 +66,7 @@ def write_report(root: Path) -> Path:
         Path of the page.
 
     Raises:
-        RunDirectoryError: If it is no run directory or cannot be read or written.
+        RunDirectoryError: If it is not a run directory or cannot be read or written.
     """
     with open_run(root) as run:
         if not run.has("timing"):

@@ -23,7 +23,7 @@ def replay_experiment(root: Path, participant: Literal["nest", "tvb"]) -> tuple[
 
     Raises:
         ExperimentError: If the run was no co-simulation.
-        RunDirectoryError: If it is no run directory.
+        RunDirectoryError: If it is not a run directory.
     """
     with open_run(root) as run:
         recorded, plan = run.experiment, run.plan

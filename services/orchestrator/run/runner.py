@@ -18,10 +18,11 @@ from tvb_nest_cosim.cosim_core.errors import (
 )
 from tvb_nest_cosim.cosim_core.model.experiment import Experiment
 from tvb_nest_cosim.cosim_core.model.experiment.load import dump_yaml
-from tvb_nest_cosim.cosim_core.model.plan import Built, RunPlan, plan_file
+from tvb_nest_cosim.cosim_core.model.plan import Built, RunPlan
 from tvb_nest_cosim.cosim_core.outcomes import EXIT_CODES
 from tvb_nest_cosim.cosim_core.run_dir.layout import RunLayout, write_atomically
 from tvb_nest_cosim.cosim_core.run_dir.logs import also_log_to
+from tvb_nest_cosim.cosim_core.run_dir.plan_file import write_plan
 from tvb_nest_cosim.cosim_core.run_dir.provenance import ProcessTimes, Provenance
 from tvb_nest_cosim.orchestrator.launchers.base import Launcher
 from tvb_nest_cosim.orchestrator.launchers.local import LOCAL
@@ -44,14 +45,14 @@ class Finished:
         root: Its run directory.
         outcome: How it ended.
         exit_code: Exit code that says so.
-        digest: Digest of the results.
+        digest: Digest of the results; None if nothing was computed.
         report: Path of the report, if one could be made.
     """
 
     root: Path
     outcome: Outcome
     exit_code: int
-    digest: str
+    digest: str | None
     report: Path | None
 
 
@@ -111,7 +112,7 @@ def run(
     with also_log_to(layout.logs / "orchestrator.jsonl", "orchestrator", plan.run):
         plan = copy_inputs(with_own_connectome(plan, layout), layout)
         write_atomically(layout.experiment, dump_yaml(plan.experiment).encode())
-        write_atomically(layout.plan, plan_file(plan, Built()))
+        write_plan(layout.root, plan, Built())
         started = datetime.now(UTC)
         tell("Building the simulators")
         observe = _noting_what_was_built(layout, observe)
@@ -146,7 +147,7 @@ def _noting_what_was_built(layout: RunLayout, observe: Observer) -> Observer:
         nonlocal is_noted
         if coordinator.is_running and not is_noted:
             is_noted = True
-            write_atomically(layout.plan, plan_file(coordinator.plan, coordinator.built()))
+            write_plan(layout.root, coordinator.plan, coordinator.built())
         observe(coordinator)
 
     return note
@@ -182,7 +183,7 @@ def _keep(
     from tvb_nest_cosim.cosim_core.results import collect, open_run
 
     layout = RunLayout(Path(coordinator.plan.run_dir))
-    write_atomically(layout.plan, plan_file(coordinator.plan, coordinator.built()))
+    write_plan(layout.root, coordinator.plan, coordinator.built())
     with open_run(layout.root) as run:
         windows, found = run.records.complete_windows, run.digest
     finished = Finished(layout.root, outcome, EXIT_CODES[outcome.kind], found, None)

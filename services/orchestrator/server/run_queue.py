@@ -17,13 +17,13 @@ from tvb_nest_cosim.cosim_core.errors import CosimError, ExperimentError
 from tvb_nest_cosim.cosim_core.model.experiment import Experiment
 from tvb_nest_cosim.cosim_core.run_dir.layout import RunLayout
 from tvb_nest_cosim.cosim_core.run_dir.provenance import Provenance
+from tvb_nest_cosim.cosim_core.run_dir.records import RunRecords
 from tvb_nest_cosim.orchestrator.launchers.base import Launcher
 from tvb_nest_cosim.orchestrator.planning import checks
 from tvb_nest_cosim.orchestrator.planning.plan import Planned
 from tvb_nest_cosim.orchestrator.run import runner
 from tvb_nest_cosim.orchestrator.run.control import RunControl
 from tvb_nest_cosim.orchestrator.run.coordinator import Coordinator
-from tvb_nest_cosim.orchestrator.server.live.extract import View
 from tvb_nest_cosim.orchestrator.server.live.hub import Hub
 from tvb_nest_cosim.orchestrator.server.live.live_run import Live, Speedometer, progress
 from tvb_nest_cosim.orchestrator.server.live.tail import Tail
@@ -380,7 +380,7 @@ class _Observer:
 
     def __call__(self, coordinator: Coordinator) -> None:
         live, now_s = self._live, time.monotonic()
-        if coordinator.is_running and live.view is None:
+        if coordinator.is_running and live.records is None:
             self._begin(coordinator)
         if now_s - self._told_s < LOOK_EVERY_S and coordinator.outcome is None:
             return
@@ -388,7 +388,7 @@ class _Observer:
         live.windows = coordinator.windows
         if live.state is RunState.PAUSED:
             self._speedometer.pause()
-        if live.view is not None:
+        if live.records is not None:
             self._hub.publish(live.id, "progress", progress(coordinator, self._speedometer))
         outcome = coordinator.outcome
         if outcome is not None and outcome.kind != "refused":
@@ -399,6 +399,6 @@ class _Observer:
             self._queue.progressed(live)
 
     def _begin(self, coordinator: Coordinator) -> None:
-        live = self._live
-        live.view = View(coordinator.plan, coordinator.built())
+        live, plan = self._live, coordinator.plan
+        live.records = RunRecords(RunLayout(Path(plan.run_dir)), plan, coordinator.built())
         self._queue.begin(live)

@@ -14,6 +14,7 @@ from rich.console import Console
 from tvb_nest_cosim.cosim_core.deadline import Deadline
 from tvb_nest_cosim.cosim_core.errors import EXIT_FAILED, ExperimentError, Fault, RunDirectoryError
 from tvb_nest_cosim.cosim_core.run_dir.layout import write_atomically
+from tvb_nest_cosim.cosim_core.run_dir.logs import LogTail
 from tvb_nest_cosim.cosim_core.run_dir.provenance import Provenance
 from tvb_nest_cosim.orchestrator.planning.checks import admit
 from tvb_nest_cosim.orchestrator.planning.plan import Planned
@@ -153,7 +154,7 @@ def _image_faults(job: EnsembleJob) -> list[Fault]:
 
 def _follow(job: str, what: Submission, console: Console) -> int:
     """Shows the state of a job and what it writes until it has ended; returns its exit code."""
-    read = 0
+    log = LogTail(what.log)
     shown = state = queue.JobState("")
     patience = Deadline.after(PATIENCE_S)
     while True:
@@ -168,23 +169,11 @@ def _follow(job: str, what: Submission, console: Console) -> int:
             shown = state
             waits = f", {state.reason}" if state.name in queue.WAITING and state.reason else ""
             _say(console, f"job {job} {state.name}{waits}")
-        read = _show_log(what.log, read, console)
+        for line in log.new():
+            _say(console, line.decode(errors="replace"))
         if state.is_over and state.name:
             return _exit_code(what.out, state)
         time.sleep(ASK_EVERY_S)
-
-
-def _show_log(path: Path, start: int, console: Console) -> int:
-    """Shows the whole lines that were appended since ``start``; returns where the next begins."""
-    try:
-        with path.open("rb") as file:
-            file.seek(start)
-            whole, newline, _ = file.read().rpartition(b"\n")
-    except FileNotFoundError:
-        return start
-    if newline:
-        _say(console, whole.decode(errors="replace"))
-    return start + len(whole) + len(newline)
 
 
 def _exit_code(out: Path, state: queue.JobState) -> int:

@@ -1,4 +1,4 @@
-"""AnswerCache about a run that goes on, shared by all who ask."""
+"""Answers about a run that goes on, shared by all clients that ask."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from typing import Any, TypeVar
 _T = TypeVar("_T")
 
 FRESH_S = 1.0
-"""An answer is given again for so long, and for longer if it was dear."""
+"""An answer is given again for so long, and for longer if it took long to make."""
 
 SHARE = 0.02
 """Of the time that passes, at most so much goes into making one answer anew."""
 
 KEPT = 64
-"""AnswerCache that are kept; whoever asks for others has them made."""
+"""Answers that are kept, those asked for last."""
 
 
 @dataclass
@@ -31,7 +31,7 @@ class _Answer:
 class AnswerCache:
     """Keeps answers for a while; may be used from any thread.
 
-    Who asks while an answer is being made waits for it, so that the same is never made twice.
+    A thread that asks while an answer is being made waits for it: the same is never made twice.
     """
 
     def __init__(self) -> None:

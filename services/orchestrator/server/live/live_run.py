@@ -11,10 +11,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tvb_nest_cosim.cosim_core.model.plan import RunPlan
+from tvb_nest_cosim.cosim_core.run_dir.records import RunRecords
 from tvb_nest_cosim.orchestrator.run.control import RunControl
 from tvb_nest_cosim.orchestrator.run.coordinator import Coordinator
 from tvb_nest_cosim.orchestrator.server.live.cache import AnswerCache
-from tvb_nest_cosim.orchestrator.server.live.extract import View
 from tvb_nest_cosim.orchestrator.server.live.tail import Tail
 from tvb_nest_cosim.orchestrator.store import RunState
 
@@ -34,8 +34,8 @@ class Live:
         state: State of the run.
         cause: Why it is so, if there is something to say.
         windows: Windows that every participant has completed.
-        view: What is known once everybody has built.
-        answers: What was told about it a short time ago.
+        records: Reads its journals once everything is built.
+        cache: Answers about it that were given a short time ago.
     """
 
     id: str
@@ -45,7 +45,7 @@ class Live:
     state: RunState = RunState.BUILDING
     cause: str | None = None
     windows: int = 0
-    view: View | None = None
+    records: RunRecords | None = None
     cache: AnswerCache = field(default_factory=AnswerCache)
     _looking: threading.Lock = field(default_factory=threading.Lock)
     _looked_s: float = 0.0

@@ -1,21 +1,23 @@
-"""What is new in a run that goes on, read from its journals and logs beside the simulators.
+"""New data and log lines of a run that goes on, read from its journals and logs.
 
-Nobody who computes takes part in this: a look costs a bounded time of the server, and there is
-none unless somebody listens.
+Simulators and translator take no part in this: a look costs a bounded time of the server, and
+there is none unless a client listens.
 """
 
 from __future__ import annotations
 
 import json
 import logging
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from tvb_nest_cosim.cosim_core.errors import RunDirectoryError
 from tvb_nest_cosim.cosim_core.run_dir.journal_tail import JournalTail
 from tvb_nest_cosim.cosim_core.run_dir.layout import RunLayout
-from tvb_nest_cosim.orchestrator.server.live.extract import View
+from tvb_nest_cosim.cosim_core.run_dir.logs import LogTail
+from tvb_nest_cosim.cosim_core.run_dir.records import RunRecords
+from tvb_nest_cosim.orchestrator.server.live.answers import raster, series
+from tvb_nest_cosim.orchestrator.server.live.sources import JournalSource, new_blocks
 
 _logger = logging.getLogger(__name__)
 
@@ -38,109 +40,66 @@ TVB_REGIONS = 12
 """Regions of TVB whose curves are live: the spiking ones, and others spread evenly."""
 
 
-class LiveData:
-    """New data of a run since the last look.
+class Tail:
+    """New data and log lines of one run; a look is safe against what is being written.
 
     Args:
         layout: Paths of the run.
-        view: What is known of the run.
     """
 
-    def __init__(self, layout: RunLayout, view: View) -> None:
-        self._view = view
-        self._tails = {
-            role: [JournalTail(layout.journal(role, rank), LOOK_BYTES) for rank in range(ranks)]
-            for role, ranks in view.plan.participants.items()
-        }
-        self._regions = _shown_regions(view)
+    def __init__(self, layout: RunLayout) -> None:
+        self._layout = layout
+        self._logs: dict[Path, LogTail] = {}
+        self._journals: dict[str, list[JournalTail]] = {}
 
-    def new(self) -> dict[str, Any] | None:
-        """Returns the body of a ``data`` event; None if nothing is new."""
-        view = self._view
-        blocks = {
-            role: [block for tail in tails for block in tail.new()]
-            for role, tails in self._tails.items()
+    def look(
+        self, records: RunRecords | None
+    ) -> tuple[list[dict[str, str]], dict[str, Any] | None]:
+        """Returns the bodies of ``log`` events and, if there are data, of a ``data`` event.
+
+        Args:
+            records: The run; None while it is being built.
+        """
+        try:
+            return self._new_lines(), self._new_data(records) if records else None
+        except (OSError, RunDirectoryError) as error:
+            _logger.warning("no live data of %s: %s", self._layout.root.name, error)
+            return [], None
+
+    def _new_lines(self) -> list[dict[str, str]]:
+        entries = []
+        for path in sorted(self._layout.logs.glob("*.jsonl")):
+            tail = self._logs.setdefault(path, LogTail(path, LOG_BYTES))
+            entries += [entry for line in tail.new() if (entry := _entry(line)) is not None]
+        return sorted(entries, key=lambda entry: entry["time"])
+
+    def _new_data(self, records: RunRecords) -> dict[str, Any] | None:
+        if not self._journals:
+            roles = records.plan.participants
+            self._journals = {role: records.tails(role, LOOK_BYTES) for role in roles}
+        source = JournalSource(records, lambda role: new_blocks(self._journals.get(role, ())))
+        data = {
+            "rates": series(source, "rates", POINTS, None)["rates"],
+            "tvb": series(source, "tvb", POINTS, _shown_regions(records))["tvb"],
+            "raster": raster(source, 0.0, float("inf"), SPIKES, NEURONS)["raster"],
         }
-        rates = view.rates(blocks.get("translator", ()), POINTS)
-        tvb = view.tvb(blocks.get("tvb", []), self._regions, POINTS)
-        raster = view.raster(blocks.get("nest", ()), SPIKES, NEURONS)
-        if not (rates or tvb.regions or raster):
-            return None
-        return {
-            "rates": rates,
-            "tvb": asdict(tvb),
-            "raster": raster,
-        }
+        is_new = data["rates"] or data["tvb"]["regions"] or data["raster"]
+        return data if is_new else None
 
 
-def _shown_regions(view: View) -> list[str]:
-    spiking = [region.name for region in view.plan.regions]
-    nodes = next((facts.nodes for facts in view.built.monitors.values()), [])
+def _shown_regions(records: RunRecords) -> list[str]:
+    spiking = [region.name for region in records.plan.regions]
+    nodes = next((facts.nodes for facts in records.built.monitors.values()), [])
     others = [name for name in nodes if name not in spiking]
     wanted = max(0, TVB_REGIONS - len(spiking))
     step = max(1, -(-len(others) // max(1, wanted)))
     return [*spiking, *others[::step][:wanted]][:TVB_REGIONS]
 
 
-class LiveLogs:
-    """New lines of all logs of a run.
-
-    Args:
-        layout: Paths of the run.
-    """
-
-    def __init__(self, layout: RunLayout) -> None:
-        self._folder = layout.logs
-        self._offsets: dict[Path, int] = {}
-
-    def new(self) -> list[dict[str, str]]:
-        """Returns the bodies of ``log`` events, by file in the order written."""
-        lines: list[dict[str, str]] = []
-        for path in sorted(self._folder.glob("*.jsonl")):
-            for line in self._read(path):
-                entry = _entry(line)
-                if entry is not None:
-                    lines.append(entry)
-        return sorted(lines, key=lambda entry: entry["time"])
-
-    def _read(self, path: Path) -> list[bytes]:
-        with path.open("rb") as file:
-            size = file.seek(0, 2)
-            offset = max(self._offsets.get(path, 0), size - LOG_BYTES)
-            file.seek(offset)
-            data = file.read(LOG_BYTES)
-        whole = data.rfind(b"\n") + 1
-        self._offsets[path] = offset + whole
-        return data[:whole].splitlines()
-
-
 def _entry(line: bytes) -> dict[str, str] | None:
-    """Returns what a client sees of a line; None of one that was cut or is no log line."""
+    """Returns the parts of a line that a client gets; None of what is not a log line."""
     try:
         tree = json.loads(line)
         return {key: str(tree[key]) for key in ("time", "level", "participant", "message")}
     except (ValueError, KeyError, TypeError):
         return None
-
-
-class Tail:
-    """Live data and logs of one run, each look safe against what is being written."""
-
-    def __init__(self, layout: RunLayout) -> None:
-        self._layout = layout
-        self._logs = LiveLogs(layout)
-        self._data: LiveData | None = None
-
-    def look(self, view: View | None) -> tuple[list[dict[str, str]], dict[str, Any] | None]:
-        """Returns new log lines and, once everything is built, new data.
-
-        Args:
-            view: What is known of the run; None while it is being built.
-        """
-        if self._data is None and view is not None:
-            self._data = LiveData(self._layout, view)
-        try:
-            return self._logs.new(), self._data.new() if self._data else None
-        except (OSError, RunDirectoryError) as error:
-            _logger.warning("no live data of %s: %s", self._layout.root.name, error)
-            return [], None

@@ -126,7 +126,7 @@ def _look(service: Service, live: Live) -> None:
     with live.looking(LOOK_EVERY_S) as is_due:
         if not is_due:
             return
-        lines, data = live.tail.look(live.view)
+        lines, data = live.tail.look(live.records)
         for line in lines:
             service.hub.publish(live.id, "log", line)
         if data is not None:

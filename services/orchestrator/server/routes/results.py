@@ -1,7 +1,8 @@
-"""What a run leaves behind: files, figures, curves, the connectome."""
+"""Results of a run: files, figures, curves, the connectome."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Hashable
 from http import HTTPStatus
 from pathlib import Path
 from typing import Annotated, Any
@@ -14,14 +15,18 @@ from tvb_nest_cosim.cosim_core.errors import RunDirectoryError
 from tvb_nest_cosim.cosim_core.model.connectome import load_connectome
 from tvb_nest_cosim.cosim_core.model.experiment import Experiment
 from tvb_nest_cosim.cosim_core.model.experiment.load import dump_yaml
+from tvb_nest_cosim.cosim_core.model.plan import Built
+from tvb_nest_cosim.cosim_core.results import open_run
+from tvb_nest_cosim.cosim_core.run_dir.layout import RunLayout
 from tvb_nest_cosim.cosim_core.run_dir.records import RunRecords
 from tvb_nest_cosim.orchestrator.planning.datasets import connectome_path
 from tvb_nest_cosim.orchestrator.server import files
-from tvb_nest_cosim.orchestrator.server.live import series
+from tvb_nest_cosim.orchestrator.server.live import answers
+from tvb_nest_cosim.orchestrator.server.live.sources import FileSource, JournalSource, Source
 from tvb_nest_cosim.orchestrator.server.problems import Refusal
 from tvb_nest_cosim.orchestrator.server.schemas import PREFIX, ConnectomeAnswer
 from tvb_nest_cosim.orchestrator.server.security.guard import DOCUMENT_POLICY
-from tvb_nest_cosim.orchestrator.server.service import Row, Served
+from tvb_nest_cosim.orchestrator.server.service import Row, Served, Service
 from tvb_nest_cosim.orchestrator.store import FINAL, RunRow, RunState
 
 router = APIRouter(prefix=PREFIX, tags=["results"])
@@ -87,7 +92,7 @@ def get_experiment(row: Row) -> PlainTextResponse:
 def get_series(
     row: Row,
     service: Served,
-    kind: series.Kind = "rates",
+    kind: answers.Kind = "rates",
     max_points: Points = 2000,
     regions: Annotated[
         str | None, Query(max_length=20_000, description="Separated by commas.")
@@ -95,14 +100,12 @@ def get_series(
 ) -> dict[str, Any]:
     """Get curves, averaged down to ``max_points``, in the form of ``data`` events."""
     wanted = None if regions is None else [name for name in regions.split(",") if name]
-    root, live = service.root(row), service.queue.live(row.id)
-    if live is not None and (view := live.view) is not None:
-        return live.cache.get(
-            ("series", kind, max_points, regions),
-            lambda: series.live_series(root, view, kind, max_points, wanted),
-        )
-    _begun(row, root)
-    return series.series(root, kind, max_points, wanted)
+    return _answer(
+        row,
+        service,
+        ("series", kind, max_points, regions),
+        lambda source: answers.series(source, kind, max_points, wanted),
+    )
 
 
 @router.get("/runs/{run}/raster")
@@ -114,14 +117,12 @@ def get_raster(
     max_points: Points = 5000,
 ) -> dict[str, Any]:
     """Get single spikes in (from_ms, to_ms], at most ``max_points`` per region."""
-    root, live = service.root(row), service.queue.live(row.id)
-    if live is not None and (view := live.view) is not None:
-        return live.cache.get(
-            ("raster", from_ms, to_ms, max_points),
-            lambda: series.live_raster(root, view, from_ms, to_ms, max_points),
-        )
-    _begun(row, root)
-    return series.raster(root, from_ms, to_ms, max_points)
+    return _answer(
+        row,
+        service,
+        ("raster", from_ms, to_ms, max_points),
+        lambda source: answers.raster(source, from_ms, to_ms, max_points),
+    )
 
 
 @router.get("/runs/{run}/timing")
@@ -129,12 +130,10 @@ def get_timing(row: Row, service: Served, max_points: Points = 500) -> dict[str,
     """Get mean seconds per window and phase of every participant."""
     root, live = service.root(row), service.queue.live(row.id)
     if live is not None:
-        participants = live.plan.participants
-        return live.cache.get(
-            ("timing", max_points), lambda: series.phases(root, participants, max_points)
-        )
+        records = RunRecords(RunLayout(root), live.plan, Built())
+        return live.cache.get(("timing", max_points), lambda: answers.phases(records, max_points))
     _begun(row, root)
-    return series.phases(root, RunRecords.open(root).plan.participants, max_points)
+    return answers.phases(RunRecords.open(root), max_points)
 
 
 @router.get("/runs/{run}/connectome")
@@ -155,6 +154,26 @@ def get_connectome(row: Row, service: Served) -> ConnectomeAnswer:
 
 def _experiment(row: RunRow) -> Experiment:
     return Experiment.model_validate(row.experiment)
+
+
+def _answer(
+    row: RunRow,
+    service: Service,
+    question: Hashable,
+    make: Callable[[Source], dict[str, Any]],
+) -> dict[str, Any]:
+    """Makes an answer from the journals of a run that goes on, or from the files of an ended one.
+
+    Raises:
+        RunDirectoryError: If there are no results yet.
+    """
+    live = service.queue.live(row.id)
+    if live is not None and (records := live.records) is not None:
+        return live.cache.get(question, lambda: make(JournalSource.newest(records)))
+    root = service.root(row)
+    _begun(row, root)
+    with open_run(root) as run:
+        return make(FileSource(run))
 
 
 def _begun(row: RunRow, root: Path) -> None:
@@ -178,7 +197,7 @@ def _listed(row: RunRow, kind: str, found: dict[str, Path]) -> FileList:
 
 
 def _file(found: dict[str, Path], name: str) -> FileResponse:
-    """AnswerCache with a file if it is one of those offered; a path is never made of a name."""
+    """Sends a file if it is one of those offered; a path is never made of a name."""
     if name not in found:
         raise Refusal(HTTPStatus.NOT_FOUND, f"there is no file '{name}', or not yet")
     path = found[name]
