@@ -51,7 +51,7 @@ class ZmqTransport:
         self._poller = zmq.Poller()
         self._channel_of: dict[object, Channel] = {}
         self._keys = keys
-        self._doorkeeper: ThreadAuthenticator | None = None
+        self._authenticator: ThreadAuthenticator | None = None
 
     def bind(self, endpoint: str) -> Channel:
         """Binds a ROUTER.
@@ -65,7 +65,7 @@ class ZmqTransport:
         """
         socket = self._socket(zmq.ROUTER, endpoint)
         if self._keys is not None and endpoint.startswith("tcp:"):
-            self._start_doorkeeper(self._keys)
+            self._start_authenticator(self._keys)
             socket.curve_publickey, socket.curve_secretkey = self._keys.public, self._keys.secret
             socket.curve_server = True
         socket.setsockopt(zmq.ROUTER_MANDATORY, 1)
@@ -120,17 +120,17 @@ class ZmqTransport:
         for channel in self._channels:
             channel.close()
         self._channels.clear()
-        if self._doorkeeper is not None:
-            self._doorkeeper.stop()
-            self._doorkeeper = None
+        if self._authenticator is not None:
+            self._authenticator.stop()
+            self._authenticator = None
         self._context.term()
 
-    def _start_doorkeeper(self, keys: Keys) -> None:
+    def _start_authenticator(self, keys: Keys) -> None:
         """Lets in those whose public keys are known, and nobody else."""
-        if self._doorkeeper is None:
-            self._doorkeeper = ThreadAuthenticator(self._context)
-            self._doorkeeper.start()
-            self._doorkeeper.configure_curve_callback(credentials_provider=_KnownKeys(keys))
+        if self._authenticator is None:
+            self._authenticator = ThreadAuthenticator(self._context)
+            self._authenticator.start()
+            self._authenticator.configure_curve_callback(credentials_provider=_KnownKeys(keys))
 
     def _socket(self, kind: int, endpoint: str) -> zmq.Socket[bytes]:
         if self._keys is None and endpoint.startswith("tcp:") and not is_local(endpoint):
