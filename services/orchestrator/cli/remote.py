@@ -15,6 +15,7 @@ from tvb_nest_cosim.cosim_core.errors import (
     EXIT_FAILED,
     EXIT_INTERRUPTED,
     CosimError,
+    install_hint,
 )
 
 if TYPE_CHECKING:
@@ -93,7 +94,7 @@ def open_client(url: str | None, token: str | None) -> Client:
         from tvb_nest_cosim.cosim_core.client import Client
     except ImportError as error:
         raise CosimError(
-            f"a server needs the package {error.name}: pip install 'tvb-nest-cosim[client]'"
+            f"a server needs the package {error.name}: {install_hint('client')}"
         ) from error
     return Client(url, token)
 
