@@ -10,8 +10,9 @@ from typing import Literal
 import typer
 from rich.console import Console
 
-from tvb_nest_cosim.cosim_core.errors import EXIT_FAILED
+from tvb_nest_cosim.cosim_core.errors import EXIT_FAILED, ExperimentError
 from tvb_nest_cosim.cosim_core.model.experiment import Experiment, load_experiment
+from tvb_nest_cosim.orchestrator.cli.json_output import print_json, run_tree, verdict_tree
 from tvb_nest_cosim.orchestrator.cli.places import Choice, place_of
 from tvb_nest_cosim.orchestrator.launchers.sites import HERE, Place
 from tvb_nest_cosim.orchestrator.planning.estimate import estimate
@@ -26,7 +27,13 @@ from tvb_nest_cosim.orchestrator.terminal import (
 
 
 def run(
-    experiment: Path, overrides: Sequence[str], out: Path | None, choice: Choice, *, draw: bool
+    experiment: Path,
+    overrides: Sequence[str],
+    out: Path | None,
+    choice: Choice,
+    *,
+    draw: bool,
+    as_json: bool,
 ) -> int:
     """Runs an experiment, or submits it as a batch job.
 
@@ -36,20 +43,25 @@ def run(
         out: Run directory to make; None: a new one below ``runs``.
         choice: Where it shall take place.
         draw: Draw figures and report.
+        as_json: Print the summary as JSON, and progress to stderr.
 
     Returns:
         The exit code.
     """
     loaded = load_experiment(experiment, overrides)
     if choice.launcher == "slurm":
+        if as_json:
+            raise ExperimentError.single("--json", "a batch job has no summary until it has ended")
         return _submit(loaded, experiment, overrides, out, choice)
     with place_of(choice) as place:
-        return _carry_out(loaded, experiment.parent, out, place, draw=draw).exit_code
+        return _carry_out(
+            loaded, experiment.parent, out, place, draw=draw, as_json=as_json
+        ).exit_code
 
 
-def validate(experiment: Path, overrides: Sequence[str], choice: Choice) -> None:
+def validate(experiment: Path, overrides: Sequence[str], choice: Choice, *, as_json: bool) -> None:
     """Lets every participant build its side; arguments as for :func:`run`."""
-    console = Console()
+    console = Console(stderr=as_json)
     loaded = load_experiment(experiment, overrides)
     out = _default_out(loaded)
     prepared = runner.prepare(loaded, experiment.parent, out)
@@ -57,6 +69,9 @@ def validate(experiment: Path, overrides: Sequence[str], choice: Choice) -> None
         runner.check(prepared, out, place, may_rename=True)
         with console.status("Building the simulators"):
             warnings = runner.validate(prepared, place=place)
+    if as_json:
+        print_json(verdict_tree([], warnings))
+        return
     show_warnings(console, warnings)
     console.print("[bold green]valid[/]: every participant could build its side")
 
@@ -123,9 +138,10 @@ def _carry_out(
     place: Place = HERE,
     *,
     draw: bool = True,
+    as_json: bool = False,
 ) -> runner.Finished:
     """Plans, checks and runs an experiment with a live display."""
-    console = Console()
+    console = Console(stderr=as_json)
     folder = out or _default_out(experiment)
     prepared = runner.prepare(experiment, base_dir, folder)
     runner.check(prepared, folder, place, may_rename=out is None)
@@ -142,6 +158,9 @@ def _carry_out(
     from tvb_nest_cosim.cosim_core.results import open_run
 
     with open_run(finished.root) as run:
+        if as_json:
+            print_json(run_tree(finished, run, with_summary=draw))
+            return finished
         show_warnings(console, run.provenance["warnings"])
         show_finished(console, finished, run, with_summary=draw)
     return finished
