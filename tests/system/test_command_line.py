@@ -351,10 +351,25 @@ def test_the_shell_completes_commands(tmp_path: Path) -> None:
     assert answer.stdout.split() == ["validate"]
 
 
-def test_commands_stand_in_groups() -> None:
-    shown = CliRunner().invoke(app, ["--help"]).stdout
-    panels = re.findall(r"^╭─ (.*?) ─", shown, re.M)
-    assert panels == ["Options", "Running", "Before and after a run", "Servers"]
+JOBS = "Batch jobs (--launcher slurm)"
+
+
+@pytest.mark.parametrize(
+    ("command", "panels"),
+    [
+        ("", ["Options", "Running", "Before and after a run", "Servers"]),
+        ("run", ["Arguments", "Options", "Agents (--orchestrator)", JOBS]),
+        ("validate", ["Arguments", "Options", "Agents (--orchestrator)"]),
+        ("sweep", ["Arguments", "Options", JOBS, "Servers"]),
+    ],
+)
+def test_commands_and_options_stand_in_groups(command: str, panels: list[str]) -> None:
+    shown = CliRunner().invoke(app, [*command.split(), "--help"]).stdout
+    assert re.findall(r"^╭─ (.*?) ─", shown, re.M) == panels
+    options, _, jobs = shown.partition(JOBS)
+    for option in ("--partition", "--time", "--images", "--dry-run"):
+        assert option not in options
+        assert (option in jobs) == (JOBS in panels)
 
 
 # The rest

@@ -30,18 +30,25 @@ RunLauncher = Annotated[
         "--orchestrator. slurm: submit a batch job. job: what that job says on its node."
     ),
 ]
+PANEL = "Agents (--orchestrator)"
+"""Heading under which ``--help`` lists the options that are about agents."""
+
 Endpoint = Annotated[
     str | None,
     typer.Option(
         "--orchestrator",
         metavar="ENDPOINT",
         help="attach: where agents connect, e.g. tcp://127.0.0.1:5560.",
+        rich_help_panel=PANEL,
     ),
 ]
 KeyFolder = Annotated[
     Path | None,
     typer.Option(
-        "--keys", envvar="COSIM_KEYS", help="attach: folder of keys, for agents beyond this host."
+        "--keys",
+        envvar="COSIM_KEYS",
+        help="attach: folder of keys, for agents beyond this host.",
+        rich_help_panel=PANEL,
     ),
 ]
 
