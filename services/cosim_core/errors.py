@@ -142,3 +142,8 @@ class SecurityError(CosimError):
 
 class RunDirectoryError(CosimError):
     """A run directory that cannot be made, written or read."""
+
+
+def install_hint(extra: str) -> str:
+    """Says how to get the packages of an extra; the distribution is on no package index."""
+    return f"in a clone of tvb-nest-cosim, pip install '.[{extra}]'"

@@ -12,7 +12,7 @@ import importlib
 import os
 import sys
 import traceback
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 
@@ -81,11 +81,24 @@ def cause_of(error: BaseException) -> str:
 
 def suggest(name: str, known: Collection[str]) -> str:
     """Says which of the known names may be meant, or lists them all."""
-    folded = {entry.lower(): entry for entry in known}
-    near = difflib.get_close_matches(name.lower(), folded, n=3, cutoff=0.5)
+    near = near_names(name, known)
     if near:
-        return f"did you mean {' or '.join(folded[entry] for entry in near)}?"
+        return f"did you mean {' or '.join(near)}?"
     return f"known are: {', '.join(sorted(known)) or 'none'}"
+
+
+def near_names(name: str, known: Iterable[str]) -> list[str]:
+    """Finds names that may be meant, whatever their case.
+
+    Returns:
+        Up to three: those that begin with ``name``; if there are none, those that resemble it.
+    """
+    folded = {entry.lower(): entry for entry in known}
+    typed = name.lower()
+    longer = [entry for key, entry in folded.items() if key.startswith(typed)]
+    if len(typed) > 1 and longer:
+        return longer[:3]
+    return [folded[key] for key in difflib.get_close_matches(typed, folded, n=3, cutoff=0.5)]
 
 
 def find_object(

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 
 import numpy as np
 
-from tvb_nest_cosim.cosim_core.errors import ExperimentError, Fault
+from tvb_nest_cosim.cosim_core.errors import ExperimentError, Fault, install_hint
 from tvb_nest_cosim.cosim_core.lazy_imports import lazily_imported
 from tvb_nest_cosim.cosim_core.model.experiment.tree import NestResources
 from tvb_nest_cosim.cosim_core.model.plan import RunPlan
@@ -50,8 +50,7 @@ def load_nest(ranks: int = 1) -> Nest:
         except ImportError as error:
             raise ExperimentError.single(
                 "nest",
-                f"NEST cannot be loaded ({error}); install it with: "
-                "pip install 'tvb-nest-cosim[nest]'",
+                f"NEST cannot be loaded ({error}); install it: {install_hint('nest')}",
             ) from error
 
 

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from tvb_nest_cosim.cosim_core.errors import ExperimentError
+from tvb_nest_cosim.cosim_core.errors import ExperimentError, install_hint
 from tvb_nest_cosim.cosim_core.model.arrays import Counts, Reals
 from tvb_nest_cosim.cosim_core.model.timegrid import Window
 from tvb_nest_cosim.translator.interfaces import RateContext, Spikes
@@ -97,5 +97,5 @@ def _module(name: str, path: str) -> Any:
         return importlib.import_module(name)
     except ImportError as error:
         raise ExperimentError.single(
-            path, f"needs {name}: pip install 'tvb-nest-cosim[elephant]' ({error})"
+            path, f"needs {name}: {install_hint('elephant')} ({error})"
         ) from error

@@ -21,7 +21,7 @@ from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
 
-from tvb_nest_cosim.cosim_core.errors import ExperimentError
+from tvb_nest_cosim.cosim_core.errors import ExperimentError, install_hint
 from tvb_nest_cosim.cosim_core.lazy_imports import lazily_imported
 from tvb_nest_cosim.cosim_core.numba_cache import CACHE_VARIABLE, scratch_cache
 
@@ -42,9 +42,7 @@ def load_tvb() -> None:
     if _SIMULATOR in sys.modules:
         return
     if importlib.util.find_spec("tvb") is None:
-        raise ExperimentError.single(
-            "tvb", "tvb-library is not installed; pip install 'tvb-nest-cosim[tvb]'"
-        )
+        raise ExperimentError.single("tvb", f"tvb-library is not installed: {install_hint('tvb')}")
     _make_numba_cache_writable()
     late = lazily_imported("scipy.integrate", "scipy.stats")
     with late, _scratch_home(), _own_logging(), warnings.catch_warnings():

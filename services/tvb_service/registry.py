@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import inspect
 import sys
 import traceback
@@ -17,7 +16,7 @@ from tvb.simulator import coupling, integrators, models, monitors, noise
 
 from tvb_nest_cosim.cosim_core.errors import ExperimentError, Fault
 from tvb_nest_cosim.cosim_core.model.experiment.tvb import Parametrised
-from tvb_nest_cosim.cosim_core.plugins import cause_of, find_object
+from tvb_nest_cosim.cosim_core.plugins import cause_of, find_object, near_names
 
 
 @dataclass(frozen=True)
@@ -242,9 +241,8 @@ def _choice(choices: Mapping[str, Any], value: Any) -> Any:
 
 
 def _nearest(name: str, known: Collection[str]) -> str:
-    folded = {entry.lower(): entry for entry in known}
-    near = difflib.get_close_matches(name.lower(), folded, n=3, cutoff=0.5)
-    hint = f"; did you mean {' or '.join(folded[entry] for entry in near)}" if near else ""
+    near = near_names(name, known)
+    hint = f"; did you mean {' or '.join(near)}" if near else ""
     return f"{hint}; there are: {', '.join(sorted(known)) or 'none'}"
 
 

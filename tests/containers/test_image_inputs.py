@@ -113,3 +113,12 @@ def test_keys_that_do_not_belong_together_are_replaced(tmp_path: Path, loss: str
     dealt = [load_keys(tmp_path / name, name) for name in NAMES]
     assert len({tuple(sorted(keys.known.items())) for keys in dealt}) == 1
     assert dealt[-1].secret != old.secret
+
+
+def test_what_images_copy_is_not_ignored() -> None:
+    ignore = (ROOT / ".dockerignore").read_text().splitlines()
+    allowed = {line.removeprefix("!") for line in ignore if line.startswith("!")}
+    for path in DOCKERFILES:
+        for line in re.findall(r"^COPY (?!--from)(.+)$", path.read_text(), re.MULTILINE):
+            for source in line.split()[:-1]:
+                assert source.split("/")[0].replace("wheel[s]", "wheels") in allowed, line

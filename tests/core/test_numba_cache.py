@@ -14,7 +14,8 @@ import pytest
 from tvb_nest_cosim.cosim_core.numba_cache import cache_folder, load_kernels
 
 numba = pytest.importorskip(
-    "numba", reason="numba is not installed: pip install 'tvb-nest-cosim[translator]'"
+    "numba",
+    reason="numba is not installed: pip install '.[translator]'",
 )
 
 MODULE = "tvb_nest_cosim.translator.compiled.kernels"

@@ -207,7 +207,7 @@ def test_resources_and_resolution_are_checked_together(make_plan):
 
 def test_a_missing_nest_says_how_to_install_it(monkeypatch):
     monkeypatch.setitem(sys.modules, "nest", None)
-    with pytest.raises(ExperimentError, match=r"pip install 'tvb-nest-cosim\[nest\]'"):
+    with pytest.raises(ExperimentError, match=r"pip install '\.\[nest\]'"):
         load_nest()
 
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import shutil
 import subprocess
 from collections.abc import Iterator
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +19,7 @@ from typer.testing import CliRunner
 
 from conftest import COSIM
 from system.trouble import running, write_experiment
-from tvb_nest_cosim.cosim_core.errors import EXIT_FAILED, ExperimentError
+from tvb_nest_cosim.cosim_core.errors import EXIT_BAD_INPUT, EXIT_FAILED, ExperimentError
 from tvb_nest_cosim.cosim_core.model.experiment import load_experiment, parse
 from tvb_nest_cosim.cosim_core.model.plan import RunPlan
 from tvb_nest_cosim.cosim_core.results import open_run
@@ -269,6 +271,109 @@ def test_a_folder_that_is_no_run_is_told_in_one_line(tmp_path: Path, command: st
     assert answer.returncode == EXIT_FAILED
     assert answer.stderr.startswith("failed: nowhere is not a run directory: it has no plan.json")
     assert len(answer.stderr.splitlines()) == 1
+
+
+# For scripts and for people who type
+
+
+def test_version_is_that_of_the_distribution(tmp_path: Path) -> None:
+    answer = command_line(tmp_path, "--version")
+    assert (answer.returncode, answer.stdout) == (0, f"cosim {version('tvb-nest-cosim')}\n")
+
+
+def test_run_prints_its_summary_as_one_json_object(tmp_path: Path) -> None:
+    changed = {**EXPERIMENT, "duration_ms": 5.0, "simulators": "tvb"}
+    path = write_experiment(tmp_path, changed)
+    answer = command_line(tmp_path, "run", path, "--json", "--out", "one")
+    assert answer.returncode == 0, answer.stderr
+    found = json.loads(answer.stdout)
+    provenance = json.loads((tmp_path / "one" / "provenance.json").read_text())
+    for key in ("run", "outcome", "exit_code", "digest", "wall_s", "warnings"):
+        assert found[key] == provenance[key]
+    assert (tmp_path / found["report"]).is_file()
+    assert found["summary"]["simulated_ms"] == 5.0
+    assert found["summary"]["groups"].keys() >= {"other"}
+    assert "Building the simulators" in answer.stderr
+
+
+def test_a_batch_job_has_no_summary(tmp_path: Path) -> None:
+    path = write_experiment(tmp_path, EXPERIMENT)
+    answer = command_line(tmp_path, "run", path, "--json", "--launcher", "slurm")
+    assert answer.returncode == EXIT_BAD_INPUT
+    assert "--json: a batch job has no summary until it has ended" in answer.stderr
+
+
+def test_validate_prints_faults_as_json(tmp_path: Path) -> None:
+    path = write_experiment(tmp_path, EXPERIMENT)
+    answer = command_line(tmp_path, "validate", path, "--json", "--set", "duration_ms=0.15")
+    assert answer.returncode == EXIT_BAD_INPUT
+    found = json.loads(answer.stdout)
+    assert (found["valid"], found["warnings"]) == (False, [])
+    assert [fault["path"] for fault in found["faults"]] == ["duration_ms"]
+    assert "whole number of ticks" in found["faults"][0]["message"]
+    answer = command_line(tmp_path, "validate", path, "--json", "--set", "simulators=tvb")
+    assert (answer.returncode, json.loads(answer.stdout)["valid"]) == (0, True)
+
+
+def test_digest_and_data_list_print_json(recorded: tuple[Path, Answer], tmp_path: Path) -> None:
+    root, answer = recorded
+    found = json.loads(command_line(tmp_path, "digest", root, "--json").stdout)
+    assert found == {"run": str(root), "digest": line_of(answer.stdout, "digest")}
+    rows = json.loads(command_line(tmp_path, "data", "list", "--json").stdout)
+    regions = {row["name"]: row["regions"] for row in rows}
+    assert (regions["connectivity_76"], regions["allen-mouse"]) == (76, 98)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("rnu",), "Did you mean 'run'?"),
+        (("run", "x", "--launcher", "slrum"), "Did you mean slurm?"),
+        (("run", "x", "--partion", "main"), "--partition"),
+    ],
+)
+def test_a_misspelt_word_gets_a_suggestion(arguments: tuple[str, ...], said: str) -> None:
+    answer = CliRunner().invoke(app, arguments, env={"COLUMNS": "200"})
+    assert answer.exit_code == EXIT_BAD_INPUT
+    assert said in answer.output
+
+
+def test_the_shell_completes_commands(tmp_path: Path) -> None:
+    answer = subprocess.run(
+        COSIM,
+        capture_output=True,
+        text=True,
+        timeout=100,
+        check=False,
+        env={
+            **os.environ,
+            "_COSIM_COMPLETE": "complete_bash",
+            "COMP_WORDS": "cosim val",
+            "COMP_CWORD": "1",
+        },
+    )
+    assert answer.stdout.split() == ["validate"]
+
+
+JOBS = "Batch jobs (--launcher slurm)"
+
+
+@pytest.mark.parametrize(
+    ("command", "panels"),
+    [
+        ("", ["Options", "Running", "Before and after a run", "Servers"]),
+        ("run", ["Arguments", "Options", "Agents (--orchestrator)", JOBS]),
+        ("validate", ["Arguments", "Options", "Agents (--orchestrator)"]),
+        ("sweep", ["Arguments", "Options", JOBS, "Servers"]),
+    ],
+)
+def test_commands_and_options_stand_in_groups(command: str, panels: list[str]) -> None:
+    shown = CliRunner().invoke(app, [*command.split(), "--help"]).stdout
+    assert re.findall(r"^╭─ (.*?) ─", shown, re.M) == panels
+    options, _, jobs = shown.partition(JOBS)
+    for option in ("--partition", "--time", "--images", "--dry-run"):
+        assert option not in options
+        assert (option in jobs) == (JOBS in panels)
 
 
 # The rest

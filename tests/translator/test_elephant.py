@@ -19,7 +19,7 @@ from tvb_nest_cosim.translator.spikes_to_rates import kernel_of
 DT_MS = 0.1
 TICKS = 300
 
-WITHOUT = "elephant is not installed: pip install 'tvb-nest-cosim[elephant]'"
+WITHOUT = "elephant is not installed: in a clone of tvb-nest-cosim, pip install '.[elephant]'"
 kernels = pytest.importorskip("elephant.kernels", reason=WITHOUT)
 units = pytest.importorskip("quantities", reason=WITHOUT)
 

@@ -59,7 +59,7 @@ class _Normals(np.random.RandomState):
 
 def test_path_is_that_of_tvbs_own_integrator() -> None:
     """The same normal numbers through tvb-library's HeunStochastic with Additive noise."""
-    reason = "tvb-library is not installed: pip install 'tvb-nest-cosim[tvb]'"
+    reason = "tvb-library is not installed: in a clone of tvb-nest-cosim, pip install '.[tvb]'"
     integrators = pytest.importorskip("tvb.simulator.integrators", reason=reason)
     tvb_noise = pytest.importorskip("tvb.simulator.noise", reason=reason)
     dt_ms, window = 0.1, Window(0, 0, TICKS)

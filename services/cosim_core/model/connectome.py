@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import bz2
-import difflib
 import io
 import zipfile
 import zlib
@@ -17,6 +16,7 @@ import numpy.typing as npt
 
 from tvb_nest_cosim.cosim_core.errors import ExperimentError, Fault
 from tvb_nest_cosim.cosim_core.model.experiment.connectome import ConnectomeChoice
+from tvb_nest_cosim.cosim_core.plugins import near_names
 
 Reals = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int32]
@@ -81,7 +81,7 @@ class Connectome:
         try:
             return self.labels.index(region)
         except ValueError:
-            near = difflib.get_close_matches(region, self.labels, n=3, cutoff=0.4)
+            near = near_names(region, self.labels)
             hint = f"; did you mean {' or '.join(near)}?" if near else ""
             raise KeyError(
                 f"'{region}' is no region of this connectome of {len(self.labels)} regions{hint}"

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from tvb_nest_cosim.cosim_core.errors import RunDirectoryError
+from tvb_nest_cosim.cosim_core.errors import RunDirectoryError, install_hint
 from tvb_nest_cosim.cosim_core.model.signals import Array
 
 BUFFER_BYTES = 1 << 20
@@ -84,8 +84,7 @@ class NetcdfWriter:
             import h5netcdf
         except ImportError as error:
             raise RunDirectoryError(
-                f"{path.name} needs the package h5netcdf: "
-                "pip install 'tvb-nest-cosim[orchestrator]'"
+                f"{path.name} needs the package h5netcdf: {install_hint('orchestrator')}"
             ) from error
         self._file = h5netcdf.File(path, "w")
         self._file.attrs.update(attributes)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import h5py
 import numpy as np
 
-from tvb_nest_cosim.cosim_core.errors import RunDirectoryError
+from tvb_nest_cosim.cosim_core.errors import RunDirectoryError, install_hint
 from tvb_nest_cosim.cosim_core.model.arrays import Reals
 from tvb_nest_cosim.cosim_core.model.connectome import Connectome, load_connectome
 from tvb_nest_cosim.cosim_core.model.experiment import Experiment
@@ -225,6 +225,5 @@ def _optional(name: str) -> ModuleType:
         return importlib.import_module(name)
     except ImportError as error:
         raise RunDirectoryError(
-            f"reading this result needs the package {name}: "
-            "pip install 'tvb-nest-cosim[orchestrator]'"
+            f"reading this result needs the package {name}: {install_hint('orchestrator')}"
         ) from error

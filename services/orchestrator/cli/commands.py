@@ -11,10 +11,11 @@ from typing import Any, Literal
 import typer
 from rich.console import Console
 
-from tvb_nest_cosim.cosim_core.errors import EXIT_FAILED
+from tvb_nest_cosim.cosim_core.errors import EXIT_FAILED, ExperimentError
 from tvb_nest_cosim.cosim_core.model.experiment import Experiment, load_experiment
 from tvb_nest_cosim.cosim_core.model.experiment.lines import lines_of as lines_of
 from tvb_nest_cosim.cosim_core.model.timegrid import ms_of
+from tvb_nest_cosim.orchestrator.cli.json_output import print_json, run_tree, verdict_tree
 from tvb_nest_cosim.orchestrator.cli.launcher_options import LauncherChoice, opened_launcher
 from tvb_nest_cosim.orchestrator.launchers.base import Launcher
 from tvb_nest_cosim.orchestrator.launchers.local import LOCAL
@@ -36,6 +37,7 @@ def run(
     choice: LauncherChoice,
     *,
     draw: bool,
+    as_json: bool,
 ) -> int:
     """Runs an experiment, or submits it as a batch job.
 
@@ -45,26 +47,36 @@ def run(
         out: Run directory to make; None: a new one below ``runs``.
         choice: Where its processes shall come from.
         draw: Draw figures and report.
+        as_json: Print the summary as JSON, and progress to stderr.
 
     Returns:
         The exit code.
     """
     loaded = load_experiment(experiment, overrides)
     if choice.name == "slurm":
+        if as_json:
+            raise ExperimentError.single("--json", "a batch job has no summary until it has ended")
         return _submit(loaded, experiment, overrides, out, choice)
     with opened_launcher(choice) as launcher:
-        return _carry_out(loaded, experiment.parent, out, launcher, draw=draw).exit_code
+        return _carry_out(
+            loaded, experiment.parent, out, launcher, draw=draw, as_json=as_json
+        ).exit_code
 
 
-def validate(experiment: Path, overrides: Sequence[str], choice: LauncherChoice) -> None:
+def validate(
+    experiment: Path, overrides: Sequence[str], choice: LauncherChoice, *, as_json: bool
+) -> None:
     """Lets every participant build its side; arguments as for :func:`run`."""
-    console = Console()
+    console = Console(stderr=as_json)
     loaded = load_experiment(experiment, overrides)
     planned = plan_run(loaded, experiment.parent, _default_out(loaded))
     with opened_launcher(choice) as launcher:
         validation.check(planned, launcher, may_rename=True)
         with console.status("Building the simulators"):
             warnings = validation.validate(planned, launcher=launcher)
+    if as_json:
+        print_json(verdict_tree([], warnings))
+        return
     show_warnings(console, warnings)
     console.print("[bold green]valid[/]: every participant could build its side")
 
@@ -140,9 +152,10 @@ def _carry_out(
     launcher: Launcher = LOCAL,
     *,
     draw: bool = True,
+    as_json: bool = False,
 ) -> runner.Finished:
     """Plans, checks and runs an experiment with a live display."""
-    console = Console()
+    console = Console(stderr=as_json)
     folder = out or _default_out(experiment)
     planned = plan_run(experiment, base_dir, folder)
     validation.check(planned, launcher, may_rename=out is None)
@@ -159,6 +172,9 @@ def _carry_out(
     from tvb_nest_cosim.cosim_core.results import open_run
 
     with open_run(finished.root) as run:
+        if as_json:
+            print_json(run_tree(finished, run, with_summary=draw))
+            return finished
         show_warnings(console, run.provenance.warnings if run.provenance else [])
         show_finished(console, finished, run, with_summary=draw)
     return finished

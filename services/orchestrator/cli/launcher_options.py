@@ -17,6 +17,9 @@ from tvb_nest_cosim.orchestrator.slurm.options import JobChoice
 if TYPE_CHECKING:
     from tvb_nest_cosim.orchestrator.launchers.base import Launcher
 
+PANEL = "Agents (--launcher agents)"
+"""Heading under which ``--help`` lists the options that are about agents."""
+
 _HELP = (
     "local: processes of this machine. agents: agents start them, which connect to --orchestrator."
 )
@@ -30,12 +33,16 @@ Endpoint = Annotated[
         "--orchestrator",
         metavar="ENDPOINT",
         help="agents: where they connect, e.g. tcp://127.0.0.1:5560.",
+        rich_help_panel=PANEL,
     ),
 ]
 KeyFolder = Annotated[
     Path | None,
     typer.Option(
-        "--keys", envvar="COSIM_KEYS", help="agents: folder of keys, for agents beyond this host."
+        "--keys",
+        envvar="COSIM_KEYS",
+        help="agents: folder of keys, for agents beyond this host.",
+        rich_help_panel=PANEL,
     ),
 ]
 JobFolder = Annotated[Path | None, typer.Option("--job-folder", envvar="COSIM_JOB", hidden=True)]

@@ -1,9 +1,10 @@
-"""The command line, ``cosim``: its options. What a command does is imported when it is called."""
+"""The command line, ``cosim``: its options. The code of a command is imported when it is called."""
 
 from __future__ import annotations
 
 import json
 import sys
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -18,6 +19,7 @@ from tvb_nest_cosim.cosim_core.errors import (
     ExperimentError,
     RunDirectoryError,
 )
+from tvb_nest_cosim.orchestrator.cli.json_output import faults_as_json, print_json
 from tvb_nest_cosim.orchestrator.cli.keys import keys_app
 from tvb_nest_cosim.orchestrator.cli.launcher_options import (
     Endpoint,
@@ -29,6 +31,7 @@ from tvb_nest_cosim.orchestrator.cli.launcher_options import (
 )
 from tvb_nest_cosim.orchestrator.cli.remote import remote_app
 from tvb_nest_cosim.orchestrator.cli.serve import serve
+from tvb_nest_cosim.orchestrator.cli.suggesting_group import SuggestingGroup
 from tvb_nest_cosim.orchestrator.cli.sweep import sweep
 from tvb_nest_cosim.orchestrator.slurm.options import (
     Account,
@@ -44,19 +47,17 @@ from tvb_nest_cosim.orchestrator.slurm.options import (
     TimeLimit,
 )
 
+RUNNING = "Running"
+LOOKING = "Before and after a run"
+SERVING = "Servers"
+
 app = typer.Typer(
     name="cosim",
-    help="Exact co-simulation of The Virtual Brain and NEST.",
+    cls=SuggestingGroup,
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
 )
 data_app = typer.Typer(help="Connectomes that are shipped or can be downloaded.")
-app.add_typer(data_app, name="data")
-app.add_typer(keys_app, name="keys")
-app.add_typer(remote_app, name="remote")
-app.command()(serve)
-app.command()(sweep)
 
 ExperimentFile = Annotated[Path, typer.Argument(help="Experiment, a YAML file.")]
 Overrides = Annotated[
@@ -67,9 +68,32 @@ Out = Annotated[
     Path | None, typer.Option("--out", help="Run directory to make. Default: runs/NAME-TIME.")
 ]
 RunDirectory = Annotated[Path, typer.Argument(help="Run directory.")]
+AsJson = Annotated[
+    bool, typer.Option("--json", help="Print JSON to stdout, everything else to stderr.")
+]
 
 
-@app.command()
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        typer.echo(f"cosim {version('tvb-nest-cosim')}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", callback=_show_version, is_eager=True, help="Show the version and exit."
+        ),
+    ] = False,
+) -> None:
+    """Exact co-simulation of The Virtual Brain and NEST."""
+
+
+@app.command(rich_help_panel=RUNNING)
 def run(
     experiment: ExperimentFile,
     overrides: Overrides = None,
@@ -80,6 +104,7 @@ def run(
     draw: Annotated[
         bool, typer.Option("--report/--no-report", help="Draw figures and report, print a summary.")
     ] = True,
+    as_json: AsJson = False,
     partition: Partition = None,
     account: Account = None,
     time: TimeLimit = None,
@@ -104,30 +129,32 @@ def run(
     )
     choice = LauncherChoice(launcher, orchestrator, keys, job, job_folder)
     with commands.lines_of(experiment, overrides or ()):
-        raise typer.Exit(commands.run(experiment, overrides or (), out, choice, draw=draw))
+        code = commands.run(experiment, overrides or (), out, choice, draw=draw, as_json=as_json)
+    raise typer.Exit(code)
 
 
-@app.command()
+@app.command(rich_help_panel=LOOKING)
 def validate(
     experiment: ExperimentFile,
     overrides: Overrides = None,
     launcher: LauncherName = "local",
     orchestrator: Endpoint = None,
     keys: KeyFolder = None,
+    as_json: AsJson = False,
 ) -> None:
     """Check an experiment: build everything, run nothing."""
     from tvb_nest_cosim.orchestrator.cli import commands
 
     choice = LauncherChoice(launcher, orchestrator, keys)
-    with commands.lines_of(experiment, overrides or ()):
-        commands.validate(experiment, overrides or (), choice)
+    with faults_as_json(wanted=as_json), commands.lines_of(experiment, overrides or ()):
+        commands.validate(experiment, overrides or (), choice, as_json=as_json)
 
 
-@app.command()
+@app.command(rich_help_panel=LOOKING)
 def plan(
     experiment: ExperimentFile,
     overrides: Overrides = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Show window, lookahead, what limits them, processes, tracts and estimates."""
     from tvb_nest_cosim.orchestrator.cli import commands
@@ -136,7 +163,7 @@ def plan(
         commands.plan(experiment, overrides or (), as_json=as_json)
 
 
-@app.command()
+@app.command(rich_help_panel=RUNNING)
 def replay(
     run_directory: RunDirectory,
     participant: Annotated[
@@ -150,7 +177,7 @@ def replay(
     raise typer.Exit(commands.replay(run_directory, participant, out))
 
 
-@app.command()
+@app.command(rich_help_panel=LOOKING)
 def report(run_directory: RunDirectory) -> None:
     """Draw the figures and the report of a run again."""
     from tvb_nest_cosim.orchestrator.run import runner
@@ -158,8 +185,8 @@ def report(run_directory: RunDirectory) -> None:
     typer.echo(str(runner.make_report(run_directory)))
 
 
-@app.command(name="digest")
-def digest_command(run_directory: RunDirectory) -> None:
+@app.command(name="digest", rich_help_panel=LOOKING)
+def digest_command(run_directory: RunDirectory, as_json: AsJson = False) -> None:
     """Print the SHA-256 of a run's spikes and TVB series."""
     from tvb_nest_cosim.cosim_core.results import digest
 
@@ -169,10 +196,13 @@ def digest_command(run_directory: RunDirectory) -> None:
             f"{run_directory} has no digest, since the run computed nothing: no window is complete "
             "in all of its journals"
         )
-    typer.echo(found)
+    if as_json:
+        print_json({"run": str(run_directory), "digest": found})
+    else:
+        typer.echo(found)
 
 
-@app.command()
+@app.command(rich_help_panel=LOOKING)
 def schema(
     sweep: Annotated[
         bool, typer.Option("--sweep", help="That of sweeps in place of experiments.")
@@ -186,12 +216,16 @@ def schema(
 
 
 @data_app.command(name="list")
-def data_list() -> None:
+def data_list(as_json: AsJson = False) -> None:
     """List the connectomes that experiments can name."""
     from tvb_nest_cosim.orchestrator.planning import datasets as datasets
 
+    rows = datasets.list_data()
+    if as_json:
+        print_json([asdict(row) for row in rows])
+        return
     table = Table("name", "regions", "here", "where", "licence")
-    for row in datasets.list_data():
+    for row in rows:
         table.add_row(
             row.name, str(row.regions), "yes" if row.present else "no", row.where, row.licence
         )
@@ -211,10 +245,17 @@ def data_fetch(
     typer.echo(str(datasets.fetch(name, source=source)))
 
 
+app.command(rich_help_panel=RUNNING)(sweep)
+app.command(rich_help_panel=SERVING)(serve)
+app.add_typer(remote_app, name="remote", rich_help_panel=SERVING)
+app.add_typer(keys_app, name="keys", rich_help_panel=SERVING)
+app.add_typer(data_app, name="data", rich_help_panel=LOOKING)
+
+
 def main() -> None:
     """Runs the command line; turns errors into messages and exit codes."""
     try:
-        app()
+        app(prog_name="cosim")
     except ExperimentError as error:
         from tvb_nest_cosim.orchestrator.terminal import show_faults
 

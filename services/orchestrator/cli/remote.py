@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-from tvb_nest_cosim.cosim_core.errors import CosimError
+from tvb_nest_cosim.cosim_core.errors import CosimError, install_hint
 from tvb_nest_cosim.cosim_core.outcomes import EXIT_CODES
 
 if TYPE_CHECKING:
@@ -84,7 +84,7 @@ def open_client(url: str | None, token: str | None) -> Client:
         from tvb_nest_cosim.cosim_core.client import Client
     except ImportError as error:
         raise CosimError(
-            f"a server needs the package {error.name}: pip install 'tvb-nest-cosim[client]'"
+            f"a server needs the package {error.name}: {install_hint('client')}"
         ) from error
     return Client(url, token)
 

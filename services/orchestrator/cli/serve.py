@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from tvb_nest_cosim.cosim_core.errors import CosimError
+from tvb_nest_cosim.cosim_core.errors import CosimError, install_hint
 
 
 def serve(
@@ -59,7 +59,7 @@ def serve(
         from tvb_nest_cosim.orchestrator.server.settings import from_environment
     except ImportError as error:
         raise CosimError(
-            f"'cosim serve' needs the package {error.name}: pip install 'tvb-nest-cosim[service]'"
+            f"'cosim serve' needs the package {error.name}: {install_hint('service')}"
         ) from error
     settings = from_environment(
         data,

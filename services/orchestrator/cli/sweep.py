@@ -9,6 +9,7 @@ import typer
 from rich.console import Console
 
 from tvb_nest_cosim.cosim_core.errors import EXIT_BAD_INPUT, ExperimentError
+from tvb_nest_cosim.orchestrator.slurm.options import PANEL as JOBS
 from tvb_nest_cosim.orchestrator.slurm.options import (
     Account,
     Constraint,
@@ -60,15 +61,23 @@ def sweep(
     constraint: Constraint = None,
     sbatch_arg: SbatchArgs = None,
     images: Annotated[
-        Path | None, typer.Option(help="slurm: folder of all.sif, in which every element runs.")
+        Path | None,
+        typer.Option(
+            help="slurm: folder of all.sif, in which every element runs.", rich_help_panel=JOBS
+        ),
     ] = None,
     dry_run: DryRun = False,
     url: Annotated[
         str | None,
-        typer.Option("--url", help="Run the points on a server; its address, with its token."),
+        typer.Option(
+            "--url",
+            help="Run the points on a server; its address, with its token.",
+            rich_help_panel="Servers",
+        ),
     ] = None,
     token: Annotated[
-        str | None, typer.Option(envvar="COSIM_TOKEN", help="Token of the server.")
+        str | None,
+        typer.Option(envvar="COSIM_TOKEN", help="Token of the server.", rich_help_panel="Servers"),
     ] = None,
 ) -> None:
     """Run many points of an experiment and make one table of them.

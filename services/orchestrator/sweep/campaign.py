@@ -9,7 +9,12 @@ from pathlib import Path
 
 from rich.console import Console
 
-from tvb_nest_cosim.cosim_core.errors import EXIT_FAILED, EXIT_INTERRUPTED, ExperimentError
+from tvb_nest_cosim.cosim_core.errors import (
+    EXIT_FAILED,
+    EXIT_INTERRUPTED,
+    ExperimentError,
+    install_hint,
+)
 from tvb_nest_cosim.cosim_core.model.experiment.load import dump_yaml, read_yaml
 from tvb_nest_cosim.cosim_core.run_dir.layout import write_atomically
 from tvb_nest_cosim.orchestrator.run.control import RunControl, signals_to
@@ -54,7 +59,7 @@ class Campaign:
         """
         if missing := missing_packages():
             raise ExperimentError.single(
-                "", f"sweeps need {', '.join(missing)}: pip install 'tvb-nest-cosim[sweep]'"
+                "", f"sweeps need {', '.join(missing)}: {install_hint('sweep')}"
             )
         sweep = load_sweep(path)
         base = path.parent / sweep.experiment

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import difflib
+import re
 from collections.abc import Mapping
 from typing import Any, TypeVar
 
@@ -10,6 +10,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from tvb_nest_cosim.cosim_core.errors import ExperimentError, Fault
+from tvb_nest_cosim.cosim_core.plugins import near_names
 
 AnyModel = TypeVar("AnyModel", bound=BaseModel)
 
@@ -41,7 +42,7 @@ def _faults(
         else:
             got = repr(error["input"])
             got = got if len(got) <= LONGEST_VALUE else f"{got[: LONGEST_VALUE - 3]}..."
-            messages.setdefault((path, f"; got {got}"), []).append(error["msg"])
+            messages.setdefault((path, f"; got {got}"), []).append(_message(error))
     # A list that is wrong because of an item is one fault, that of the item.
     paths = {path for path, _ in messages}
     return [
@@ -49,6 +50,14 @@ def _faults(
         for (path, got), texts in messages.items()
         if not any(other.startswith(f"{path}.") for other in paths)
     ]
+
+
+def _message(error: ErrorDetails) -> str:
+    """Returns pydantic's message, and for a misspelt word of a list the words that may be meant."""
+    if error["type"] != "literal_error" or not isinstance(error["input"], str):
+        return error["msg"]
+    near = near_names(error["input"], re.findall(r"'([^']*)'", error["ctx"]["expected"]))
+    return f"{error['msg']} (did you mean {' or '.join(near)}?)" if near else error["msg"]
 
 
 def _key_path(error: ErrorDetails, tree: Mapping[str, Any]) -> str:
@@ -67,7 +76,7 @@ def _key_path(error: ErrorDetails, tree: Mapping[str, Any]) -> str:
 
 def _did_you_mean(loc: tuple[int | str, ...], model: type[BaseModel]) -> str:
     known = _known_keys(loc[:-1], model)
-    near = difflib.get_close_matches(str(loc[-1]), known, n=3, cutoff=0.5)
+    near = near_names(str(loc[-1]), known)
     if near:
         return f"; did you mean {' or '.join(near)}?"
     return f"; known keys here: {', '.join(known)}" if known else ""
