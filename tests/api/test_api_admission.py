@@ -143,7 +143,9 @@ def test_faults_of_a_text_have_lines_but_those_of_a_tree_have_none(shared: Serve
     assert [(f.path, f.line) for f in verdict.faults] == [("duration_ms", None)]
     with pytest.raises(ExperimentError) as refusal:
         shared.client.create(FAULTY)
-    assert [(f.path, f.line, f.file) for f in refusal.value.faults] == [("connectome.source", 4, "")]
+    assert [(f.path, f.line, f.file) for f in refusal.value.faults] == [
+        ("connectome.source", 4, "")
+    ]
     verdict = shared.client.validate({"connectome": {"source": "/etc/passwd"}})
     assert [(f.path, f.line) for f in verdict.faults] == [("connectome.source", None)]
     verdict = shared.client.validate("name: [\n")
