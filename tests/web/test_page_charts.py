@@ -78,6 +78,30 @@ def test_merged_samples_are_drawn_as_their_mean_and_range(visitor: Visitor):
     assert peak > 0, "a single peak is seen"
 
 
+HEADROOM = """async (values) => {
+  const [{ Series }, { LineChart }, { TimeView }] = await Promise.all(
+    ['series', 'curves', 'timeview'].map((name) => import(`/js/${name}.js`)));
+  const { signal } = new AbortController();
+  const series = new Series();
+  values.forEach((value, t) => series.push(t, value));
+  const chart = new LineChart({ title: 'V', unit: 'mV', view: new TimeView(signal), signal });
+  chart.setCurves([{ label: 'a', series, colour: () => '#ff0000' }]);
+  document.getElementById('main').prepend(chart.element);
+  for (let frames = 0; !chart.values[0].textContent && frames < 600; frames += 1)
+    await new Promise(requestAnimationFrame);
+  await new Promise(requestAnimationFrame);
+  return [chart.plot.scales.y.min, chart.plot.scales.y.max];
+}"""
+
+
+def test_curves_below_zero_are_seen_and_others_stand_on_zero(visitor: Visitor):
+    page = visitor.sign_in("#/runs")
+    low, high = page.evaluate(HEADROOM, [-65.0, -50.0, -60.0])
+    assert -75 < low < -65 < -50 < high < -40
+    low, high = page.evaluate(HEADROOM, [2.0, 10.0, 5.0])
+    assert low == 0 < 10 < high < 13
+
+
 def legend(page: Page, at: int) -> str:
     return page.locator("section[aria-label=Rates] .legend").nth(at).inner_text()
 

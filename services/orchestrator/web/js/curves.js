@@ -101,7 +101,7 @@ export class LineChart {
   writeLegend() {
     const { cursor, data } = this.plot;
     const isShown = cursor.left >= 0;
-    setText(this.time, isShown ? milliseconds(this.plot.posToVal(cursor.left, "x")) : "");
+    setText(this.time, isShown ? milliseconds(Math.round(10 * this.plot.posToVal(cursor.left, "x")) / 10) : "");
     const listed = this.curves.map((curve, i) => {
       const value = isShown ? data[3 * i + 1]?.[cursor.idxs[3 * i + 1]] : curve.series.last;
       const text = `${number(value)} ${this.unit}`;
