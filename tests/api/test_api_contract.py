@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 import schemathesis
+import yaml
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from schemathesis import GenerationMode
@@ -80,6 +81,10 @@ def test_examples_of_the_document_are_true(shared: Served) -> None:
 
 
 def test_experiment_that_was_shown_can_be_sent_again(shared: Served, finished: str) -> None:
-    text = shared.client._http.get(f"/api/v1/runs/{finished}/experiment").text
+    path = f"/api/v1/runs/{finished}/experiment"
+    text = shared.client._http.get(path).text
+    tree = shared.client._http.get(path, headers={"Accept": "application/json"}).json()
+    assert tree == yaml.safe_load(text)
+    assert shared.client.validate(text).experiment == tree
     assert shared.client.validate(text).valid
     assert shared.client.validate(TINY).valid

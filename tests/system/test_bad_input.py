@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import re
 import subprocess
 import sys
 import zipfile
@@ -27,7 +28,8 @@ def faults_in(text: str) -> dict[str, str]:
     path = ""
     for line in text.splitlines():
         if line.startswith("  • "):
-            path, separator, message = line[4:].partition(": ")
+            shown = re.sub(r"^\S*, line [0-9]+: ", "", line[4:])
+            path, separator, message = shown.partition(": ")
             found[path] = message if separator else ""
         elif path:
             found[path] += f"\n{line}"
@@ -324,3 +326,31 @@ def test_a_temporary_folder_whose_path_is_too_long(refused: Refused, tmp_path: P
     folder.mkdir()
     (message,) = refused(env={"TMPDIR": str(folder)}).values()
     assert says(message, "too long a path for sockets", "TMPDIR", "80 characters")
+
+
+@pytest.mark.parametrize(
+    ("text", "options", "shown"),
+    [
+        ("name: a\nseed: -1\n", [], ["FILE, line 2: seed: "]),
+        ("name: a\nseed: -1\nduration_ms: x\n", ["--set", "seed=-2"],
+         ["seed: ", "FILE, line 3: duration_ms: "]),
+        ("name: a\nconnectome:\n  source: nowhere\n", [], ["FILE, line 3: connectome.source: "]),
+        ("name: [\n", [], ["FILE is not valid YAML: "]),
+    ],
+    ids=["a value", "not an override", "found by planning", "not YAML"],
+)  # fmt: skip
+def test_faults_name_the_line_of_the_file(
+    cosim: Callable[..., subprocess.CompletedProcess[str]],
+    tmp_path: Path,
+    text: str,
+    options: list[str],
+    shown: list[str],
+) -> None:
+    file = tmp_path / "faulty.yaml"
+    file.write_text(text)
+    answer = cosim("plan", file, *options)
+    assert answer.returncode == EXIT_BAD_INPUT
+    listed = [line[4:] for line in answer.stderr.splitlines() if line.startswith("  • ")]
+    assert len(listed) == len(shown), answer.stderr
+    for start in shown:
+        assert any(line.startswith(start.replace("FILE", str(file))) for line in listed), listed

@@ -14,9 +14,10 @@ from typing import Any
 
 import yaml
 
+from tvb_nest_cosim.cosim_core.client.answers import FaultAnswer
 from tvb_nest_cosim.cosim_core.errors import ExperimentError
-from tvb_nest_cosim.cosim_core.model.experiment import apply_overrides, parse
-from tvb_nest_cosim.cosim_core.model.experiment.load import dump_yaml
+from tvb_nest_cosim.cosim_core.model.experiment.lines import lines_of
+from tvb_nest_cosim.cosim_core.model.experiment.load import dump_yaml, load_text
 
 FINAL = ("finished", "failed", "interrupted", "refused")
 WINDOW_MS = 3.7
@@ -54,12 +55,10 @@ def examples(folder: Path) -> dict[str, Any]:
 def verdict(body: dict[str, Any]) -> dict[str, Any]:
     """Checks an experiment as far as its own rules go; the plan is invented."""
     try:
-        experiment = parse(apply_overrides(yaml.safe_load(body["yaml"]) or {}, body["overrides"]))
-    except yaml.YAMLError as error:
-        faults = [{"path": "", "message": f"not valid YAML: {error}", "detail": ""}]
-        return {"valid": False, "faults": faults, "warnings": [], "plan": None}
+        with lines_of(body["yaml"], body["overrides"]):
+            experiment = load_text(body["yaml"], "the experiment", body["overrides"])
     except ExperimentError as error:
-        faults = [{"path": f.path, "message": f.message, "detail": f.detail} for f in error.faults]
+        faults = [FaultAnswer.of(fault).model_dump() for fault in error.faults]
         return {"valid": False, "faults": faults, "warnings": [], "plan": None}
     plan = {
         "name": experiment.name, "duration_ms": experiment.duration_ms, "window_ms": WINDOW_MS,
@@ -69,12 +68,13 @@ def verdict(body: dict[str, Any]) -> dict[str, Any]:
         "disk_bytes": 9_100_000,
     }  # fmt: skip
     warnings = ["W_i is not sent: no coupling variable"] if experiment.spiking else []
-    return {"valid": True, "faults": [], "warnings": warnings, "plan": plan}
+    tree = experiment.model_dump(mode="json")
+    return {"valid": True, "faults": [], "warnings": warnings, "plan": plan, "experiment": tree}
 
 
 def from_body(body: dict[str, Any]) -> dict[str, Any]:
     """Returns the values of a new run."""
-    experiment = parse(apply_overrides(yaml.safe_load(body["yaml"]), body["overrides"]))
+    experiment = load_text(body["yaml"], "the experiment", body["overrides"])
     return {
         "name": experiment.name, "label": body.get("label"), "duration_ms": experiment.duration_ms,
         "yaml": dump_yaml(experiment),

@@ -14,6 +14,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
+import yaml
+
 from web import fake_runs
 from web.fake_runs import FakeRun
 
@@ -171,7 +173,7 @@ class _Handler(BaseHTTPRequestHandler):
             case ["events"]:
                 self._events(run)
             case ["experiment"]:
-                self._send(200, run.yaml.encode(), "application/yaml")
+                self._json(200, yaml.safe_load(run.yaml))
             case ["figures", name]:
                 self._send(200, fake_runs.figure(name), "image/svg+xml")
             case ["files", _] | ["report.html"] | ["archive.zip"]:

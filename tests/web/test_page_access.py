@@ -7,7 +7,12 @@ import re
 from web.conftest import Visitor, until
 from web.fake_server import WEB
 
-FILES = sorted(path for path in WEB.rglob("*") if path.suffix in (".js", ".css", ".html", ".svg"))
+VENDOR = WEB / "vendor"
+FILES = sorted(
+    path
+    for path in WEB.rglob("*")
+    if path.suffix in (".js", ".css", ".html", ".svg") and VENDOR not in path.parents
+)
 
 
 def test_a_wrong_token_is_refused_and_the_right_one_lets_in(visitor: Visitor):
@@ -84,3 +89,11 @@ def test_every_file_keeps_to_the_rules():
         if path.suffix == ".html":
             assert not re.search(r"\s(style|on[a-z]+)=", text), path
             assert re.findall(r"<script(?![^>]*\bsrc=)", text) == [], path
+
+
+def test_every_vendored_library_has_its_licence_and_version():
+    for folder in VENDOR.iterdir():
+        assert {"LICENSE", "README.md"} <= {path.name for path in folder.iterdir()}
+        version = re.search(r"\d+\.\d+\.\d+", (folder / "README.md").read_text())
+        assert version
+        assert any(f"v{version[0]}" in path.read_text() for path in folder.glob("*.js"))

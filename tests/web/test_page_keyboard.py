@@ -81,7 +81,7 @@ def test_the_first_stop_leads_past_the_header_and_focus_is_seen(visitor: Visitor
 def test_curves_and_connectome_are_read_by_keys(visitor: Visitor):
     run = visitor.server.add(state="finished")
     page = visitor.sign_in(f"#/runs/{run.id}")
-    chart = page.locator("section[aria-label=Rates] canvas").first
+    chart = page.locator("section[aria-label=Rates] .plot").first
     chart.focus()
     until(lambda: "excitatory" in (chart.get_attribute("aria-label") or ""), "the curve is drawn")
     at_the_end = chart.get_attribute("aria-label")

@@ -153,9 +153,9 @@ def test_two_runs_are_compared_side_by_side(visitor: Visitor):
     assert differing.all_inner_texts() == ["seed\t2\t1"]
     curves = page.locator("section[aria-label=Rates] .legend").first
     assert curves.inner_text().count("seed 1") == 2
-    canvas = page.locator("section[aria-label=Rates] canvas").first
-    canvas.scroll_into_view_if_needed()
-    until(lambda: "seed 2 excitatory" in (canvas.get_attribute("aria-label") or ""), "curves drawn")
+    plot = page.locator("section[aria-label=Rates] .plot").first
+    plot.scroll_into_view_if_needed()
+    until(lambda: "seed 2 excitatory" in (plot.get_attribute("aria-label") or ""), "curves drawn")
     visitor.picture("compare")
 
 

@@ -5,10 +5,6 @@ from __future__ import annotations
 import json
 import math
 
-import pytest
-import yaml
-
-from conftest import EXPERIMENTS
 from web.conftest import Visitor, until
 
 
@@ -113,33 +109,3 @@ def test_events_are_found_wherever_the_network_cuts_them(visitor: Visitor):
         {"type": "message", "data": "2", "id": "7"},
     ]
     assert found == [wanted] * 4
-
-
-@pytest.mark.parametrize("kind", ["as shipped", "resolved"])
-def test_the_reader_of_yaml_agrees_with_a_real_one(visitor: Visitor, kind: str):
-    """Of every shipped experiment, in both styles: all scalars at their key paths."""
-    page = visitor.sign_in("#/runs")
-    for path in EXPERIMENTS:
-        tree = yaml.safe_load(path.read_text())
-        tree["description"] = "one line"
-        text = path.read_text() if kind == "as shipped" else yaml.safe_dump(tree, sort_keys=False)
-        flat = page.evaluate("""async (text) => {
-          const { flatten } = await import('/js/yaml.js');
-          return Object.fromEntries([...flatten(text)].map(([path, { value }]) => [path, value]));
-        }""", text)  # fmt: skip
-        for key, value in scalars(tree):
-            if not key.startswith("description"):
-                assert yaml.safe_load(flat[key]) == value, (path.name, key)
-
-
-def scalars(node, path=()):
-    """Yields what stands at the ends; a list of scalars in flow style is one value to the page."""
-    if isinstance(node, dict):
-        for key, value in node.items():
-            yield from scalars(value, (*path, key))
-    elif isinstance(node, list):
-        for index, value in enumerate(node):
-            if isinstance(value, dict):
-                yield from scalars(value, (*path, str(index)))
-    else:
-        yield ".".join(path), node

@@ -7,8 +7,8 @@ from http import HTTPStatus
 from pathlib import Path
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query
-from fastapi.responses import FileResponse, PlainTextResponse, StreamingResponse
+from fastapi import APIRouter, Header, Query, Response
+from fastapi.responses import FileResponse, JSONResponse, PlainTextResponse, StreamingResponse
 
 from tvb_nest_cosim.cosim_core.client.answers import FileAnswer, FileList
 from tvb_nest_cosim.cosim_core.errors import RunDirectoryError
@@ -83,9 +83,12 @@ def get_archive(row: Row, service: Served) -> StreamingResponse:
 
 
 @router.get("/runs/{run}/experiment", response_class=PlainTextResponse)
-def get_experiment(row: Row) -> PlainTextResponse:
-    """Show the experiment of a run as YAML, every default written out."""
-    return PlainTextResponse(dump_yaml(_experiment(row)))
+def get_experiment(row: Row, accept: Annotated[str, Header()] = "") -> Response:
+    """Show the experiment of a run, every default written out, as YAML or as JSON (``Accept``)."""
+    experiment = _experiment(row)
+    if "application/json" in accept:
+        return JSONResponse(experiment.model_dump(mode="json"))
+    return PlainTextResponse(dump_yaml(experiment))
 
 
 @router.get("/runs/{run}/series")

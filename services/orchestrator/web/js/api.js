@@ -8,6 +8,7 @@ const RETRY_MS = 300;
  * @property {string} path Key path in the experiment.
  * @property {string} message
  * @property {string} [detail]
+ * @property {number|null} [line] Line of the YAML, counted from 1.
  *
  * @typedef {Object} Run
  * @property {string} id
@@ -116,7 +117,10 @@ export const deleteRun = (id) => send(of(id), { method: "DELETE" });
 /** Asks a run to `pause`, `resume`, `stop` or `abort`, or to `step` some windows. */
 export const command = (id, what, body) => send(`${of(id)}/${what}`, { method: "POST", body });
 
-/** @returns {Promise<{valid: boolean, faults: Fault[], warnings: string[], plan: Object|null}>} */
+/**
+ * @returns {Promise<{valid: boolean, faults: Fault[], warnings: string[], plan: Object|null,
+ *   experiment: Object|null}>} `experiment`: with every default written out, if it can be read.
+ */
 export const validate = (body, signal) =>
   json("/validate", { method: "POST", body: { ...body, build: false }, signal });
 
@@ -127,7 +131,9 @@ export async function listExperiments(signal) {
 }
 
 export const experimentYaml = (name, signal) => text(`/experiments/${encodeURIComponent(name)}`, { signal });
-export const runYaml = (id, signal) => text(`${of(id)}/experiment`, { signal });
+/** The experiment of a run with every default written out, as a tree. */
+export const runExperiment = (id, signal) =>
+  json(`${of(id)}/experiment`, { signal, headers: { Accept: "application/json" } });
 export const ensemble = (signal) => json("/ensemble", { signal });
 export const connectome = (id, signal) => json(`${of(id)}/connectome`, { signal });
 export const timing = (id, signal) => json(`${of(id)}/timing`, { signal });

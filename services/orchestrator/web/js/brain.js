@@ -1,6 +1,6 @@
 /** Regions as points in space, turned by hand; near ones are larger and in front. */
 
-import { FONT } from "./axes.js";
+import { FONT } from "./plot.js";
 import { colour } from "./theme.js";
 
 const STRONGEST = 140;

@@ -12,7 +12,8 @@ const SHORTCUTS = [
   ]],
   ["A run", [
     ["p", "Pause or resume"], ["s", "Step (while paused)"], ["x", "Stop"],
-    ["← →", "Move the cursor of a curve, rotate the connectome (when focused)"],
+    ["← →", "Move the cursor of all curves, rotate the connectome (when focused)"],
+    ["Drag", "Zoom into all curves; a double click or Esc goes back"],
   ]],
 ];
 

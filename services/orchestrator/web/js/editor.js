@@ -27,20 +27,20 @@ export class Editor {
     this.mark([]);
   }
 
-  /** @param {Iterable<number>} lines Lines with a fault, counted from 0. */
+  /** @param {Iterable<number>} lines Lines with a fault, counted from 1. */
   mark(lines) {
     this.marked = new Set(lines);
     this.lines = -1;
     this.number();
   }
 
-  /** Puts the cursor at the beginning of a line. */
+  /** Puts the cursor at the beginning of a line, counted from 1. */
   goTo(line) {
-    const before = this.text.split("\n").slice(0, line).join("\n").length + (line > 0 ? 1 : 0);
+    const before = this.text.split("\n").slice(0, line - 1).join("\n").length + (line > 1 ? 1 : 0);
     this.area.focus();
     this.area.setSelectionRange(before, before);
     const height = parseFloat(getComputedStyle(this.area).lineHeight);
-    this.area.scrollTop = Math.max(0, (line - 4) * height);
+    this.area.scrollTop = Math.max(0, (line - 5) * height);
   }
 
   number() {
@@ -48,7 +48,7 @@ export class Editor {
     if (lines === this.lines) return;
     this.lines = lines;
     this.gutter.replaceChildren(...Array.from({ length: lines }, (_, i) =>
-      h("span", { class: this.marked.has(i) ? "line-faulty" : "", text: String(i + 1) })));
+      h("span", { class: this.marked.has(i + 1) ? "line-faulty" : "", text: String(i + 1) })));
     this.gutter.scrollTop = this.area.scrollTop;
   }
 }

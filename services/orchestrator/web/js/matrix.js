@@ -1,6 +1,6 @@
 /** The connectome's weights as an image. */
 
-import { FONT } from "./axes.js";
+import { FONT } from "./plot.js";
 import { colour, rgb } from "./theme.js";
 
 /** Draws one pixel per pair of regions, on a logarithmic scale of three decades. */

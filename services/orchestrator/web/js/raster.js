@@ -1,9 +1,9 @@
 /** Spikes of the last second of simulated time: a dot for each, neurons upwards. */
 
-import { drawAxes, scale } from "./axes.js";
 import { h, setText } from "./dom.js";
 import { count } from "./format.js";
-import { Surface } from "./surface.js";
+import { makePlot } from "./plot.js";
+import { Watch } from "./surface.js";
 import { colour, populationColour, rgb } from "./theme.js";
 
 const DOT_WIDTH = 1.3;
@@ -16,63 +16,74 @@ export class RasterChart {
    */
   constructor({ region, cloud, now, sizes, signal }) {
     Object.assign(this, { region, cloud, now, sizes });
-    this.canvas = h("canvas", { class: "plot raster", role: "img" });
     this.note = h("span", { class: "legend-value" });
+    this.box = h("div", { class: "plot raster", role: "img" });
     this.element = h("figure", { class: "chart" },
-      h("figcaption", {}, h("h3", { class: "chart-title", text: region }), this.note), this.canvas);
+      h("figcaption", {}, h("h3", { class: "chart-title", text: region }), this.note), this.box);
     this.image = document.createElement("canvas");
-    this.surface = new Surface(this.canvas, (...all) => this.paint(...all), signal);
+    this.watch = new Watch(this.box, (...size) => this.draw(size), signal);
+    signal.addEventListener("abort", () => this.plot?.destroy(), { once: true });
   }
 
   touch() {
-    this.surface.touch();
+    this.watch.touch();
   }
 
-  paint(context, width, height) {
-    const area = { left: 44, right: width - 18, top: 16, bottom: height - 32 };
+  draw(size) {
+    // uPlot draws axes and cursor; its one series has no values.
+    const data = [this.range(), [null, null]];
+    if (!this.plot) {
+      this.plot = makePlot(this.box, {
+        size, series: [{}], x: () => this.range(), y: () => [0, this.bounds().at(-1)],
+        unit: () => "", hooks: { draw: (plot) => this.dots(plot) },
+      }, data);
+    } else {
+      if (this.plot.width !== size[0] || this.plot.height !== size[1]) this.plot.setSize({ width: size[0], height: size[1] });
+      this.plot.setData(data);
+    }
+  }
+
+  range() {
     const end = Math.max(this.now(), this.cloud.span_ms);
-    const start = end - this.cloud.span_ms;
-    const sizes = Object.entries(this.sizes() ?? {});
-    const total = sizes.reduce((sum, [, size]) => sum + size, 0) || this.cloud.topNeuron + 1;
-    const x = scale(start, end, area.left, area.right);
-    const y = scale(0, total, area.bottom, area.top);
-    drawAxes(context, area, x, y, { yUnit: "neuron" });
-    const drawn = this.dots(context, area, x, y, bounds(sizes, total));
-    const text = `${count(drawn, "spike")} shown`;
-    setText(this.note, text);
-    this.canvas.setAttribute("aria-label", `Raster of ${this.region}: ${text} in the last second`);
+    return [end - this.cloud.span_ms, end];
+  }
+
+  /** The first neuron after each population. */
+  bounds() {
+    let sum = 0;
+    const found = Object.values(this.sizes() ?? {}).map((size) => (sum += size));
+    return found.length ? found : [this.cloud.topNeuron + 1];
   }
 
   /** Draws all dots as one image, whose cost is bounded; thousands of rectangles are slow. */
-  dots(context, area, x, y, limits) {
-    const scale = context.getTransform().a;
-    const [wide, high] = [area.right - area.left, area.bottom - area.top];
-    const image = new ImageData(Math.round(wide * scale), Math.round(high * scale));
-    const drawn = this.mark(image, {
-      column: (t) => Math.round((x(t) - DOT_WIDTH / 2 - area.left) * scale),
-      row: (neuron) => Math.round((y(neuron + 1) - area.top) * scale),
-      dotWide: Math.max(1, Math.round(DOT_WIDTH * scale)),
-      dotHigh: Math.round(Math.max(1, Math.min(2.5, y(0) - y(1))) * scale),
-      from: x.low,
-      limits,
-    });
+  dots(plot) {
+    const { left, top, width, height } = plot.bbox;
+    const image = new ImageData(Math.round(width), Math.round(height));
+    const drawn = this.mark(image, this.range()[0], this.bounds());
     [this.image.width, this.image.height] = [image.width, image.height];
     this.image.getContext("2d").putImageData(image, 0, 0);
-    context.drawImage(this.image, area.left, area.top, wide, high);
-    return drawn;
+    plot.ctx.drawImage(this.image, left, top);
+    const text = `${count(drawn, "spike")} of ${count(this.bounds().at(-1), "neuron")}`;
+    setText(this.note, text);
+    this.box.setAttribute("aria-label", `Raster of ${this.region}: ${text} in the last second`);
   }
 
   /** Sets the pixels of the dots, and returns how many dots there are. */
-  mark({ data, width, height }, { column, row, dotWide, dotHigh, from, limits }) {
+  mark({ data, width, height }, from, bounds) {
     const pixels = new Uint32Array(data.buffer);
-    const inks = limits.map((limit, i) => packed(limits.length > 1 ? populationColour(i) : colour("ink")));
+    const inks = bounds.map((_, i) => packed(bounds.length > 1 ? populationColour(i) : colour("ink")));
+    const [perMs, perNeuron] = [width / this.cloud.span_ms, height / bounds.at(-1)];
+    const scale = window.devicePixelRatio || 1;
+    const wide = Math.max(1, Math.round(DOT_WIDTH * scale));
+    const high = Math.round(Math.max(1, Math.min(2.5, perNeuron / scale)) * scale);
     let drawn = 0;
     this.cloud.each(from, (t, neuron) => {
-      const ink = inks[limits.findIndex((limit) => neuron < limit)];
+      const ink = inks[bounds.findIndex((bound) => neuron < bound)];
       if (ink === undefined) return;
       drawn += 1;
-      const [left, top] = [Math.max(0, column(t)), Math.max(0, row(neuron))];
-      const [right, bottom] = [Math.min(width, left + dotWide), Math.min(height, top + dotHigh)];
+      const left = Math.max(0, Math.round((t - from) * perMs - wide / 2));
+      const top = Math.max(0, Math.round(height - (neuron + 1) * perNeuron));
+      const [right, bottom] = [Math.min(width, left + wide), Math.min(height, top + high)];
       for (let at = top; at < bottom; at += 1) pixels.fill(ink, at * width + left, at * width + right);
     });
     return drawn;
@@ -82,10 +93,4 @@ export class RasterChart {
 /** A colour as the four bytes of a pixel. */
 function packed(hex) {
   return new Uint32Array(Uint8Array.of(...rgb(hex), 255).buffer)[0];
-}
-
-function bounds(sizes, total) {
-  let sum = 0;
-  const limits = sizes.map(([, size]) => (sum += size));
-  return limits.length ? limits : [total];
 }

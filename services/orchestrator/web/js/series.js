@@ -119,18 +119,6 @@ export class Series {
       if (overview.t[i] >= from) visit(overview.t[i], overview.mean[i], overview.low[i], overview.high[i]);
     }
   }
-
-  /** The value nearest to a time, or NaN. */
-  near(t) {
-    const { recent } = this;
-    const first = recent.length ? recent.t[recent.at(0)] : Infinity;
-    let best = NaN, distance = Infinity;
-    this.each(first <= t ? first : -Infinity, (at, value) => {
-      const gap = Math.abs(at - t);
-      if (gap < distance) { distance = gap; best = value; }
-    });
-    return best;
-  }
 }
 
 /** Points of the last stretch of time, at most so many. */

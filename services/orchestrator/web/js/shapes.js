@@ -12,6 +12,28 @@ export function seriesOf(answer) {
 }
 
 /**
+ * Lists the values of a tree by key path; a list of plain values is one value.
+ * @returns {Map<string, string>}
+ */
+export function leaves(tree, path = "") {
+  const isPlain = (value) => value === null || typeof value !== "object";
+  if (isPlain(tree)) return new Map([[path, String(tree)]]);
+  if (Array.isArray(tree) && tree.every(isPlain)) return new Map([[path, tree.join(", ")]]);
+  return new Map(Object.entries(tree).flatMap(([key, value]) => [...leaves(value, path ? `${path}.${key}` : key)]));
+}
+
+/**
+ * Compares two experiments.
+ * @returns {{path: string, a: string|null, b: string|null}[]} What differs; null: not there.
+ */
+export function differences(a, b) {
+  const [left, right] = [leaves(a), leaves(b)];
+  return [...new Set([...left.keys(), ...right.keys()])]
+    .map((path) => ({ path, a: left.get(path) ?? null, b: right.get(path) ?? null }))
+    .filter((row) => row.a !== row.b);
+}
+
+/**
  * Sums up a run's timing, which has mean seconds per window of groups of windows.
  * @param {{phases: string[], participants: Object<string, Object<string, number[]>>}} timing
  * @returns {import("./bars.js").Share[]}

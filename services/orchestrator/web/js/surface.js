@@ -1,4 +1,4 @@
-/** A canvas that fits its box, is sharp on every screen, and draws only when something changed. */
+/** Elements that are drawn only when something changed, and only while they are in sight. */
 
 import { onTheme } from "./theme.js";
 
@@ -7,33 +7,24 @@ let asked = false;
 
 function frame() {
   asked = false;
-  for (const surface of [...dirty]) {
-    dirty.delete(surface);
-    surface.draw();
+  for (const watch of [...dirty]) {
+    dirty.delete(watch);
+    const [width, height] = watch.size;
+    if (width && height) watch.draw(width, height);
   }
 }
 
-function ask(surface) {
-  dirty.add(surface);
-  if (asked) return;
-  asked = true;
-  requestAnimationFrame(frame);
-}
-
-export class Surface {
+export class Watch {
   /**
-   * @param {HTMLCanvasElement} canvas
-   * @param {(context: CanvasRenderingContext2D, width: number, height: number) => void} paint
-   *   In CSS pixels; the canvas is clear before.
+   * @param {HTMLElement} element
+   * @param {(width: number, height: number) => void} draw Gets the size in CSS pixels.
    * @param {AbortSignal} signal Ends it.
    */
-  constructor(canvas, paint, signal) {
-    this.canvas = canvas;
-    this.paint = paint;
+  constructor(element, draw, signal) {
+    this.draw = draw;
     this.seen = false;
-    this.painted = 0;
     this.size = [0, 0];
-    // Asking the canvas would lay out the page anew after what the last painting wrote.
+    // Asking the element would lay out the page anew after what the last drawing wrote.
     const resized = new ResizeObserver((entries) => {
       const { width, height } = entries.at(-1).contentRect;
       this.size = [Math.round(width), Math.round(height)];
@@ -41,33 +32,46 @@ export class Surface {
     });
     const watched = new IntersectionObserver((entries) => {
       this.seen = entries.at(-1).isIntersecting;
-      if (this.seen) this.touch();
+      this.touch();
     });
-    resized.observe(canvas);
-    watched.observe(canvas);
+    resized.observe(element);
+    watched.observe(element);
     onTheme(() => this.touch(), signal);
     signal.addEventListener("abort", () => {
       resized.disconnect();
       watched.disconnect();
+      this.seen = false;
       dirty.delete(this);
     }, { once: true });
   }
 
-  /** Says that something changed; many calls make one drawing, none while out of sight. */
+  /** Notes that something changed; many calls make one drawing, none while out of sight. */
   touch() {
-    if (this.seen) ask(this);
+    if (!this.seen) return;
+    dirty.add(this);
+    if (asked) return;
+    asked = true;
+    requestAnimationFrame(frame);
   }
+}
 
-  draw() {
-    const { canvas, size: [width, height] } = this;
-    const scale = window.devicePixelRatio || 1;
-    if (!width || !height) return;
-    const [w, h] = [Math.round(width * scale), Math.round(height * scale)];
-    if (canvas.width !== w || canvas.height !== h) [canvas.width, canvas.height] = [w, h];
-    const context = canvas.getContext("2d");
-    context.setTransform(scale, 0, 0, scale, 0, 0);
-    context.clearRect(0, 0, width, height);
-    this.paint(context, width, height);
-    this.painted += 1;
+/** A canvas that fits its box and is sharp on every screen. */
+export class Surface extends Watch {
+  /**
+   * @param {HTMLCanvasElement} canvas
+   * @param {(context: CanvasRenderingContext2D, width: number, height: number) => void} paint
+   *   In CSS pixels; the canvas is clear before.
+   * @param {AbortSignal} signal Ends it.
+   */
+  constructor(canvas, paint, signal) {
+    super(canvas, (width, height) => {
+      const scale = window.devicePixelRatio || 1;
+      const [w, h] = [Math.round(width * scale), Math.round(height * scale)];
+      if (canvas.width !== w || canvas.height !== h) [canvas.width, canvas.height] = [w, h];
+      const context = canvas.getContext("2d");
+      context.setTransform(scale, 0, 0, scale, 0, 0);
+      context.clearRect(0, 0, width, height);
+      paint(context, width, height);
+    }, signal);
   }
 }

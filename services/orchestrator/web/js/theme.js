@@ -51,6 +51,9 @@ export function colour(name) {
 /** Red, green and blue of `#rrggbb`, as all colours of series and of the matrix are written. */
 export const rgb = (hex) => [1, 3, 5].map((at) => parseInt(hex.slice(at, at + 2), 16));
 
+/** A colour that lets through what lies behind it. */
+export const faded = (hex, opacity) => `rgb(${rgb(hex).join(" ")} / ${opacity})`;
+
 /** Colour of the i-th population: excitatory orange, inhibitory blue, as in the report. */
 export const populationColour = (index) => colour(`population-${index % 6}`);
 

@@ -2,13 +2,13 @@
 
 import * as api from "../api.js";
 import { badge } from "../badge.js";
+import { LineChart } from "../curves.js";
 import { h } from "../dom.js";
 import { milliseconds, moment, number, seconds, speed } from "../format.js";
-import { LineChart } from "../plot.js";
 import { Series } from "../series.js";
-import { seriesOf } from "../shapes.js";
+import { differences, seriesOf } from "../shapes.js";
 import { populationColour } from "../theme.js";
-import { differences } from "../yaml.js";
+import { TimeView } from "../timeview.js";
 
 const POINTS = 2000;
 
@@ -23,8 +23,8 @@ export async function compareView(root, ids, signal) {
 }
 
 async function loaded(id, signal) {
-  const [run, yaml, rates] = await Promise.all([
-    api.showRun(id, signal), api.runYaml(id, signal).catch(() => ""),
+  const [run, experiment, rates] = await Promise.all([
+    api.showRun(id, signal), api.runExperiment(id, signal).catch(() => ({})),
     api.series(id, { kind: "rates", max_points: POINTS }, signal).catch(() => ({})),
   ]);
   const curves = new Map();
@@ -35,7 +35,7 @@ async function loaded(id, signal) {
       return [name, series];
     })));
   }
-  return { run, yaml, curves };
+  return { run, experiment, curves };
 }
 
 function keyNumbers(a, b) {
@@ -94,9 +94,9 @@ function pairs(a, b) {
 }
 
 function experimentTable(a, b) {
-  const rows = differences(a.yaml, b.yaml);
+  const rows = differences(a.experiment, b.experiment);
   if (!rows.length) return h("p", { class: "hint", text: "The experiments are the same." });
-  const cell = (value) => h("td", {}, value === null ? h("span", { class: "hint", text: "not there" }) : h("code", { text: value || "(section)" }));
+  const cell = (value) => h("td", {}, value === null ? h("span", { class: "hint", text: "not there" }) : h("code", { text: value || "(empty)" }));
   return h("div", { class: "table-box" }, h("table", { class: "compare" },
     h("thead", {}, h("tr", {}, h("th", { scope: "col", text: "Key" }), [a, b].map(({ run }) => h("th", { scope: "col", text: run.label || run.id })))),
     h("tbody", {}, rows.map((row) => h("tr", {}, h("th", { scope: "row" }, h("code", { text: row.path })), cell(row.a), cell(row.b))))));
@@ -105,8 +105,9 @@ function experimentTable(a, b) {
 function rateCharts(a, b, signal) {
   const regions = [...new Set(pairs(a, b).map(([region]) => region))];
   if (!regions.length) return h("p", { class: "hint", text: "Neither run has rates." });
+  const view = new TimeView(signal);
   return h("div", { class: "chart-grid" }, regions.map((region) => {
-    const chart = new LineChart({ title: region, unit: "Hz", signal });
+    const chart = new LineChart({ title: region, unit: "Hz", view, signal });
     const names = [...new Set(pairs(a, b).filter(([where]) => where === region).map(([, name]) => name))];
     chart.setCurves([a, b].flatMap((one, which) => names.flatMap((name, i) => {
       const series = one.curves.get(region)?.get(name);

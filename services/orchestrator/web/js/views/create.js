@@ -3,7 +3,6 @@
 import * as api from "../api.js";
 import { Editor } from "../editor.js";
 import { fill, h, icon, setText } from "../dom.js";
-import { flatten, lineOf } from "../yaml.js";
 import { ParameterForm } from "./create_form.js";
 import { showVerdict } from "./create_verdict.js";
 
@@ -88,13 +87,11 @@ class CreatePage {
     Object.assign(draft, { preset: name, yaml });
     setText(this.about, this.descriptions.get(name) ?? "");
     this.editor.text = yaml;
-    this.form.follow(yaml);
     this.check(0);
   }
 
   edited(text) {
     draft.yaml = text;
-    this.form.follow(text);
     this.check();
   }
 
@@ -122,15 +119,14 @@ class CreatePage {
   }
 
   judge(verdict) {
-    const flat = flatten(draft.yaml);
-    const lines = new Map(verdict.faults.map((fault) => [fault, lineOf(flat, fault.path ?? "")]));
     const fields = this.form.mark(verdict.faults);
-    this.editor.mark([...lines].filter(([fault, line]) => line >= 0 && !fields.has(fault)).map(([, line]) => line));
+    this.form.follow(verdict.experiment);
+    this.editor.mark(verdict.faults.map(({ line }) => line).filter(Boolean));
     this.startButton.disabled = !verdict.valid;
     showVerdict(this.verdict, verdict, (fault) => {
-      const [field, line] = [fields.get(fault), lines.get(fault)];
+      const field = fields.get(fault);
       if (field) return { where: "field", go: () => field.focus() };
-      return line >= 0 ? { where: `line ${line + 1}`, go: () => this.editor.goTo(line) } : null;
+      return fault.line ? { where: `line ${fault.line}`, go: () => this.editor.goTo(fault.line) } : null;
     });
   }
 

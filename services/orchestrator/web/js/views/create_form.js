@@ -1,20 +1,19 @@
 /** Common parameters as fields. What is filled in overrides the YAML; what is empty leaves it. */
 
 import { h, setText } from "../dom.js";
-import { flatten } from "../yaml.js";
 
 const DRIVES = ["poisson", "mip", "sip", "trains", "current"];
 
-/** @type {{path: string, label: string, unit?: string, kind: string, fallback?: string, choices?: string[]}[]} */
+/** @type {{path: string, label: string, unit?: string, kind: string, choices?: string[]}[]} */
 const FIELDS = [
-  { path: "duration_ms", label: "Duration", unit: "ms", kind: "number", fallback: "1000" },
-  { path: "seed", label: "Seed", kind: "number", fallback: "1" },
+  { path: "duration_ms", label: "Duration", unit: "ms", kind: "number" },
+  { path: "seed", label: "Seed", kind: "number" },
   { path: "spiking.0.regions", label: "Spiking regions", kind: "names" },
   { path: "adex.neurons", label: "Neurons per region", kind: "number" },
-  { path: "spiking.0.drive.kind", label: "Drive", kind: "choice", choices: DRIVES, fallback: "poisson" },
-  { path: "window.length_ms", label: "Window", unit: "ms", kind: "text", fallback: "auto" },
-  { path: "resources.nest.threads", label: "NEST threads", kind: "number", fallback: "1" },
-  { path: "resources.nest.ranks", label: "NEST ranks", kind: "number", fallback: "1" },
+  { path: "spiking.0.drive.kind", label: "Drive", kind: "choice", choices: DRIVES },
+  { path: "window.length_ms", label: "Window", unit: "ms", kind: "text" },
+  { path: "resources.nest.threads", label: "NEST threads", kind: "number" },
+  { path: "resources.nest.ranks", label: "NEST ranks", kind: "number" },
 ];
 
 export class ParameterForm {
@@ -72,14 +71,16 @@ export class ParameterForm {
     for (const element of this.inputs.values()) element.classList.toggle("is-set", Boolean(element.value.trim()));
   }
 
-  /** Shows as placeholders what the YAML says. */
-  follow(yaml) {
-    const flat = flatten(yaml);
-    for (const { path, kind, fallback = "" } of FIELDS) {
+  /** Shows as placeholders what the YAML says, except where a field overrides it. */
+  follow(experiment) {
+    if (!experiment) return;
+    for (const { path, kind } of FIELDS) {
       const element = this.inputs.get(path);
-      const said = valueIn(flat, path) ?? fallback;
-      if (kind === "choice") setText(element.options[0], said ? `${said} (YAML)` : "as in the YAML");
-      else element.placeholder = said;
+      if (element.value.trim()) continue;
+      const value = path.split(".").reduce((node, key) => node?.[key], experiment);
+      const text = Array.isArray(value) ? value.join(", ") : String(value ?? "");
+      if (kind === "choice") setText(element.options[0], text ? `${text} (YAML)` : "as in the YAML");
+      else element.placeholder = text;
     }
   }
 
@@ -116,12 +117,4 @@ export class ParameterForm {
 function names(text) {
   const listed = text.replace(/^\s*\[|\]\s*$/g, "").split(",").map((name) => name.trim()).filter(Boolean);
   return JSON.stringify(listed.map((name) => name.replace(/^["']|["']$/g, "")));
-}
-
-function valueIn(flat, path) {
-  const found = flat.get(path)?.value;
-  if (found) return found.replace(/^\[(.*)\]$/, "$1");
-  const items = [];
-  for (let i = 0; flat.has(`${path}.${i}`); i += 1) items.push(flat.get(`${path}.${i}`).value);
-  return items.length ? items.join(", ") : undefined;
 }

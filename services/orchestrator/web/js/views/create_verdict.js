@@ -23,7 +23,7 @@ export function showVerdict(box, { valid, faults, warnings, plan, problem }, pla
 
 function faultItem({ path, message, detail }, place) {
   const where = place
-    ? h("button", { type: "button", class: "link mono", onclick: place.go, text: `${path} (${place.where})` })
+    ? h("button", { type: "button", class: "link mono", onclick: place.go, text: path ? `${path} (${place.where})` : place.where })
     : path && h("code", { text: path });
   return h("li", {}, where, " ", message, detail && h("pre", { class: "detail", text: detail }));
 }

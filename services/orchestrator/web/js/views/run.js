@@ -6,6 +6,7 @@ import { announce, h } from "../dom.js";
 import { seriesOf } from "../shapes.js";
 import { RunStore } from "../store.js";
 import { listen } from "../stream.js";
+import { TimeView } from "../timeview.js";
 import { RatesPanel, RastersPanel } from "./run_curves.js";
 import { RunHead } from "./run_head.js";
 import { LogPanel } from "./run_log.js";
@@ -40,12 +41,13 @@ class RunPage {
     this.results = new ResultsPanel(store, signal);
     this.log = new LogPanel(store, signal);
     this.timing = new TimingPanel(store, signal);
-    this.tvb = new TvbPanel(store, signal);
+    const view = new TimeView(signal);
+    this.tvb = new TvbPanel(store, view, signal);
     this.connectome = card("Connectome");
     this.element = h("div", { class: "run-page" },
       new RunHead(store, signal).element, this.results.element,
       h("div", { class: "run-grid" },
-        h("div", { class: "stack" }, new RatesPanel(store, signal).element,
+        h("div", { class: "stack" }, new RatesPanel(store, view, signal).element,
           new RastersPanel(store, signal).element, this.tvb.element),
         h("div", { class: "stack" }, this.timing.element, this.connectome, this.log.element)));
     store.on("run", () => this.changed(), signal);

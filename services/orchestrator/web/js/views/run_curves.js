@@ -1,40 +1,24 @@
 /** Rates of the spiking populations, and the raster of the last second. */
 
+import { LineChart } from "../curves.js";
 import { h } from "../dom.js";
-import { LineChart } from "../plot.js";
 import { RasterChart } from "../raster.js";
 import { populationColour } from "../theme.js";
-
-const SPANS = [["Whole run", null], ["10 s", 10000], ["1 s", 1000]];
-
-/** Buttons that choose how much of the time axis is shown. */
-export function spanChooser(onChange) {
-  const choice = { span: null };
-  const buttons = SPANS.map(([text, span]) => h("button", {
-    type: "button", class: "segment", text, "aria-pressed": String(span === null),
-    onclick: () => {
-      choice.span = span;
-      buttons.forEach((button, i) => button.setAttribute("aria-pressed", String(SPANS[i][1] === span)));
-      onChange();
-    },
-  }));
-  choice.element = h("div", { class: "segments", role: "group", "aria-label": "Time shown" }, buttons);
-  return choice;
-}
 
 export class RatesPanel {
   /**
    * @param {import("../store.js").RunStore} store
+   * @param {import("../timeview.js").TimeView} view
    * @param {AbortSignal} signal
    */
-  constructor(store, signal) {
+  constructor(store, view, signal) {
     this.store = store;
+    this.view = view;
     this.signal = signal;
     this.charts = new Map();
-    this.choice = spanChooser(() => this.charts.forEach(({ chart }) => chart.touch()));
     this.grid = h("div", { class: "chart-grid" });
     this.element = h("section", { class: "card", "aria-label": "Rates" },
-      h("div", { class: "card-head" }, h("h2", { text: "Rates of spiking populations" }), this.choice.element), this.grid);
+      h("div", { class: "card-head" }, h("h2", { text: "Rates of spiking populations" }), view.chooser()), this.grid);
     store.on("rates", () => this.draw(), signal);
     this.draw();
   }
@@ -54,8 +38,8 @@ export class RatesPanel {
 
   add(region) {
     const chart = new LineChart({
-      title: region, unit: "Hz", signal: this.signal,
-      span: () => this.choice.span, end: () => (this.store.isOver ? 0 : this.store.now_ms),
+      title: region, unit: "Hz", view: this.view, signal: this.signal,
+      end: () => (this.store.isOver ? 0 : this.store.now_ms),
     });
     this.charts.set(region, { chart, known: 0 });
     this.grid.append(chart.element);

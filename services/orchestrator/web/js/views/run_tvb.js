@@ -1,12 +1,11 @@
 /** Curves of TVB's regions: those that are sent live, and any others by choice. */
 
 import * as api from "../api.js";
+import { LineChart } from "../curves.js";
 import { fill, h, setText } from "../dom.js";
-import { LineChart } from "../plot.js";
 import { Series } from "../series.js";
 import { seriesOf } from "../shapes.js";
 import { regionColour } from "../theme.js";
-import { spanChooser } from "./run_curves.js";
 
 const AT_FIRST = 4;
 const MOST = 8;
@@ -17,9 +16,10 @@ const DASHES = [undefined, [5, 3]];
 export class TvbPanel {
   /**
    * @param {import("../store.js").RunStore} store
+   * @param {import("../timeview.js").TimeView} view
    * @param {AbortSignal} signal
    */
-  constructor(store, signal) {
+  constructor(store, view, signal) {
     this.store = store;
     this.signal = signal;
     this.labels = [];
@@ -27,15 +27,14 @@ export class TvbPanel {
     this.chosen = null;
     /** Curves of regions that are not sent live. */
     this.fetched = new Map();
-    this.choice = spanChooser(() => this.chart.touch());
     this.chart = new LineChart({
-      title: "TVB", unit: "", signal, span: () => this.choice.span, end: () => (store.isOver ? 0 : store.now_ms),
+      title: "TVB", unit: "", view, signal, end: () => (store.isOver ? 0 : store.now_ms),
     });
     this.search = h("input", { type: "search", placeholder: "Find a region", "aria-label": "Find a region", oninput: () => this.list() });
     this.options = h("div", { class: "region-options", role: "group", "aria-label": "Regions shown" });
     this.count = h("span", {});
     this.element = h("section", { class: "card", "aria-label": "TVB regions" },
-      h("div", { class: "card-head" }, h("h2", { text: "Regions of TVB" }), this.choice.element),
+      h("div", { class: "card-head" }, h("h2", { text: "Regions of TVB" }), view.chooser()),
       this.chart.element,
       h("details", { class: "chooser", ontoggle: () => this.list() }, h("summary", {}, "Choose regions ", this.count), this.search, this.options));
     this.element.hidden = true;
