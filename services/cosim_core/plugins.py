@@ -1,25 +1,75 @@
-"""Finding what a user names as ``module:object``, and words about what a user's code does wrong."""
+"""Finds the files and the ``module:object`` that an experiment names, and words their faults.
+
+Both are looked up in the base folder of the plan. While a run goes on that is ``inputs`` in its run
+directory, which holds copies (docs/decisions/0018-inputs-are-copied.md).
+"""
 
 from __future__ import annotations
 
 import difflib
+import hashlib
 import importlib
 import os
 import sys
 import traceback
-from collections.abc import Callable, Collection
-from pathlib import Path
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager
+from pathlib import Path, PurePosixPath
 
 from tvb_nest_cosim.cosim_core.errors import ExperimentError
 
 PLUGIN_PATH_VARIABLE = "COSIM_PLUGIN_PATH"
 """Environment variable: folders of modules that experiments may name, as ``PATH`` is written."""
 
+OUTSIDE = "outside"
+"""Folder, in a folder of copies, of what does not lie below the base folder."""
+
 
 def plugin_folders() -> list[Path]:
     """Returns the folders of ``COSIM_PLUGIN_PATH``, absolute, in its order."""
     listed = os.environ.get(PLUGIN_PATH_VARIABLE, "").split(os.pathsep)
     return [Path(folder).absolute() for folder in listed if folder]
+
+
+def copy_place(name: str) -> str:
+    """Returns where in a folder of copies the file of a name lies, relative to that folder.
+
+    It follows from the name alone. Names that lead out of the base folder (absolute, or with
+    ``..``) get a folder of their own below :data:`OUTSIDE`.
+    """
+    path = PurePosixPath(name)
+    if path.is_absolute() or ".." in path.parts:
+        return f"{OUTSIDE}/{_short_digest(name)}/{path.name}"
+    return str(path)
+
+
+def link_place(name: str) -> str:
+    """Returns where in a folder of copies the link to an earlier run lies."""
+    return f"{OUTSIDE}/{_short_digest(name)}/run"
+
+
+def find_file(base_dir: str | Path, name: str) -> Path:
+    """Returns the path of a file that an experiment names.
+
+    Args:
+        base_dir: Folder of the experiment file, or of copies.
+        name: As written in the experiment; relative names refer to ``base_dir``.
+
+    Returns:
+        The copy if there is one, else where the name leads, whether or not it exists.
+    """
+    copy = Path(base_dir) / copy_place(name)
+    return copy if copy.is_file() else Path(base_dir) / name
+
+
+def find_run(base_dir: str | Path, name: str) -> Path:
+    """Returns the run directory that an experiment names; arguments as for :func:`find_file`."""
+    link = Path(base_dir) / link_place(name)
+    return link.resolve() if link.exists() else Path(base_dir) / name
+
+
+def _short_digest(name: str) -> str:
+    return hashlib.sha256(name.encode()).hexdigest()[:12]
 
 
 def cause_of(error: BaseException) -> str:
@@ -46,10 +96,10 @@ def find_object(
     Args:
         name: ``package.module:object``.
         noun: What it has to be, e.g. ``function``.
-        is_one: Tells whether an object of the module is such a thing, for the list of those there.
+        is_one: Decides which objects of the module a fault lists as alternatives.
         path: Key path of the name, for faults.
-        base_dir: Folder of the experiment file; its modules are found first, then those in the
-            folders of ``COSIM_PLUGIN_PATH``.
+        base_dir: Base folder of the plan; its modules are found first, then those in the folders of
+            ``COSIM_PLUGIN_PATH``.
 
     Raises:
         ExperimentError: If there is no such module or object, or the module fails on import.
@@ -61,18 +111,19 @@ def find_object(
         if folder not in sys.path:
             sys.path.insert(0, folder)
     try:
-        module = importlib.import_module(module_name)
+        with _without_bytecode():
+            module = importlib.import_module(module_name)
     # A user's module may raise anything, even end the process.
     except (Exception, SystemExit) as error:
         if _is_absent(module_name, error):
             raise ExperimentError.single(
                 path,
-                f"there is no module '{module_name}' beside the experiment file ({base_dir}) or "
-                "among the installed packages",
+                f"there is no module '{module_name}' beside the experiment file, in a folder of "
+                f"{PLUGIN_PATH_VARIABLE} or among the installed packages",
             ) from error
         raise ExperimentError.single(
             path,
-            f"module '{module_name}' fails on import: {cause_of(error)}",
+            f"module '{module_name}' fails on import: {cause_of(error)}{hint_on(error)}",
             traceback.format_exc(),
         ) from error
     if not hasattr(module, object_name):
@@ -85,8 +136,29 @@ def find_object(
     return found
 
 
+def hint_on(error: BaseException) -> str:
+    """Returns advice if a user's code misses a file, else nothing."""
+    if not isinstance(error, FileNotFoundError):
+        return ""
+    return (
+        ". Modules run from copies in the run directory: files that a module reads belong into its "
+        "package (a folder with __init__.py, which is copied whole) or are opened by absolute path"
+    )
+
+
+@contextmanager
+def _without_bytecode() -> Iterator[None]:
+    """Keeps ``__pycache__`` out of run directories."""
+    before = sys.dont_write_bytecode
+    sys.dont_write_bytecode = True
+    try:
+        yield
+    finally:
+        sys.dont_write_bytecode = before
+
+
 def _is_absent(module_name: str, error: BaseException) -> bool:
-    """Tells a module that does not exist from one that imports something that does not exist."""
+    """Distinguishes a missing module from one that imports something missing."""
     if not isinstance(error, ModuleNotFoundError) or not error.name:
         return False
     return module_name == error.name or module_name.startswith(f"{error.name}.")

@@ -15,7 +15,7 @@ from tvb_nest_cosim.cosim_core.errors import ExperimentError, Fault
 from tvb_nest_cosim.cosim_core.model.experiment.base import PlainName
 from tvb_nest_cosim.cosim_core.model.experiment.spiking import SpikingGroup
 from tvb_nest_cosim.cosim_core.model.plan import RegionPlan, RunPlan
-from tvb_nest_cosim.cosim_core.plugins import cause_of, find_object
+from tvb_nest_cosim.cosim_core.plugins import cause_of, find_object, hint_on
 from tvb_nest_cosim.nest_service.context import Nest, NetworkContext, Nodes
 
 _NAME: TypeAdapter[str] = TypeAdapter(PlainName, config=ConfigDict(strict=True))
@@ -110,7 +110,8 @@ def _build_region(nest: Nest, plan: RunPlan, region: RegionPlan) -> Region:
     except (Exception, SystemExit) as error:
         raise ExperimentError.single(
             "module",
-            f"{group.network.module} failed for region '{region.name}': {cause_of(error)}",
+            f"{group.network.module} failed for region '{region.name}': {cause_of(error)}"
+            f"{hint_on(error)}",
             traceback.format_exc(),
         ) from error
     if nest.biological_time > 0:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
@@ -15,6 +14,7 @@ from tvb_nest_cosim.cosim_core.errors import ExperimentError, Fault, RunDirector
 from tvb_nest_cosim.cosim_core.model.plan import Populations, RunPlan
 from tvb_nest_cosim.cosim_core.model.signals import TVB_TO_TRANSLATOR
 from tvb_nest_cosim.cosim_core.model.timegrid import ms_of
+from tvb_nest_cosim.cosim_core.plugins import find_run
 from tvb_nest_cosim.cosim_core.run_dir.journal import read_journal
 from tvb_nest_cosim.cosim_core.run_dir.layout import RunLayout
 
@@ -48,7 +48,7 @@ class EarlierRun:
         Raises:
             ExperimentError: If it is none, or its plan is damaged or of another version.
         """
-        layout = RunLayout(Path(base_dir) / name)
+        layout = RunLayout(find_run(base_dir, name))
         try:
             tree = json.loads(layout.plan.read_text(encoding="utf-8"))
             plan = RunPlan.model_validate(tree["plan"])

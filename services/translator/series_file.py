@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from tvb_nest_cosim.cosim_core.errors import ExperimentError, Fault
 from tvb_nest_cosim.cosim_core.model.timegrid import InexactTimeError, ticks_of
+from tvb_nest_cosim.cosim_core.plugins import find_file
 
 Reals = npt.NDArray[np.float64]
 
@@ -48,7 +49,7 @@ def read_series(base_dir: str, name: str, regions: Sequence[str], dt_ms: float) 
     Raises:
         ExperimentError: With all faults found.
     """
-    path = Path(base_dir) / name
+    path = find_file(base_dir, name)
     header, table = _table(path)
     faults = [
         f"has no column '{column}'; its columns are: {', '.join(header)}"

@@ -15,7 +15,7 @@ from tvb_nest_cosim.cosim_core.errors import Fault
 from tvb_nest_cosim.cosim_core.model.connectome import Connectome
 from tvb_nest_cosim.cosim_core.model.experiment.tvb import Monitor
 from tvb_nest_cosim.cosim_core.model.plan import RunPlan
-from tvb_nest_cosim.cosim_core.plugins import cause_of
+from tvb_nest_cosim.cosim_core.plugins import cause_of, find_file
 
 _FOLDERS = {
     "sensors": "sensors",
@@ -58,12 +58,8 @@ def equip(
             f"needed{_offer('region_mapping')}"
         )
         faults.append(Fault(f"{path}.region_mapping", text))
-    if declared.projection is None and connectome.orientations is None:
-        text = (
-            "missing: without a projection TVB needs the orientations of the regions, which "
-            f"this connectome does not have{_offer('projection')}"
-        )
-        faults.append(Fault(f"{path}.projection", text))
+    if connectome.orientations is None:
+        faults += _orientation_faults(declared, connectome, path)
     if len(faults) > known:
         return
     try:
@@ -75,6 +71,29 @@ def equip(
     if monitor.obsnoise is not None:
         stream = np.random.SeedSequence([plan.experiment.seed, number + 1])
         monitor.obsnoise = noise.Additive(noise_seed=int(stream.generate_state(1)[0]))
+
+
+def _orientation_faults(declared: Monitor, connectome: Connectome, path: str) -> list[Fault]:
+    """Refuses what TVB computes from orientations: the sphere's lead field, of some regions or all.
+
+    A projection says what reaches the sensors from cortical regions, so it needs no orientations.
+    """
+    if declared.projection is None:
+        text = (
+            "missing: without a projection TVB needs the orientations of the regions, which "
+            f"this connectome does not have{_offer('projection')}"
+        )
+        return [Fault(f"{path}.projection", text)]
+    if connectome.cortical is None or connectome.cortical.all():
+        return []
+    count = int((~connectome.cortical).sum())
+    text = (
+        f"covers cortical regions only; what {declared.name} sees of the other {count}, the first "
+        f"is {connectome.labels[int(connectome.cortical.argmin())]}, TVB computes from their "
+        "orientations, which this connectome does not have. Use a connectome with "
+        "average_orientations.txt, or one without cortical.txt and a projection of all regions"
+    )
+    return [Fault(f"{path}.projection", text)]
 
 
 def _load(monitor: Any, files: dict[str, str | None], region_count: int) -> None:
@@ -119,14 +138,14 @@ def _check_fit(
 
 
 def _file(declared: Monitor, key: str, base_dir: str, path: str, faults: list[Fault]) -> str | None:
-    """Finds a file beside the experiment, at a path, or in tvb-data."""
+    """Finds a file beside the experiment, by its path, or in tvb-data."""
     name = getattr(declared, key)
     if name is None:
         return None
-    for folder in (Path(base_dir), _data_folder(key)):
-        if (folder / name).is_file():
-            return str((folder / name).absolute())
-    text = f"there is no file {name}, neither in {base_dir} nor in tvb-data{_offer(key)}"
+    for found in (find_file(base_dir, name), _data_folder(key) / name):
+        if found.is_file():
+            return str(found.absolute())
+    text = f"there is no file {name}, neither beside the experiment nor in tvb-data{_offer(key)}"
     faults.append(Fault(f"{path}.{key}", text))
     return None
 

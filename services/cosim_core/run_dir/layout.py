@@ -30,6 +30,16 @@ class RunLayout:
         return self.root / "connectome.zip"
 
     @property
+    def inputs(self) -> Path:
+        """Folder of copies of the files and modules that the experiment names."""
+        return self.root / "inputs"
+
+    @property
+    def inputs_manifest(self) -> Path:
+        """SHA-256 of every copy in ``inputs``, and versions of packages named (JSON)."""
+        return self.root / "inputs.json"
+
+    @property
     def plan(self) -> Path:
         """The plan that the participants got, and the populations that NEST built (JSON)."""
         return self.root / "plan.json"

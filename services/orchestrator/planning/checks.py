@@ -10,6 +10,7 @@ from pathlib import Path
 from tvb_nest_cosim.cosim_core.errors import ExperimentError, Fault
 from tvb_nest_cosim.cosim_core.model.experiment import File, RunJournal
 from tvb_nest_cosim.cosim_core.model.plan import RunPlan
+from tvb_nest_cosim.cosim_core.plugins import find_file, find_run
 from tvb_nest_cosim.cosim_core.processes.mpi import find_starter
 from tvb_nest_cosim.orchestrator.launchers.endpoints import socket_faults
 
@@ -114,11 +115,11 @@ def _folder_faults(out: Path, may_exist: bool) -> list[Fault]:
 def _stand_in_faults(plan: RunPlan) -> list[Fault]:
     stand_in = plan.experiment.stand_in
     if isinstance(stand_in, File):
-        path = Path(plan.base_dir) / stand_in.path
+        path = find_file(plan.base_dir, stand_in.path)
         if not path.is_file():
             return [Fault("stand_in.path", f"there is no file {path}")]
     if isinstance(stand_in, RunJournal):
-        path = Path(plan.base_dir) / stand_in.run
+        path = find_run(plan.base_dir, stand_in.run)
         if not path.is_dir():
             return [Fault("stand_in.run", f"there is no run directory {path}")]
     return []

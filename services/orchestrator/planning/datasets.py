@@ -13,7 +13,7 @@ import platformdirs
 
 from tvb_nest_cosim.cosim_core.errors import ExperimentError
 from tvb_nest_cosim.cosim_core.model.connectome import region_names
-from tvb_nest_cosim.cosim_core.plugins import suggest
+from tvb_nest_cosim.cosim_core.plugins import find_file, suggest
 
 CACHE_VARIABLE = "COSIM_DATA_DIR"
 """Environment variable that names another folder for downloads."""
@@ -99,7 +99,7 @@ def connectome_path(source: str, base_dir: Path) -> Path:
                 f"{source} is not on this machine yet; get it with: cosim data fetch {source}"
             )
         return path
-    local = base_dir / source
+    local = find_file(base_dir, source)
     if local.is_file():
         return local
     shipped = _shipped()

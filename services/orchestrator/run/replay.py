@@ -8,6 +8,7 @@ from typing import Literal
 from tvb_nest_cosim.cosim_core.errors import ExperimentError
 from tvb_nest_cosim.cosim_core.model.experiment import Experiment, RunJournal
 from tvb_nest_cosim.cosim_core.results import digest_lines, open_run
+from tvb_nest_cosim.cosim_core.run_dir.layout import RunLayout
 
 
 def replay_experiment(root: Path, participant: Literal["nest", "tvb"]) -> tuple[Experiment, Path]:
@@ -37,7 +38,8 @@ def replay_experiment(root: Path, participant: Literal["nest", "tvb"]) -> tuple[
             "stand_in": RunJournal(kind="journal", run=str(root.absolute())),
         }
     )
-    return experiment, Path(plan.base_dir)
+    has_copies = RunLayout(root).inputs_manifest.is_file()
+    return experiment, root if has_copies else Path(plan.base_dir)
 
 
 def compare(recorded: Path, replayed: Path, participant: Literal["nest", "tvb"]) -> list[str]:

@@ -37,6 +37,7 @@ from tvb_nest_cosim.orchestrator.planning.estimate import estimate
 from tvb_nest_cosim.orchestrator.planning.plan import experiment_digest, make_plan
 from tvb_nest_cosim.orchestrator.run.control import RunControl
 from tvb_nest_cosim.orchestrator.run.coordinator import Coordinator
+from tvb_nest_cosim.orchestrator.run.inputs import checked_folder, copy_inputs, recorded_inputs
 from tvb_nest_cosim.orchestrator.run.peers import Outcome
 from tvb_nest_cosim.orchestrator.run.session import Observer, Session, Timing, interrupts
 
@@ -103,6 +104,7 @@ def prepare(experiment: Experiment, base_dir: Path, out: Path) -> Prepared:
     Raises:
         ExperimentError: With every fault found.
     """
+    base_dir = checked_folder(experiment, base_dir)
     path = connectome_path(experiment.connectome.source, base_dir)
     connectome = load_connectome(path, experiment.connectome)
     plan = make_plan(
@@ -197,7 +199,7 @@ def validate(
         layout = RunLayout(Path(folder) / "run")
         layout.make()
         plan = prepared.plan.model_copy(update={"run_dir": str(layout.root)})
-        plan = _with_own_connectome(plan, layout)
+        plan = copy_inputs(_with_own_connectome(plan, layout), layout)
         session = Session(plan, place.open_site(plan), observe=observe, only_build=True)
         outcome, _ = session.run()
         if outcome.kind == "interrupted":
@@ -246,7 +248,7 @@ def run(
     plan = _claimed(prepared.plan, may_rename=may_rename)
     layout = RunLayout(Path(plan.run_dir))
     with also_log_to(layout.logs / "orchestrator.jsonl", "orchestrator", plan.run):
-        plan = _with_own_connectome(plan, layout)
+        plan = copy_inputs(_with_own_connectome(plan, layout), layout)
         write_atomically(layout.experiment, dump_yaml(plan.experiment).encode())
         write_atomically(layout.plan, plan_file(plan, Built()))
         started = datetime.now(UTC)
@@ -386,6 +388,7 @@ def _provenance(
         "seeds": {"experiment": plan.experiment.seed},
         "experiment_digest": experiment_digest(plan.experiment),
         "digest": finished.digest,
+        "inputs": recorded_inputs(RunLayout(finished.root)),
         "warnings": [*plan.warnings, *built.warnings],
         "participants": {
             peer.name: {"compute_s": round(peer.compute_s, 3), "wait_s": round(peer.wait_s, 3)}
