@@ -32,14 +32,15 @@ def build_connectivity(
     not_carried = [index for index in proxies if index not in carried]
     weights[np.ix_(not_carried, proxies)] = 0.0
     count = len(connectome.labels)
-    cortical = connectome.cortical
+    cortical, orientations = connectome.cortical, connectome.orientations
     connectivity = Connectivity(
         weights=weights,
         tract_lengths=connectome.lengths_mm.copy(),
         region_labels=np.array(connectome.labels),
         centres=connectome.centres.copy(),
         cortical=np.ones(count, dtype=np.bool_) if cortical is None else cortical.copy(),
-        orientations=connectome.orientations,
+        # zeros stand for unknown ones; TVB's monitors with a projection read and ignore them
+        orientations=np.zeros((count, 3)) if orientations is None else orientations,
         # Simulator.conduction_speed has no effect on the delays
         speed=np.array([connectome.speed_mm_per_ms]),
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zipfile
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tvb_cases import Case, run_case
+from tvb_cases import Case, data_folder, run_case
 from tvb_nest_cosim.cosim_core.errors import ExperimentError, Fault, SimulationError
 from tvb_nest_cosim.tvb_service.simulator import TvbSimulator
 
@@ -286,3 +287,16 @@ def test_a_damaged_projection_file_is_a_fault(tmp_path: Path) -> None:
     (fault,) = faults_of(case)
     assert fault.path == "tvb.monitors.0"
     assert "mine.npy" in fault.message
+
+
+def test_a_projection_of_cortical_regions_needs_orientations_of_the_others(tmp_path: Path) -> None:
+    shipped = data_folder() / "connectivity" / "connectivity_76.zip"
+    with zipfile.ZipFile(shipped) as theirs, zipfile.ZipFile(tmp_path / "own.zip", "w") as own:
+        for name in ("weights.txt", "tract_lengths.txt", "centres.txt"):
+            own.writestr(name, theirs.read(name))
+        own.writestr("cortical.txt", "1\n" * 75 + "0\n")
+    case = Case(tvb={**model(), **monitor("EEG", **EEG_FILES)}, source=str(tmp_path / "own"))
+    (fault,) = faults_of(case)
+    assert fault.path == "tvb.monitors.0.projection"
+    for words in ("the other 1, the first is lCC", "orientations", "average_orientations.txt"):
+        assert words in fault.message

@@ -44,7 +44,8 @@ def test_the_connectome_is_what_tvb_reads_from_the_same_file(source: str) -> Non
         assert np.array_equal(ours.orientations, theirs.orientations)
     else:
         assert ours.cortical.all()
-        assert ours.orientations is None
+        assert theirs.orientations is None or theirs.orientations.size == 0
+        assert not ours.orientations.any()
 
 
 def test_tracts_among_proxies_are_nests() -> None:
@@ -131,6 +132,30 @@ def test_projections_of_regions_to_sensors(declared: dict[str, Any], sensors: in
     assert len(result.built.monitors[declared["name"]].nodes) == sensors
     assert np.isfinite(data).all()
     assert np.ptp(data) > 0
+
+
+@pytest.mark.parametrize(
+    ("name", "sensors"),
+    [("EEG", EEG["sensors"]), ("MEG", "meg_brainstorm_276.txt"), ("SEEG", "seeg_588.txt")],
+)
+def test_a_gain_per_region_needs_no_orientations(tmp_path: Path, name: str, sensors: str) -> None:
+    """As for the mouse brain, whose file has neither orientations nor cortical regions."""
+    count = len((data_folder() / "sensors" / sensors).read_text().split("\n")) - 1
+    gain = np.random.default_rng(1).normal(size=(count, 66))
+    np.save(tmp_path / "gain.npy", gain)
+    (tmp_path / "mapping.txt").write_text("\n".join(map(str, range(66))))
+    declared = {
+        "name": name,
+        "period_ms": 0.5,
+        "sensors": sensors,
+        "projection": "gain.npy",
+        "region_mapping": "mapping.txt",
+        "parameters": {"obsnoise": "none"},
+    }
+    tvb = {**MODEL, "monitors": [declared, {"name": "TemporalAverage", "period_ms": 0.5}]}
+    case = Case(tvb=tvb, ticks=10, source="connectivity_66", base_dir=str(tmp_path))
+    data = run_case(case).data
+    assert np.allclose(data[name][:, 0, :, 0], data["TemporalAverage"][:, 0, :, 0] @ gain.T)
 
 
 def test_observation_noise_follows_from_the_seed() -> None:
