@@ -17,8 +17,8 @@ from tvb_nest_cosim.cosim_core.model.plan import Built, RunPlan
 from tvb_nest_cosim.cosim_core.plugins import PLUGIN_PATH_VARIABLE, copy_place, find_file, find_run
 from tvb_nest_cosim.cosim_core.run_dir.layout import RunLayout
 from tvb_nest_cosim.cosim_core.run_dir.plan_file import write_plan
+from tvb_nest_cosim.orchestrator.planning import user_modules
 from tvb_nest_cosim.orchestrator.planning.inputs import checked_folder, copy_inputs, recorded_inputs
-from tvb_nest_cosim.orchestrator.run import user_modules
 
 BUILD = "def build(context):\n    return {}\n"
 
