@@ -111,6 +111,7 @@ class RegionGroup:
                 with attempt():
                     driven.append(_driven_neurons(region, populations[region.name]))
         self._couplings = [f"coupling/{region.name}" for region in regions]
+        self._inputs = [f"input/{region.name}" for region in regions]
         self._input_rate = InputRate(plan, regions)
         self._drive = BUILT_IN[regions[0].drive.kind]
         self._driven = DrivenRegions.of(regions, driven, plan.experiment)
@@ -175,9 +176,7 @@ class RegionGroup:
                 drive |= user.translate(window, row)
         else:
             drive = self._drive(self._driven, window, input_hz)
-        return drive, {
-            f"input/{region.name}": row for region, row in zip(self._regions, input_hz, strict=True)
-        }
+        return drive, dict(zip(self._inputs, input_hz, strict=True))
 
     def _summed_counts(self, window: Window, ranks: Sequence[Arrays]) -> Integers:
         """Adds up what the ranks counted, int64 [population, tick]."""

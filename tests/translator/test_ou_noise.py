@@ -29,7 +29,9 @@ def test_noise_does_not_depend_on_windows(windows: list[Window]) -> None:
     whole, last = noise.advance(noise.initial(), Window(0, 0, TICKS))
     again, state, pieces = make_noise(), noise.initial(), []
     for window in windows:
-        piece, state = again.advance(state, window)
+        before, unchanged = state, state.copy()
+        piece, state = again.advance(before, window)
+        assert np.array_equal(before, unchanged)
         pieces.append(piece)
     assert np.array_equal(np.concatenate(pieces, axis=1), whole)
     assert np.array_equal(state, last)

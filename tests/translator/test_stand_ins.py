@@ -11,6 +11,8 @@ import pytest
 from translator_plans import make_plan, populations_of
 
 from tvb_nest_cosim.cosim_core.errors import ExperimentError
+from tvb_nest_cosim.cosim_core.model.experiment import HOP_TICKS
+from tvb_nest_cosim.cosim_core.model.experiment.spiking import DriveKind
 from tvb_nest_cosim.cosim_core.model.plan import RunPlan
 from tvb_nest_cosim.cosim_core.model.signals import TVB_TO_TRANSLATOR, Block
 from tvb_nest_cosim.cosim_core.model.timegrid import Window
@@ -192,13 +194,17 @@ def test_journal_rates_are_chosen_by_population(tmp_path: Path) -> None:
     assert "excitatory, inhibitory" in fault
 
 
-def test_journal_of_a_drive_with_other_hops_acts_at_the_same_ticks(tmp_path: Path) -> None:
-    old = write_run(tmp_path / "run", make_plan(drives=["poisson"], ticks=TICKS))["coupling"]
-    plan = replay(tmp_path, "nest", drives=["mip"])
+@pytest.mark.parametrize(("then", "now"), [("poisson", "mip"), ("mip", "poisson")])
+def test_journal_of_a_drive_with_other_hops_acts_at_the_same_ticks(
+    tmp_path: Path, then: DriveKind, now: DriveKind
+) -> None:
+    old = write_run(tmp_path / "run", make_plan(drives=[then], ticks=TICKS))["coupling"]
+    plan = replay(tmp_path, "nest", drives=[now])
     pipeline = Pipeline(plan)
     (warning,) = pipeline.build(lambda window, arrays: None).warnings
-    assert "takes 2 ticks" in warning
-    assert np.array_equal(series(pipeline, plan, "coupling"), [*old[1:], old[-1]])
+    assert f"takes {HOP_TICKS[now]} ticks" in warning
+    expected = [*old[1:], old[-1]] if now == "mip" else [old[0], *old[:-1]]
+    assert np.array_equal(series(pipeline, plan, "coupling"), expected)
 
 
 @pytest.mark.parametrize(
