@@ -51,6 +51,8 @@ class Case:
     lookahead: int = 1
     dt_ms: float = 0.1
     coupling_variable: int = 0
+    coupling_name: str | None = None
+    """Name of the coupling variable, as an experiment declares it."""
     hz_per_unit: float = 1.0
     seed: int = 7
     noise: dict[str, float] = field(default_factory=dict)
@@ -68,7 +70,13 @@ class Case:
                 "seed": self.seed,
                 "connectome": {"source": self.source, "speed_mm_per_ms": SPEED_MM_PER_MS},
                 "tvb": {"engine": self.engine, **self.tvb},
-                "spiking": [{"regions": ["rHC"], "tracts": {"mode": self.tracts}}]
+                "spiking": [
+                    {
+                        "regions": ["rHC"],
+                        "tracts": {"mode": self.tracts},
+                        "drive": {"coupling_variable": self.coupling_name},
+                    }
+                ]
                 if self.proxies
                 else [],
             }

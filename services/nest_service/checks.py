@@ -1,4 +1,4 @@
-"""Does what the experiment names exist in the networks that were built?"""
+"""Checks that populations, neurons and variables named in the experiment have been built."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from collections.abc import Iterable
 from tvb_nest_cosim.cosim_core.errors import Fault
 from tvb_nest_cosim.cosim_core.model.experiment.spiking import Analog
 from tvb_nest_cosim.cosim_core.model.plan import RunPlan
-from tvb_nest_cosim.cosim_core.model.timegrid import InexactTimeError, ticks_of
 from tvb_nest_cosim.cosim_core.plugins import suggest
 from tvb_nest_cosim.nest_service.context import Nest
 from tvb_nest_cosim.nest_service.regions import Region
@@ -24,7 +23,7 @@ def check_names(nest: Nest, regions: Iterable[Region], plan: RunPlan) -> list[Fa
     for region in by_name.values():
         faults += _drive_faults(region)
         faults += _feed_faults(region)
-        faults += _record_faults(nest, region, plan.experiment.dt_ms)
+        faults += _record_faults(nest, region)
     faults += _name_faults(by_name.values())
     for tract in plan.tracts:
         source, target = by_name.get(tract.source), by_name.get(tract.target)
@@ -77,22 +76,13 @@ def _feed_faults(region: Region) -> list[Fault]:
     return faults
 
 
-def _record_faults(nest: Nest, region: Region, dt_ms: float) -> list[Fault]:
+def _record_faults(nest: Nest, region: Region) -> list[Fault]:
     record, path = region.group.record, f"{region.path}.record"
     named = record.spikes if isinstance(record.spikes, list) else []
     faults = _unknown(f"{path}.spikes", named, region)
     for index, analog in enumerate(record.analog):
-        faults += _interval_faults(f"{path}.analog.{index}", analog, dt_ms)
         faults += _analog_faults(nest, f"{path}.analog.{index}", analog, region)
     return faults
-
-
-def _interval_faults(path: str, analog: Analog, dt_ms: float) -> list[Fault]:
-    try:
-        ticks_of(analog.interval_ms, dt_ms)
-    except InexactTimeError as error:
-        return [Fault(f"{path}.interval_ms", str(error))]
-    return []
 
 
 def _analog_faults(nest: Nest, path: str, analog: Analog, region: Region) -> list[Fault]:

@@ -30,6 +30,7 @@ import numpy.typing as npt
 from tvb_nest_cosim.cosim_core.model.experiment.spiking import DriveKind
 from tvb_nest_cosim.cosim_core.model.signals import Array
 from tvb_nest_cosim.nest_service.context import Nest, Nodes
+from tvb_nest_cosim.nest_service.refusals import refusals
 from tvb_nest_cosim.nest_service.regions import Region
 
 Times = npt.NDArray[np.float64]
@@ -92,6 +93,25 @@ def _synapse(region: Region, delay_ticks: int, dt_ms: float, **parameters: Any) 
     }
 
 
+def _connect(
+    nest: Nest,
+    region: Region,
+    devices: Nodes,
+    neurons: Nodes,
+    synapse: dict[str, Any],
+    rule: str = "all_to_all",
+) -> None:
+    """Connects devices to neurons of a region.
+
+    Raises:
+        ExperimentError: If NEST refuses, e.g. because the neurons do not take such input.
+    """
+    what = f"the drive of {region.name} (kind {region.plan.drive.kind})"
+    remedy = "choose a drive.kind that these neurons take, or drive.targets that take this one"
+    with refusals(nest, f"{region.path}.drive", what, remedy):
+        nest.Connect(devices, neurons, rule, synapse)
+
+
 def _courses(what: str, times: Times, values: Iterable[Array]) -> list[dict[str, Any]]:
     """Returns what generators of a course in time are set to, one each.
 
@@ -114,7 +134,7 @@ class _Rates:
         )
         for generator, region in zip(self._generators, regions, strict=True):
             synapse = _synapse(region, region.plan.drive.hop_ticks, dt_ms)
-            nest.Connect(generator, region.nodes(region.driven), syn_spec=synapse)
+            _connect(nest, region, generator, region.nodes(region.driven), synapse)
 
     def emit(self, times: Times, arrays: Mapping[str, Array]) -> None:
         self._generators.set(_courses("rate", times, [arrays[name] for name in self._names]))
@@ -138,7 +158,7 @@ class _Mothers:
             synapse = _synapse(region, drive.hop_ticks - 1, dt_ms)
             if drive.kind == "mip":
                 synapse |= {"synapse_model": "bernoulli_synapse", "p_transmit": drive.correlation}
-            nest.Connect(parrot, region.nodes(region.driven), syn_spec=synapse)
+            _connect(nest, region, parrot, region.nodes(region.driven), synapse)
 
     def emit(self, times: Times, arrays: Mapping[str, Array]) -> None:
         self._generators.set(
@@ -171,12 +191,9 @@ class _Trains:
         first = self._first[region.name]
         for name in region.driven:
             last = first + region.sizes[name]
-            nest.Connect(
-                self._generators[first:last],
-                region.populations[name],
-                "one_to_one",
-                _synapse(region, region.plan.drive.hop_ticks, dt_ms),
-            )
+            generators, neurons = self._generators[first:last], region.populations[name]
+            synapse = _synapse(region, region.plan.drive.hop_ticks, dt_ms)
+            _connect(nest, region, generators, neurons, synapse, "one_to_one")
             first = last
 
     def emit(self, times: Times, arrays: Mapping[str, Array]) -> None:
@@ -206,7 +223,7 @@ class _Currents:
         for generator, region in zip(self._generators, regions, strict=True):
             # The block holds pA already; the weight of the drive is for spikes.
             synapse = _synapse(region, region.plan.drive.hop_ticks, dt_ms, weight=1.0)
-            nest.Connect(generator, region.nodes(region.driven), syn_spec=synapse)
+            _connect(nest, region, generator, region.nodes(region.driven), synapse)
 
     def emit(self, times: Times, arrays: Mapping[str, Array]) -> None:
         self._generators.set(_courses("amplitude", times, [arrays[name] for name in self._names]))

@@ -24,7 +24,7 @@ _HOW_TO_GET_MPI = (
     "nest-simulator==3.10.0 -C cmake.define.with-mpi=ON; or use resources.nest.threads"
 )
 _FOR_TABLES_AND_PLOTS = ("pandas", "matplotlib", "matplotlib.patches", "matplotlib.path")
-"""What NEST imports, but needs only if somebody asks for tables and plots."""
+"""Modules that NEST imports, but needs only for tables and plots."""
 _QUIET = "PYNEST_QUIET"
 _ISOLATED = "OMPI_MCA_ess_singleton_isolated"
 
@@ -88,7 +88,7 @@ def prepare_kernel(nest: Nest, plan: RunPlan, kernel: int = 0) -> list[str]:
         ExperimentError: If this NEST cannot run the plan.
     """
     experiment, resources = plan.experiment, plan.experiment.resources.nest
-    faults = _resource_faults(nest, resources)
+    faults = _rank_faults(nest, resources)
     try:
         ticks_of(experiment.dt_ms, 1.0 / nest.tics_per_ms)
     except InexactTimeError as error:
@@ -122,25 +122,15 @@ def kernel_seed(seed: int, kernel: int) -> int:
     return int(np.random.SeedSequence([seed, kernel]).generate_state(1)[0] % (2**32 - 1)) + 1
 
 
-def _resource_faults(nest: Nest, resources: NestResources) -> list[Fault]:
-    faults = []
-    path = "resources.nest.ranks"
+def _rank_faults(nest: Nest, resources: NestResources) -> list[Fault]:
     if resources.ranks > 1 and not nest.build_info["have_mpi"]:
-        faults.append(_needs_mpi(resources.ranks))
-    elif nest.num_processes != resources.ranks:
-        faults.append(
-            Fault(
-                path,
-                f"NEST sees {nest.num_processes} MPI processes, expected {resources.ranks}; start "
-                "it with the mpirun of the MPI that NEST was built with",
-            )
+        return [_needs_mpi(resources.ranks)]
+    if nest.num_processes == resources.ranks:
+        return []
+    return [
+        Fault(
+            "resources.nest.ranks",
+            f"NEST sees {nest.num_processes} MPI processes, expected {resources.ranks}; start it "
+            "with the mpirun of the MPI that NEST was built with",
         )
-    if resources.total_virtual_processes % resources.ranks:
-        faults.append(
-            Fault(
-                "resources.nest.virtual_processes",
-                f"{resources.virtual_processes} virtual processes cannot be spread evenly over "
-                f"{resources.ranks} ranks; choose a multiple of {resources.ranks}",
-            )
-        )
-    return faults
+    ]

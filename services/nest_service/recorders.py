@@ -19,6 +19,7 @@ from tvb_nest_cosim.cosim_core.model.signals import COUNT, NEURON, REAL, TICK, A
 from tvb_nest_cosim.cosim_core.model.timegrid import Window, ms_of, ticks_of
 from tvb_nest_cosim.nest_service.checks import chosen_neurons
 from tvb_nest_cosim.nest_service.context import Nest
+from tvb_nest_cosim.nest_service.refusals import refusals
 from tvb_nest_cosim.nest_service.regions import Region
 
 Integers = npt.NDArray[np.int64]
@@ -96,7 +97,10 @@ class SpikeTap:
         ids, sizes, recorded = [], [], []
         for region in regions:
             for name, nodes in region.populations.items():
-                nest.Connect(nodes, self.device, syn_spec={"delay": ms_of(1, dt_ms)})
+                what = f"a spike recorder to population '{name}' of {region.name}"
+                remedy = "the network must be built of neurons that emit spikes"
+                with refusals(nest, f"{region.path}.network.module", what, remedy):
+                    nest.Connect(nodes, self.device, syn_spec={"delay": ms_of(1, dt_ms)})
                 ids.append(np.asarray(nodes))
                 sizes.append(len(nodes))
                 recorded.append(_is_recorded(region, name))
@@ -185,7 +189,10 @@ class AnalogTap:
                 "time_in_steps": True,
             },
         )
-        nest.Connect(self.device, nodes, syn_spec={"delay": ms_of(1, dt_ms)})
+        path = f"{region.path}.record.analog.{index}"
+        what = f"a multimeter to population '{analog.population}' of {region.name}"
+        with refusals(nest, path, what, "record variables of other neurons, or none"):
+            nest.Connect(self.device, nodes, syn_spec={"delay": ms_of(1, dt_ms)})
 
     def read(self, window: Window, events: Events) -> dict[str, Array]:
         """Turns the samples of a window into signals.

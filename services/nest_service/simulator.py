@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from tvb_nest_cosim.cosim_core.errors import ExperimentError, Fault, SimulationError
+from tvb_nest_cosim.cosim_core.errors import ExperimentError, SimulationError
 from tvb_nest_cosim.cosim_core.model.plan import Built, Populations, RunPlan
 from tvb_nest_cosim.cosim_core.model.signals import (
     NEST_TO_TRANSLATOR,
@@ -28,7 +28,7 @@ from tvb_nest_cosim.nest_service.tracts import connect_tracts
 
 @dataclass(frozen=True)
 class _Network:
-    """What has been built in NEST's kernel."""
+    """The network in NEST's kernel, with its devices."""
 
     nest: Nest
     dt_ms: float
@@ -99,7 +99,7 @@ class NestSimulator:
             network.nest.Simulate(ms_of(window.ticks, network.dt_ms))
 
     def read(self, window: Window) -> Mapping[str, Array]:
-        """Takes what ``window`` left in NEST's recorders; returns spikes, counted or singly."""
+        """Takes the spikes of ``window`` from NEST's recorders; returns them counted or singly."""
         network = self._network
         sent, recorded = network.recorders.read(window)
         network.record(window, recorded)
@@ -120,30 +120,11 @@ class NestSimulator:
 
 
 def _connect(nest: Nest, plan: RunPlan, regions: list[Region], record: Record) -> _Network:
-    """Raises ExperimentError if NEST refuses a connection or device."""
+    """Raises ExperimentError if NEST refuses a connection."""
     dt_ms = plan.experiment.dt_ms
-    with _build_errors(nest, "spiking", "tracts"):
-        connect_tracts(nest, regions, plan.tracts, dt_ms)
-    with _build_errors(nest, "spiking", "drive"):
-        drive = Drive(nest, regions, dt_ms)
-    with _build_errors(nest, "spiking", "recorders"):
-        return _Network(
-            nest=nest,
-            dt_ms=dt_ms,
-            record=record,
-            drive=drive,
-            recorders=Recorders(nest, regions, dt_ms),
-        )
-
-
-@contextmanager
-def _build_errors(nest: Nest, path: str, what: str) -> Iterator[None]:
-    try:
-        yield
-    except nest.NESTErrors.KernelException as error:
-        raise ExperimentError(
-            [Fault(path, f"NEST cannot connect the {what}: {cause_of(error)}")]
-        ) from error
+    connect_tracts(nest, regions, plan.tracts, dt_ms)
+    drive = Drive(nest, regions, dt_ms)
+    return _Network(nest, dt_ms, record, drive, Recorders(nest, regions, dt_ms))
 
 
 @contextmanager

@@ -34,12 +34,13 @@ def build_integrator(plan: RunPlan, state_variables: list[str], faults: list[Fau
         return None
     if not issubclass(kind, IntegratorStochastic):
         if declared.noise or plan.tvb_noise:
+            source = f"{PATH}.noise" if declared.noise else "adex.noise"
             stochastic = ", ".join(name for name in INTEGRATORS.names if "Stochastic" in name)
             faults.append(
                 Fault(
                     f"{PATH}.name",
-                    f"{declared.name} is deterministic but noise is declared; stochastic ones "
-                    f"are: {stochastic}",
+                    f"{declared.name} is deterministic, but noise is declared at {source}; leave "
+                    f"it out or take a stochastic one: {stochastic}",
                 )
             )
         return kind(dt=plan.experiment.dt_ms)

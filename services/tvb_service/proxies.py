@@ -1,4 +1,7 @@
-"""Spiking regions as TVB sees them: which variables are fed, which coupling drives."""
+"""Spiking regions as TVB sees them: which variables are fed, which coupling drives.
+
+The names are checked here and not by the planner, since only TVB knows its model.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +27,7 @@ class Proxy:
     """One spiking region.
 
     Attributes:
-        plan: What the ensemble agreed on.
+        plan: The region in the plan of the run.
         variables: Index of each fed state variable, in the order of ``plan.feeds``.
         coupling_variable: Row of TVB's coupling that drives the region.
     """
@@ -72,10 +75,8 @@ def _fed_variables(region: RegionPlan, model: Any, found: dict[Fault, None]) -> 
     fed = [feed.variable for feed in region.feeds]
     for number, name in enumerate(fed):
         if name not in names:
-            text = f"'{name}' is no state variable; there are: {', '.join(names)}"
+            text = f"'{name}' is not a state variable; there are: {', '.join(names)}"
             found[Fault(f"{path}.{number}.variable", text)] = None
-        elif fed.index(name) != number:
-            found[Fault(f"{path}.{number}.variable", f"'{name}' is fed twice")] = None
     missing = [name for name in coupling_variables(model) if name not in fed]
     if missing:
         text = (
@@ -96,7 +97,7 @@ def _coupling_variable(
     names = coupling_variables(model)
     if name in names:
         return names.index(name)
-    text = f"'{name}' is no coupling variable; there are: {', '.join(names)}"
+    text = f"'{name}' is not a coupling variable; there are: {', '.join(names)}"
     found[Fault(f"spiking.{region.group}.drive.coupling_variable", text)] = None
     return 0
 

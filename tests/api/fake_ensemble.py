@@ -42,6 +42,7 @@ from tvb_nest_cosim.orchestrator.run.control import RunControl
 from tvb_nest_cosim.orchestrator.run.coordinator import Coordinator
 from tvb_nest_cosim.orchestrator.run.peers import Send
 from tvb_nest_cosim.orchestrator.run.runner import Finished
+from tvb_nest_cosim.orchestrator.run.validation import with_own_connectome
 
 TINY: dict[str, Any] = {
     "name": "tiny",
@@ -88,7 +89,9 @@ class FakeEnsemble(LocalLauncher):
         self.acts.get(plan.experiment.name, lambda: None)()
         layout = RunLayout(Path(plan.run_dir))
         layout.make()
+        plan = with_own_connectome(plan, layout)
         write_atomically(layout.experiment, dump_yaml(plan.experiment).encode())
+        write_atomically(layout.plan, plan_file(plan, Built()))
         tell("Building the simulators")
         puppets = Puppets(plan, layout, self.pace_s)
         for region in self.silent:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+import tempfile
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from api.conftest import Served
+from api.conftest import EXAMPLES, Served
 from api.fake_ensemble import TINY
 from tvb_nest_cosim.cosim_core.client import ServerRefusal
 from tvb_nest_cosim.cosim_core.errors import ExperimentError
@@ -18,6 +19,7 @@ from tvb_nest_cosim.orchestrator.server.security import admission
 from tvb_nest_cosim.orchestrator.server.settings import Settings
 
 JSON = {"Content-Type": "application/json"}
+CONSTANT = {"kind": "constant"}
 NETWORK = {"regions": ["rHC"], "network": {"module": "os:system"}}
 
 
@@ -173,6 +175,30 @@ def test_valid_experiment_comes_with_its_plan(shared: Served) -> None:
     plan = verdict.plan.model_dump()
     assert plan["duration_ms"] == 30
     assert plan["window_count"] > 1
+
+
+def test_faults_and_plans_do_not_show_folders_of_the_server(shared: Served) -> None:
+    settings = shared.service.settings
+    file = {"kind": "file", "path": "missing.csv"}
+    journal = {"kind": "journal", "run": "missing"}
+    for changes, message in (
+        ({"connectome": {"source": "missing.zip"}}, "there is no file examples/missing.zip"),
+        ({"simulators": "nest", "stand_in": file}, "there is no file examples/missing.csv"),
+        ({"simulators": "nest", "stand_in": journal}, "there is no run directory runs/missing"),
+        ({}, ""),
+    ):
+        verdict = shared.client.validate({**TINY, **changes})
+        assert verdict["valid"] == (not message)
+        assert message in "".join(fault["message"] for fault in verdict["faults"])
+        text = json.dumps(verdict)
+        for folder in (settings.home, EXAMPLES, tempfile.gettempdir()):
+            assert str(folder) not in text
+
+
+def test_a_missing_connectome_is_reported_with_all_other_faults(shared: Served) -> None:
+    tree = {**TINY, "connectome": {"source": "missing"}, "duration_ms": 20.05, "stand_in": CONSTANT}
+    paths = {fault["path"] for fault in shared.client.validate(tree)["faults"]}
+    assert paths == {"connectome.source", "duration_ms", "stand_in"}
 
 
 BOMB = "a: &a [1,1,1,1,1,1,1,1,1,1]\n" + "".join(

@@ -22,6 +22,7 @@ from conftest import COSIM
 from sweep.sweeps import grid, write_sweep
 from tvb_nest_cosim.cosim_core.client import Client, ServerRefusal
 from tvb_nest_cosim.cosim_core.results import digest
+from tvb_nest_cosim.cosim_core.run_dir.records import RunRecords
 
 TINY: dict[str, Any] = {
     "name": "tiny",
@@ -170,6 +171,8 @@ def test_two_kills_of_the_server_during_a_sequence_of_runs(tmp_path: Path) -> No
         assert broken.cause.startswith("the server ended while this run was going on")
         _until(lambda: client.run(third).windows > 3)
         assert client.run(fourth).state == "queued"
+        root = home / "runs" / second
+        assert RunRecords.open(root).plan.connectome_path == str(root / "connectome.zip")
         names = {file.name for file in client.files(second)}
         assert {"spikes.h5", "rates.nc", "report.html"} <= names
         os.kill(process.pid, signal.SIGKILL)

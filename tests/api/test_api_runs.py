@@ -17,7 +17,11 @@ from api.conftest import Served
 from api.fake_ensemble import TINY, Gate
 from tvb_nest_cosim.cosim_core.client import RunPage, ServerRefusal
 from tvb_nest_cosim.cosim_core.errors import CosimError, ExperimentError, Fault
+from tvb_nest_cosim.cosim_core.model.experiment import Experiment
 from tvb_nest_cosim.cosim_core.results import digest
+from tvb_nest_cosim.cosim_core.run_dir.records import RunRecords
+from tvb_nest_cosim.orchestrator.planning.plan import Planned, plan_run
+from tvb_nest_cosim.orchestrator.server.security import admission
 from tvb_nest_cosim.orchestrator.store import RunState
 
 
@@ -362,6 +366,41 @@ def test_curves_and_sizes_of_a_run_that_goes_on_are_those_of_its_results(served:
     assert len(curve) > 3
     np.testing.assert_allclose(curve, ended["regions"]["rA1"][: len(curve)], rtol=1e-5)
     assert sizes == {name: {"excitatory": 80, "inhibitory": 20} for name in ("rHC", "lHC")}
+
+
+def test_a_run_is_planned_once_and_its_plan_file_is_its_own(
+    served: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    planned: list[str] = []
+
+    def counted(experiment: Experiment, base_dir: Path, run_dir: Path) -> Planned:
+        planned.append(run_dir.name)
+        return plan_run(experiment, base_dir, run_dir)
+
+    monkeypatch.setattr(admission, "plan_run", counted)
+    gate = served.ensemble.ends["tiny"] = Gate()
+    run = served.client.create(TINY)["id"]
+    assert gate.reached.wait(30)
+    root = served.service.settings.runs / run
+    assert RunRecords.open(root).plan.connectome_path == str(root / "connectome.zip")
+    gate.open()
+    assert served.client.wait(run)["state"] == "finished"
+    assert planned == [run]
+
+
+def test_a_run_that_can_no_longer_be_carried_out_is_refused_at_its_turn(served: Served) -> None:
+    earlier = served.client.create(TINY)["id"]
+    served.client.wait(earlier)
+    gate = served.ensemble.ends["tiny"] = Gate()
+    served.client.create(TINY)
+    assert gate.reached.wait(30)
+    stand_in = {"kind": "journal", "run": earlier}
+    waiting = served.client.create(named("alone", simulators="nest", stand_in=stand_in))["id"]
+    served.client.delete(earlier)
+    gate.open()
+    refused = served.client.wait(waiting)
+    assert refused["state"] == "refused"
+    assert refused["faults"][0]["message"] == f"there is no run directory runs/{earlier}"
 
 
 def test_archive_holds_files_and_figures_and_leaves_nothing(served: Served) -> None:

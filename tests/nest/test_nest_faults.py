@@ -80,7 +80,7 @@ def test_regions_cannot_share_neurons(make_plan):
 def test_names_that_do_not_exist_are_all_reported_at_once(make_plan):
     analog = [
         {"population": "frist"},
-        {"population": "first", "variables": ["V_mm"], "neurons": [0, 7], "interval_ms": 0.25},
+        {"population": "first", "variables": ["V_mm"], "neurons": [0, 7]},
     ]
     tract = TractPlan(
         source="lHC",
@@ -104,7 +104,6 @@ def test_names_that_do_not_exist_are_all_reported_at_once(make_plan):
         "spiking.0.feed.0.population",
         "spiking.0.record.spikes",
         "spiking.0.record.analog.0.population",
-        "spiking.0.record.analog.1.interval_ms",
         "spiking.0.record.analog.1.neurons",
         "spiking.0.record.analog.1.variables",
         "spiking.0.tracts.source",
@@ -112,7 +111,6 @@ def test_names_that_do_not_exist_are_all_reported_at_once(make_plan):
     ]
     assert "no population 'fist'; did you mean first?" in found["spiking.0.drive.targets"]
     assert "no neuron 7" in found["spiking.0.record.analog.1.neurons"]
-    assert "0.25 ms is not a whole number" in found["spiking.0.record.analog.1.interval_ms"]
 
 
 def test_empty_lists_are_no_way_to_say_all_or_none(make_plan):
@@ -131,8 +129,26 @@ def test_recordables_of_the_model_are_listed(make_plan):
 
 def test_a_drive_that_neurons_cannot_take_is_refused_before_the_run(make_plan):
     (fault,) = faults_of(make_plan(kind="current"))  # parrots take no current
-    assert fault.path == "spiking"
-    assert "NEST cannot connect the drive" in fault.message
+    assert fault.path == "spiking.0.drive"
+    assert "NEST cannot connect the drive of rHC (kind current)" in fault.message
+    assert "choose a drive.kind that these neurons take" in fault.message
+
+
+def test_a_tract_that_neurons_cannot_take_is_refused_at_its_group(make_plan):
+    tract = TractPlan(
+        source="rHC",
+        target="lHC",
+        source_population="cells",
+        target_populations=None,
+        synapses_per_neuron=1.0,
+        weight=-1.0,
+        delay_ticks=0,
+    )
+    plan = make_plan("probe_networks:conductances", regions=("rHC", "lHC"), tracts=[tract])
+    (fault,) = faults_of(plan)
+    assert fault.path == "spiking.0.tracts"
+    assert "NEST cannot connect the tract from rHC to lHC" in fault.message
+    assert "tracts.mode: none" in fault.message
 
 
 def test_adex_region_without_adex_says_so(make_plan):
@@ -196,13 +212,10 @@ def test_nest_must_see_as_many_ranks_as_were_started(make_plan):
 
 
 def test_resources_and_resolution_are_checked_together(make_plan):
-    plan = make_plan(nest={"ranks": 2, "virtual_processes": 3}, dt_ms=0.0125)
+    plan = make_plan(nest={"ranks": 2}, dt_ms=0.0125)
     with pytest.raises(ExperimentError) as caught:
-        prepare_kernel(fake_nest(have_mpi=True, processes=2), plan)
-    assert [fault.path for fault in caught.value.faults] == [
-        "resources.nest.virtual_processes",
-        "dt_ms",
-    ]
+        prepare_kernel(fake_nest(have_mpi=True, processes=1), plan)
+    assert [fault.path for fault in caught.value.faults] == ["resources.nest.ranks", "dt_ms"]
 
 
 def test_a_missing_nest_says_how_to_install_it(monkeypatch):

@@ -230,6 +230,16 @@ OF_PROXIES: list[tuple[Case, str, list[str]]] = [
         ["number 1", "delivers 1"],
     ),
     (
+        replace(JANSEN_RIT, feeds={"y1": 1.0, "y2": 1.0}, coupling_name="y0"),
+        "spiking.0.drive.coupling_variable",
+        ["'y0'", "there are: y1, y2"],
+    ),
+    (
+        replace(COUPLED, noise={"V": 0.1}),
+        "tvb.integrator.name",
+        ["HeunDeterministic is deterministic", "adex.noise", "HeunStochastic"],
+    ),
+    (
         replace(COUPLED, tvb=model("ReducedSetFitzHughNagumo"), feeds={"xi": 1.0, "alpha": 1.0}),
         "tvb.model.name",
         ["3 modes"],
