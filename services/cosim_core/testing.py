@@ -12,9 +12,9 @@ from tvb_nest_cosim.cosim_core.deadline import Deadline
 from tvb_nest_cosim.cosim_core.errors import DeadlineExceeded, ParticipantLost
 from tvb_nest_cosim.cosim_core.model.plan import Built, RunPlan, merged, plan_file
 from tvb_nest_cosim.cosim_core.participant.link import Identity, Link
-from tvb_nest_cosim.cosim_core.participant.service import run_translator, work_and_record
 from tvb_nest_cosim.cosim_core.participant.translator_loop import Translation
 from tvb_nest_cosim.cosim_core.participant.window_loop import Simulator, run_windows
+from tvb_nest_cosim.cosim_core.participant.work import run_translator, work_and_record
 from tvb_nest_cosim.cosim_core.run_dir.layout import RunLayout, write_atomically
 from tvb_nest_cosim.cosim_core.run_dir.recorder import Recorder
 from tvb_nest_cosim.cosim_core.wire.codec import decode_message, encode_message

@@ -26,12 +26,12 @@ from tvb_nest_cosim.cosim_core.model.plan import Built, RunPlan
 from tvb_nest_cosim.cosim_core.model.signals import EDGES
 from tvb_nest_cosim.cosim_core.model.timegrid import ms_of
 from tvb_nest_cosim.cosim_core.participant.link import Identity, Link
-from tvb_nest_cosim.cosim_core.participant.service import (
+from tvb_nest_cosim.cosim_core.participant.window_loop import run_windows
+from tvb_nest_cosim.cosim_core.participant.work import (
     _report_error,
     run_translator,
     work_and_record,
 )
-from tvb_nest_cosim.cosim_core.participant.window_loop import run_windows
 from tvb_nest_cosim.cosim_core.run_dir.journal import read_journal
 from tvb_nest_cosim.cosim_core.run_dir.layout import RunLayout
 from tvb_nest_cosim.cosim_core.wire.codec import decode_message, encode_message
