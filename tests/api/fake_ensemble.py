@@ -91,7 +91,7 @@ class FakeEnsemble(LocalLauncher):
         layout.make()
         plan = with_own_connectome(plan, layout)
         write_atomically(layout.experiment, dump_yaml(plan.experiment).encode())
-        write_atomically(layout.plan, plan_file(plan, Built()))
+        write_plan(layout.root, plan, Built())
         tell("Building the simulators")
         puppets = Puppets(plan, layout, self.pace_s)
         for region in self.silent:

@@ -1,4 +1,4 @@
-"""Processes of a service, from the command line to the exit code.
+"""Command line of a service: takes part in one run, or serves as an agent.
 
 ``python -P -m tvb_nest_cosim.nest_service worker --control ENDPOINT --run RUN --digest DIGEST``
 takes part in one run (the same for ``tvb_service`` and ``translator``). A launcher starts it; the
@@ -19,41 +19,29 @@ import os
 import signal
 import sys
 import threading
-import traceback
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 
-from tvb_nest_cosim.cosim_core.errors import (
-    EXIT_BAD_INPUT,
-    EXIT_DESERTED,
-    EXIT_FAILED,
-    CosimError,
-    ExperimentError,
-    ParticipantLost,
-    SimulationError,
-    StopRequested,
-)
+from tvb_nest_cosim.cosim_core.errors import EXIT_FAILED, CosimError
 from tvb_nest_cosim.cosim_core.model.plan import RunPlan
 from tvb_nest_cosim.cosim_core.participant.link import Identity, Link
-from tvb_nest_cosim.cosim_core.participant.translator_loop import Translation, run_relay
-from tvb_nest_cosim.cosim_core.participant.window_loop import Simulator, run_windows
-from tvb_nest_cosim.cosim_core.processes.host import advertised, this_host
+from tvb_nest_cosim.cosim_core.participant.translator_loop import Translation
+from tvb_nest_cosim.cosim_core.participant.window_loop import Simulator
+from tvb_nest_cosim.cosim_core.participant.work import (
+    Work,
+    run_simulator,
+    run_translator,
+    take_part,
+)
+from tvb_nest_cosim.cosim_core.processes.host import this_host
 from tvb_nest_cosim.cosim_core.processes.mpi import mpi_rank
 from tvb_nest_cosim.cosim_core.processes.warm_worker import Order, await_order, write_to
-from tvb_nest_cosim.cosim_core.run_dir.layout import RunLayout
-from tvb_nest_cosim.cosim_core.run_dir.logs import log_to
-from tvb_nest_cosim.cosim_core.run_dir.recorder import Recorder
 from tvb_nest_cosim.cosim_core.wire.protocol import MODULES, Role
 from tvb_nest_cosim.cosim_core.wire.security import Keys, load_keys
-from tvb_nest_cosim.cosim_core.wire.transport import Transport
 from tvb_nest_cosim.cosim_core.wire.zmq_transport import ZmqTransport
 
 _logger = logging.getLogger(__name__)
-
-GREETING_TIMEOUT_S = 60.0
-"""How long a worker waits for the plan before it concludes that nobody is there."""
-
-Work = Callable[[Link, RunPlan, Recorder, str], None]
 
 
 def main(
@@ -66,44 +54,13 @@ def main(
         make_simulator: Makes the simulator; may import what is slow to import.
         import_ahead: Imports what any run needs, in a worker that waits for its run.
     """
-
-    def work(link: Link, plan: RunPlan, recorder: Recorder, data_endpoint: str) -> None:
-        simulator = make_simulator()
-        try:
-            built = simulator.build(plan, link.identity.rank, recorder.record)
-            link.ready(built, None)
-            start = link.await_start()
-            run_windows(simulator, link, plan, recorder, start)
-        finally:
-            simulator.close()
-
-    _run_and_exit(role, work, import_ahead)
+    _run_and_exit(role, partial(run_simulator, make_simulator), import_ahead)
 
 
 def main_translator(make_translation: Callable[[RunPlan], Translation]) -> None:
     """Runs the translator as a worker and exits."""
-
-    def work(link: Link, plan: RunPlan, recorder: Recorder, data_endpoint: str) -> None:
-        run_translator(make_translation, link, plan, recorder, data_endpoint)
-
     # Nothing is left to import ahead: naming the translation has imported it.
-    _run_and_exit("translator", work, lambda: None)
-
-
-def run_translator(
-    make_translation: Callable[[RunPlan], Translation],
-    link: Link,
-    plan: RunPlan,
-    recorder: Recorder,
-    data_endpoint: str,
-) -> None:
-    """Binds the data plane, builds the translation and carries it through the run."""
-    endpoint = advertised(link.bind_data(data_endpoint))
-    translation = make_translation(plan)
-    built = translation.build(recorder.record)
-    link.ready(built, endpoint)
-    start = link.await_start()
-    run_relay(translation, link, plan, recorder, start)
+    _run_and_exit("translator", partial(run_translator, make_translation), lambda: None)
 
 
 def _run_and_exit(role: Role, work: Work, import_ahead: Callable[[], None]) -> None:
@@ -118,7 +75,7 @@ def _run_and_exit(role: Role, work: Work, import_ahead: Callable[[], None]) -> N
     rank = order.first_rank + mpi_rank(os.environ)
     identity = Identity(role, rank, order.run, order.digest)
     transport = ZmqTransport(keys_of(role, os.environ))
-    code = _serve(transport, order.control, identity, work)
+    code = take_part(Link(transport, order.control, identity), work)
     transport.close()
     logging.shutdown()
     sys.stdout.flush()
@@ -190,64 +147,3 @@ def _arguments(role: Role) -> argparse.Namespace:
     agent = commands.add_parser("agent", help="start workers for an orchestrator, run after run")
     agent.add_argument("--orchestrator", required=True, help="endpoint, tcp://HOST:PORT")
     return parser.parse_args()
-
-
-def _serve(transport: Transport, control: str, identity: Identity, work: Work) -> int:
-    """Runs the work; reports to the orchestrator in one line what goes wrong."""
-    link = Link(transport, control, identity)
-    try:
-        plan, data_endpoint = link.greet(GREETING_TIMEOUT_S)
-        layout = RunLayout(Path(plan.run_dir))
-        log_to(layout.log(identity.role, identity.rank), identity.name, identity.run)
-        work_and_record(link, plan, data_endpoint, work)
-    except StopRequested as stop:
-        _logger.info("ended by the orchestrator: %s", stop)
-        return EXIT_FAILED
-    except ParticipantLost as lost:
-        _logger.error("%s", lost)
-        # What the launcher keeps of the standard streams is shown to the user.
-        print(lost, file=sys.stderr)
-        return EXIT_DESERTED
-    except CosimError as error:
-        _logger.exception("%s", error)
-        return _report_error(link, error)
-    except Exception as error:
-        # The outermost frame of the process: a defect, or a user's code that nobody wrapped.
-        _logger.exception("unexpected error")
-        cause = f"unexpected {type(error).__name__} in {identity.name}: {error}"
-        detail = traceback.format_exc()
-        return _send(lambda: link.fail(cause, detail), EXIT_FAILED)
-    return _send(link.bye, 0)
-
-
-def work_and_record(link: Link, plan: RunPlan, data_endpoint: str, work: Work) -> None:
-    """Does the work with a recorder at hand, closes it, and only then says done."""
-    who = link.identity
-    recorder = Recorder(RunLayout(Path(plan.run_dir)), who.role, who.rank)
-    link.compute_s = lambda: recorder.compute_s
-    link.wait_s = lambda: recorder.wait_s
-    link.phase = recorder.phase
-    try:
-        work(link, plan, recorder, data_endpoint)
-    finally:
-        recorder.close()
-    link.done()
-
-
-def _report_error(link: Link, error: CosimError) -> int:
-    """Says why this participant cannot go on: bad input before the first window, else a failure."""
-    if isinstance(error, ExperimentError) and link.may_refuse:
-        faults = error.faults
-        return _send(lambda: link.refuse(faults), EXIT_BAD_INPUT)
-    cause = str(error)
-    detail = error.detail if isinstance(error, SimulationError) else ""
-    return _send(lambda: link.fail(cause, detail), EXIT_FAILED)
-
-
-def _send(send: Callable[[], None], code: int) -> int:
-    try:
-        send()
-    except ParticipantLost as lost:
-        _logger.error("%s", lost)
-        return EXIT_FAILED
-    return code
