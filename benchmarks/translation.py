@@ -1,4 +1,4 @@
-"""What translating a window takes: the pipeline by itself, in one process, without sockets.
+"""Processor time to translate a window: the pipeline by itself, in one process, without sockets.
 
 Rates and drive by the number of populations and by the length of the window, then every kind of
 rate and of drive by itself. Explicit trains are the only kind whose cost grows with the neurons.
@@ -41,7 +41,7 @@ _HZ = 5.0
 
 @dataclass(frozen=True)
 class Case:
-    """What is translated.
+    """A translation to measure.
 
     Attributes:
         populations: Populations of all regions, two each.
@@ -56,7 +56,7 @@ class Case:
     changes: tuple[str, ...] = field(default=())
 
     def plan(self, windows: int) -> RunPlan:
-        """Returns the plan of a run of so many windows that translates this."""
+        """Returns the plan of a run of this translation over a number of windows."""
         names = ",".join(REGIONS[: self.populations // 2])
         changes = [
             f"duration_ms={ms_of(windows * self.ticks, 0.1)}",
@@ -102,7 +102,7 @@ def _measured(windows: int) -> Iterator[tuple[str, float]]:
 
 
 def _window_us(case: Case, windows: int) -> tuple[float, float]:
-    """Returns what rates and drive of a window take, in microseconds."""
+    """Returns the processor time of rates and of drive of a window, in microseconds."""
     plan = case.plan(windows)
     sizes = {"excitatory": case.neurons * 4 // 5, "inhibitory": case.neurons // 5}
     pipeline = Pipeline(plan)
