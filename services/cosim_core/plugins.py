@@ -7,7 +7,7 @@ import importlib
 import os
 import sys
 import traceback
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection
 from pathlib import Path
 
 from tvb_nest_cosim.cosim_core.errors import ExperimentError
@@ -37,7 +37,7 @@ def suggest(name: str, known: Collection[str]) -> str:
     return f"known are: {', '.join(sorted(known)) or 'none'}"
 
 
-def near_names(name: str, known: Iterable[str]) -> list[str]:
+def near_names(name: str, known: Collection[str]) -> list[str]:
     """Finds names that may be meant, whatever their case.
 
     Returns:
