@@ -12,7 +12,7 @@ import importlib
 import os
 import sys
 import traceback
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 
@@ -87,7 +87,7 @@ def suggest(name: str, known: Collection[str]) -> str:
     return f"known are: {', '.join(sorted(known)) or 'none'}"
 
 
-def near_names(name: str, known: Iterable[str]) -> list[str]:
+def near_names(name: str, known: Collection[str]) -> list[str]:
     """Finds names that may be meant, whatever their case.
 
     Returns:

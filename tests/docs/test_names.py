@@ -47,7 +47,7 @@ NAMES = {
 """Classes and constants whose better names stand beside them."""
 
 MODULES = {
-    "answers": "cache",
+    "answers": "what is answered: cache, curves, responses",
     "assembly": "build",
     "classes": "registry",
     "counters": "random_numbers",

@@ -85,7 +85,7 @@ def sweep(
     Call it again to go on: finished points are never run twice. Ctrl-C ends the running points at a
     window boundary; twice, at once.
     """
-    # Whoever calls another command need not wait for pandas.
+    # Imported here, since other commands do not need pandas.
     from tvb_nest_cosim.orchestrator.sweep.campaign import Campaign
     from tvb_nest_cosim.orchestrator.sweep.slurm_array import SlurmArray
     from tvb_nest_cosim.orchestrator.terminal import show_faults
