@@ -3,6 +3,8 @@ PYTHON ?= python3.11
 VENV := .venv
 BIN := $(VENV)/bin
 EXPERIMENT ?= examples/quickstart.yaml
+# Most tests wait for processes; two at once need two cores and 4 GB.
+TEST_WORKERS ?= 2
 
 # Images are built one after another: two compilations at once need twice the memory.
 SERVICES := orchestrator nest tvb translator
@@ -35,7 +37,8 @@ run: install ## Run EXPERIMENT (default: the quickstart) and write a report
 	$(BIN)/cosim run $(EXPERIMENT)
 
 test: install-dev ## Run the whole test suite
-	$(BIN)/python -m pytest --cov --cov-report=term:skip-covered
+	$(BIN)/python -m pytest --numprocesses $(TEST_WORKERS) --dist worksteal --durations 20 \
+		--cov --cov-report=term:skip-covered
 
 check: install-dev ## Check style, types and import directions
 	$(BIN)/ruff format --check .

@@ -13,7 +13,7 @@ import sys
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from benchmarks.framework import Benchmark, Once, Quantity, Setting, Values
 from benchmarks.servers import WAIT_S, Served, experiment, served, until
@@ -46,11 +46,13 @@ CASES = (
     Case("fifty", "50 clients stream events and ask for series", 50),
     Case("listing", "50 clients stream events and list runs", 50, asks="runs"),
 )
+TINY = (ALONE, replace(CASES[-1], clients=3))
 
 
 @contextmanager
 def _prepared(setting: Setting) -> Iterator[Once]:
-    order = deque(CASES)
+    cases = TINY if setting.is_tiny else CASES
+    order = deque(cases)
     with served() as there:
 
         def once() -> Values:
@@ -59,7 +61,7 @@ def _prepared(setting: Setting) -> Iterator[Once]:
                 wall_s[case.key], server_s[case.key] = _ran(there, case, setting)
             order.rotate(-1)
             values = {"wall alone": wall_s[ALONE.key], "server alone": server_s[ALONE.key]}
-            for case in CASES[1:]:
+            for case in cases[1:]:
                 added_s = server_s[case.key] - server_s[ALONE.key]
                 values[f"wall {case.key}"] = wall_s[case.key] / wall_s[ALONE.key]
                 values[f"server {case.key}"] = 100 * added_s / wall_s[case.key]

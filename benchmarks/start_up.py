@@ -48,13 +48,15 @@ _WHAT = {"has come": "came", "has built its side": "built"}
 def _prepared(setting: Setting) -> Iterator[Once]:
     root = setting.folder / "start-up"
     small = ["--set", "adex.neurons=100", "--set", "adex.K_ext=100"] if setting.is_tiny else []
-    _started(root, small)
+    commands = ("help", "plan") if setting.is_tiny else tuple(_COMMANDS)
+    if not setting.is_tiny:
+        _started(root, small)
 
     def once() -> Values:
         values = dict(_started(root, small))
         for key in _IMPORTS:
             values |= _imported(key)
-        return values | {name: _command_s(name) for name in _COMMANDS}
+        return values | {name: _command_s(name) for name in commands}
 
     yield once
 

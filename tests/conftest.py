@@ -1,4 +1,4 @@
-"""What holds for every test: whoever leaves a process, a thread or a socket behind fails."""
+"""Holds for every test: one that leaves a process, a thread or a socket behind fails."""
 
 from __future__ import annotations
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from datetime import datetime
 from pathlib import Path
 
@@ -16,10 +16,15 @@ from benchmarks.__main__ import main
 from benchmarks.framework import Benchmark, Once, Quantity, Result, Setting, carry_out
 from benchmarks.machine import machine
 from benchmarks.parts import PARTS
-from benchmarks.runs import PARTICIPANTS, Look, Ran, run
+from benchmarks.runs import PARTICIPANTS, Look, Ran
+from benchmarks.servers import Served, served
+from results.synthetic_run import Activity, write_run
 from system.conftest import mpi_is_missing
 
-SERIES = ("nest-alone", "windows", "drift", "ranks", "ranks-run", "tvb-stepper")
+SERIES = (
+    *("nest-alone", "windows", "drift", "ranks", "ranks-run", "tvb-stepper"),
+    *("lockstep", "listeners", "start-up"),
+)
 """Parts of which a tiny measurement takes the beginning, or in which too little happens."""
 
 
@@ -65,14 +70,34 @@ def test_the_table_names_machine_targets_and_misses(tmp_path: Path) -> None:
     assert tree["benchmarks"][0]["quantities"][0]["samples"] == [3.0, 2.5, 7.0]
 
 
+@pytest.fixture(scope="module")
+def one_server() -> Iterator[Served]:
+    """A server with its agents, for one benchmark after another; each would start its own."""
+    with served() as there:
+        yield there
+
+
+def with_one_server(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    there = request.getfixturevalue("one_server")
+    name = str(request.node.callspec.params["part"]).replace("-", "_")
+    monkeypatch.setattr(f"benchmarks.{name}.served", lambda: nullcontext(there))
+
+
 @pytest.mark.parametrize("part", PARTS)
-def test_every_benchmark_runs(part: str, tmp_path: Path) -> None:
+def test_every_benchmark_runs(
+    part: str,
+    tmp_path: Path,
+    request: pytest.FixtureRequest,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     if part.startswith("page"):
         browser = pytest.importorskip("benchmarks.browser", reason="playwright is not installed")
         if not browser.CHROMIUM.exists():
             pytest.skip(f"there is no Chromium at {browser.CHROMIUM}")
     if part == "ranks-run" and (reason := mpi_is_missing()):
         pytest.skip(reason)
+    if part in ("first-window", "listeners", "page-load", "page-hour"):
+        with_one_server(request, monkeypatch)
     main([part, "--tiny", "--repeats", "1", "--out", str(tmp_path)])
     (found,) = json.loads((tmp_path / "results.json").read_text())["benchmarks"]
     assert found["name"] == part
@@ -85,12 +110,18 @@ def test_every_benchmark_runs(part: str, tmp_path: Path) -> None:
     assert (tmp_path / f"{part}.png").is_file() == has_figure
 
 
-def test_other_spikes_end_the_comparison(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def run_otherwise(example: Path, changes: list[str], root: Path) -> Ran:
-        return run(example, [*changes, *(["seed=2"] if "simulators=nest" in changes else [])], root)
+@pytest.mark.parametrize("differs", ["cosim", "alone"])
+def test_other_spikes_end_the_comparison(
+    differs: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def write_otherwise(example: Path, changes: list[str], root: Path) -> Ran:
+        activity = Activity.make(60)
+        if root.name == differs:
+            activity.spikes["rHC"][0, 0] += 1
+        return Ran(write_run(root, activity, 20, 1), 3, [])
 
-    monkeypatch.setattr(nest_alone, "run", run_otherwise)
-    with pytest.raises(RuntimeError, match="has other spikes than"):
+    monkeypatch.setattr(nest_alone, "run", write_otherwise)
+    with pytest.raises(RuntimeError, match=f"/{differs} has other spikes than"):
         carry_out(nest_alone.BENCHMARK, Setting(tmp_path, is_tiny=True), repeats=1)
 
 
