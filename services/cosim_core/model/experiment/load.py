@@ -176,7 +176,7 @@ def _assign(node: Any, keys: list[str], value: Any) -> None:
         last = depth == len(keys) - 1
         if isinstance(node, list):
             if not key.removeprefix("-").isdecimal():
-                raise LookupError(f"'{key}' is not the index of an item; the list has {len(node)}")
+                raise LookupError(f"'{key}' is not the number of an item; the list has {len(node)}")
             index = int(key)
             if not 0 <= index < len(node):
                 raise LookupError(

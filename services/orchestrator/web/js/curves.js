@@ -2,7 +2,7 @@
 
 import { h, setText } from "./dom.js";
 import { milliseconds, number } from "./format.js";
-import { joined, makePlot } from "./plot.js";
+import { joined, makePlot, refresh } from "./plot.js";
 import { Watch } from "./surface.js";
 import { faded } from "./theme.js";
 
@@ -34,21 +34,25 @@ export class LineChart {
     this.element = h("figure", { class: "chart" }, h("figcaption", {}, this.heading, this.legend), this.box);
     this.watch = new Watch(this.box, (...size) => this.draw(size), signal);
     view.onChange(() => this.touch());
-    signal.addEventListener("abort", () => this.plot?.destroy(), { once: true });
+    signal.addEventListener("abort", () => this.end(), { once: true });
   }
 
   /** @param {Curve[]} curves */
   setCurves(curves) {
     this.curves = curves;
     this.top = 0;
-    this.plot?.destroy();
-    this.plot = null;
+    this.end();
     this.values = curves.map(() => h("span", { class: "legend-value" }));
     this.legend.replaceChildren(...curves.map((curve, i) => {
       const swatch = h("span", { class: `swatch${curve.dash ? " swatch-dashed" : ""}` });
       return Object.assign(h("span", { class: "legend-entry" }, swatch, curve.label, this.values[i]), { swatch });
     }));
     this.touch();
+  }
+
+  end() {
+    this.plot?.destroy();
+    this.plot = null;
   }
 
   touch() {
@@ -58,10 +62,7 @@ export class LineChart {
   draw(size) {
     const data = joined(this.curves.map(({ series }) => columns(series, this.range()[0])));
     if (!this.plot) this.make(size, data);
-    else {
-      if (this.plot.width !== size[0] || this.plot.height !== size[1]) this.plot.setSize({ width: size[0], height: size[1] });
-      this.plot.setData(data);
-    }
+    else refresh(this.plot, size, data);
     this.writeLegend();
   }
 
@@ -99,6 +100,7 @@ export class LineChart {
   }
 
   writeLegend() {
+    if (!this.plot) return;
     const { cursor, data } = this.plot;
     const isShown = cursor.left >= 0;
     setText(this.time, isShown ? milliseconds(Math.round(10 * this.plot.posToVal(cursor.left, "x")) / 10) : "");

@@ -50,6 +50,12 @@ export function makePlot(box, { size: [width, height], series, bands, x, y, unit
   }, data, box);
 }
 
+/** Draws a plot anew, at its present size in CSS pixels. */
+export function refresh(plot, [width, height], data) {
+  if (plot.width !== width || plot.height !== height) plot.setSize({ width, height });
+  plot.setData(data);
+}
+
 function axis(own) {
   return {
     font: FONT, gap: 6, stroke: () => colour("muted"), ticks: { show: false },

@@ -2,7 +2,7 @@
 
 import { h, setText } from "./dom.js";
 import { count } from "./format.js";
-import { makePlot } from "./plot.js";
+import { makePlot, refresh } from "./plot.js";
 import { Watch } from "./surface.js";
 import { colour, populationColour, rgb } from "./theme.js";
 
@@ -37,10 +37,7 @@ export class RasterChart {
         size, series: [{}], x: () => this.range(), y: () => [0, this.bounds().at(-1)],
         unit: () => "", hooks: { draw: (plot) => this.dots(plot) },
       }, data);
-    } else {
-      if (this.plot.width !== size[0] || this.plot.height !== size[1]) this.plot.setSize({ width: size[0], height: size[1] });
-      this.plot.setData(data);
-    }
+    } else refresh(this.plot, size, data);
   }
 
   range() {
