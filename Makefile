@@ -5,13 +5,16 @@ BIN := $(VENV)/bin
 EXPERIMENT ?= examples/quickstart.yaml
 # Most tests wait for processes; two at once need two cores and 4 GB.
 TEST_WORKERS ?= 2
+INSTALL := python -m pip install --quiet --disable-pip-version-check
+# Versions of everything that a user needs, the same as in the images; `make constraints` moves them.
+CONSTRAINTS := services/constraints.txt
 
 # Images are built one after another: two compilations at once need twice the memory.
 SERVICES := orchestrator nest tvb translator
 BOOTSTRAP ?= docker-daemon
 NEST_WHEELS ?= ../shared/wheels
 
-.PHONY: help install install-dev run test check format schema images up down sif test-cluster test-containers bench clean
+.PHONY: help install install-dev run test check format constraints schema images up down sif test-cluster test-containers bench clean
 
 help: ## Show this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -20,13 +23,13 @@ $(VENV)/bin/python:
 	@command -v $(PYTHON) >/dev/null || { echo "$(PYTHON) not found; install Python 3.11 or say make PYTHON=python3"; exit 1; }
 	$(PYTHON) -m venv $(VENV)
 
-$(VENV)/.installed: pyproject.toml | $(VENV)/bin/python
+$(VENV)/.installed: pyproject.toml $(CONSTRAINTS) | $(VENV)/bin/python
 	@echo "Installing into $(VENV) (once, a few minutes)"
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[all]"
+	$(BIN)/$(INSTALL) --constraint $(CONSTRAINTS) --editable ".[all]"
 	@touch $@
 
 $(VENV)/.installed-dev: $(VENV)/.installed
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[all,dev]"
+	$(BIN)/$(INSTALL) --constraint $(CONSTRAINTS) --editable ".[all,dev]"
 	@touch $@
 
 install: $(VENV)/.installed ## Make .venv and install everything a user needs
@@ -49,6 +52,16 @@ check: install-dev ## Check style, types and import directions
 format: install-dev ## Format the code
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
+
+constraints: ## Move services/constraints.txt to the newest versions; then run all tests
+	@set -e; folder=$$(mktemp -d); trap 'rm -rf "$$folder"' EXIT; \
+	$(PYTHON) -m venv $$folder; \
+	$$folder/bin/$(INSTALL) ".[all]"; \
+	grep '^#' $(CONSTRAINTS) > $$folder/new; \
+	$$folder/bin/python -m pip freeze --exclude tvb-nest-cosim | tr '[:upper:]_' '[:lower:]-' \
+		| sort >> $$folder/new; \
+	cp $$folder/new $(CONSTRAINTS)
+	@git diff --stat $(CONSTRAINTS)
 
 schema: install ## Write the JSON schemas of experiments and sweeps
 	$(BIN)/cosim schema > docs/experiment.schema.json

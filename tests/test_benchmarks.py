@@ -9,9 +9,10 @@ from datetime import datetime
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 
-from benchmarks import drift, nest_alone, report
+from benchmarks import drift, nest_alone, ranks_run, report
 from benchmarks.__main__ import main
 from benchmarks.framework import Benchmark, Once, Quantity, Result, Setting, carry_out
 from benchmarks.machine import machine
@@ -108,6 +109,15 @@ def test_every_benchmark_runs(
     assert (tmp_path / "page-hour.svg").is_file() == (part == "page-hour")
     has_figure = PARTS[part].draw is not None or part == "drift"
     assert (tmp_path / f"{part}.png").is_file() == has_figure
+
+
+def test_windows_that_are_taken_in_one_go_count_with_the_time_of_the_first() -> None:
+    windows = np.arange(100)
+    send_s = np.where(windows % 4 == 0, 400e-6, 0.0)
+    send_s[0] = 1.0
+    timing = pd.DataFrame({"window": windows, "send_s": send_s, "encode_s": 5e-6, "wait_s": 9.0})
+    mean_us = ranks_run.mean_us(timing, "send_s", "encode_s")
+    assert mean_us == pytest.approx(105.0, rel=0.05)
 
 
 @pytest.mark.parametrize("differs", ["cosim", "alone"])
