@@ -18,7 +18,7 @@ from tvb_nest_cosim.cosim_core.model.signals import (
     TRANSLATOR_TO_NEST,
     TRANSLATOR_TO_TVB,
     Array,
-    Record,
+    KeepSignals,
 )
 from tvb_nest_cosim.cosim_core.model.timegrid import Window
 from tvb_nest_cosim.translator.drive_side import DriveSide
@@ -45,7 +45,7 @@ class Pipeline:
         self._drive_side: DriveSide | None = None
         self._rate_side: RateSide | None = None
 
-    def build(self, record: Record) -> Built:
+    def build(self, record: KeepSignals) -> Built:
         """Finds users' classes and reads stand-ins.
 
         Args:
@@ -184,7 +184,7 @@ class _Keeper:
         record: Keeps the signals of a window.
     """
 
-    def __init__(self, plan: RunPlan, record: Record) -> None:
+    def __init__(self, plan: RunPlan, record: KeepSignals) -> None:
         has_rates = NEST_TO_TRANSLATOR in plan.edges or TRANSLATOR_TO_TVB in plan.edges
         kinds = {"input": TRANSLATOR_TO_NEST in plan.edges, "rates": has_rates}
         self._kinds = {kind for kind, exists in kinds.items() if exists}
