@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from tvb_nest_cosim.cosim_core.model.plan import Built, Populations, RunPlan
-from tvb_nest_cosim.cosim_core.model.signals import REAL, Array, Record
+from tvb_nest_cosim.cosim_core.model.signals import REAL, Array, KeepSignals
 from tvb_nest_cosim.cosim_core.model.timegrid import Window
 from tvb_nest_cosim.cosim_core.participant.service import main, main_translator
 from tvb_nest_cosim.cosim_core.wire.protocol import MODULES, Role
@@ -29,7 +29,7 @@ class IdleSimulator:
         self.lag = self.lead = 0
         self._role, self._signals = role, signals(values)
 
-    def build(self, plan: RunPlan, rank: int, record: Record) -> Built:
+    def build(self, plan: RunPlan, rank: int, record: KeepSignals) -> Built:
         """Takes lag and lead from the plan, as TVB does."""
         if self._role == "tvb":
             self.lag = self.lead = plan.lookahead
@@ -65,7 +65,7 @@ class IdleTranslation:
     def __init__(self, values: int) -> None:
         self._signals = signals(values)
 
-    def build(self, record: Record) -> Built:
+    def build(self, record: KeepSignals) -> Built:
         """Does nothing."""
         return Built()
 

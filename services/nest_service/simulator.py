@@ -13,7 +13,7 @@ from tvb_nest_cosim.cosim_core.model.signals import (
     NEST_TO_TRANSLATOR,
     TRANSLATOR_TO_NEST,
     Array,
-    Record,
+    KeepSignals,
 )
 from tvb_nest_cosim.cosim_core.model.timegrid import Window, ms_of
 from tvb_nest_cosim.cosim_core.plugins import cause_of
@@ -32,7 +32,7 @@ class _Network:
 
     nest: Nest
     dt_ms: float
-    record: Record
+    record: KeepSignals
     drive: Drive
     recorders: Recorders
 
@@ -51,7 +51,7 @@ class NestSimulator:
     def __init__(self) -> None:
         self._built: _Network | None = None
 
-    def build(self, plan: RunPlan, rank: int, record: Record) -> Built:
+    def build(self, plan: RunPlan, rank: int, record: KeepSignals) -> Built:
         """Builds regions, tracts, drive and recorders; see :class:`Simulator`.
 
         Raises:
@@ -119,7 +119,7 @@ class NestSimulator:
         return self._built
 
 
-def _connect(nest: Nest, plan: RunPlan, regions: list[Region], record: Record) -> _Network:
+def _connect(nest: Nest, plan: RunPlan, regions: list[Region], record: KeepSignals) -> _Network:
     """Raises ExperimentError if NEST refuses a connection."""
     dt_ms = plan.experiment.dt_ms
     connect_tracts(nest, regions, plan.tracts, dt_ms)

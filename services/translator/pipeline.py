@@ -40,7 +40,7 @@ from tvb_nest_cosim.cosim_core.model.plan import Built, Populations, RunPlan
 from tvb_nest_cosim.cosim_core.model.signals import (
     NEST_TO_TRANSLATOR,
     TRANSLATOR_TO_NEST,
-    Record,
+    KeepSignals,
 )
 from tvb_nest_cosim.cosim_core.model.timegrid import InexactTimeError, Window
 from tvb_nest_cosim.translator.region_group import RegionGroup
@@ -56,7 +56,7 @@ class Pipeline:
         plan: The plan of the run.
     """
 
-    _record: Record
+    _record: KeepSignals
     _stand_in: StandIn
 
     def __init__(self, plan: RunPlan) -> None:
@@ -67,7 +67,7 @@ class Pipeline:
         self._groups: list[RegionGroup] = []
         self._half_done: dict[int, Arrays] = {}
 
-    def build(self, record: Record) -> Built:
+    def build(self, record: KeepSignals) -> Built:
         """Finds users' classes and reads stand-ins.
 
         Args:

@@ -16,7 +16,7 @@ from tvb_nest_cosim.cosim_core.model.signals import (
     TRANSLATOR_TO_TVB,
     TVB_TO_TRANSLATOR,
     Array,
-    Record,
+    KeepSignals,
 )
 from tvb_nest_cosim.cosim_core.model.timegrid import Window, ms_of
 from tvb_nest_cosim.cosim_core.plugins import cause_of
@@ -45,7 +45,7 @@ class TvbSimulator:
         self._couplings: list[Reals] | None = None
         self._feeding: Feeding | None = None
 
-    def build(self, plan: RunPlan, rank: int, record: Record) -> Built:
+    def build(self, plan: RunPlan, rank: int, record: KeepSignals) -> Built:
         """Builds TVB's simulator.
 
         Raises:

@@ -7,6 +7,7 @@ import subprocess
 import sys
 
 import h5py
+import libsonata
 import numpy as np
 import pytest
 import xarray as xr
@@ -14,7 +15,7 @@ import xarray as xr
 from results.synthetic_run import DT_MS, HOP_TICKS, POPULATIONS, REGIONS, Activity, labels, v_m
 from tvb_nest_cosim.cosim_core.errors import RunDirectoryError
 from tvb_nest_cosim.cosim_core.model.signals import Block
-from tvb_nest_cosim.cosim_core.results import collect
+from tvb_nest_cosim.cosim_core.results import collect, open_run
 from tvb_nest_cosim.cosim_core.run_dir.journal import JournalWriter, read_journal
 from tvb_nest_cosim.cosim_core.run_dir.layout import RunLayout
 
@@ -237,3 +238,22 @@ def test_sensors_have_an_axis_of_their_own(make_run, name):
         assert list(tvb.sensor_head.values) == ["s1", "s2"]
         np.testing.assert_array_equal(tvb["head"].values, activity.tvb[:, :1, :2, 0])
         assert tvb.TemporalAverage.sizes["region"] == 76
+
+
+@pytest.mark.parametrize("nest_ranks", [1, 2])
+def test_libsonata_reads_the_spikes(make_run, nest_ranks):
+    root = make_run(nest_ranks=nest_ranks)
+    collect(root)
+    reader = libsonata.SpikeReader(str(RunLayout(root).spikes))
+    names = {f"{region}_{population}" for region in REGIONS for population in POPULATIONS}
+    assert set(reader.get_population_names()) == names
+    population = reader["lHC_inhibitory"]
+    assert population.sorting == "by_time"
+    assert population.time_units == "ms"
+    trains = [[] for _ in range(POPULATIONS["inhibitory"])]
+    for neuron, time_ms in population.get():
+        trains[neuron].append(time_ms)
+    with open_run(root) as run:
+        expected = [train.magnitude.tolist() for train in run.spiketrains("lHC", "inhibitory")]
+    assert trains == expected
+    assert sum(map(len, trains)) > 10

@@ -21,7 +21,7 @@ from tvb_nest_cosim.orchestrator.sweep.executor import Needs
 from tvb_nest_cosim.orchestrator.sweep.folder import SweepLayout, held
 from tvb_nest_cosim.orchestrator.sweep.model import Measures
 from tvb_nest_cosim.orchestrator.sweep.points import Point
-from tvb_nest_cosim.orchestrator.sweep.row import Record
+from tvb_nest_cosim.orchestrator.sweep.row import SweepRow
 from tvb_nest_cosim.orchestrator.sweep.runner import Progress, conduct, examine, survey, warnings_of
 from tvb_nest_cosim.orchestrator.sweep.table import TIMES, make_table
 
@@ -40,7 +40,7 @@ class Silent:
     def began(self, points: Sequence[Point]) -> None:
         """Nothing."""
 
-    def ended(self, point: Point, record: Record) -> None:
+    def ended(self, point: Point, record: SweepRow) -> None:
         self.on_end(point)
 
     def tick(self) -> None:
@@ -254,4 +254,4 @@ def test_records_are_plain_json(layout: SweepLayout, finished: Path) -> None:
     progress, _ = go(Cardboard(layout, finished), POINTS[:1])
     text = layout.record(POINTS[0].id).read_text()
     json.loads(text, parse_constant=lambda name: pytest.fail(f"{name} is no JSON"))
-    assert Record.model_validate_json(text) == progress.records[POINTS[0].id]
+    assert SweepRow.model_validate_json(text) == progress.records[POINTS[0].id]

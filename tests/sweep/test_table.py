@@ -17,15 +17,15 @@ from tvb_nest_cosim.orchestrator.sweep import heatmaps
 from tvb_nest_cosim.orchestrator.sweep.folder import SweepLayout
 from tvb_nest_cosim.orchestrator.sweep.heatmaps import draw_heat_maps
 from tvb_nest_cosim.orchestrator.sweep.points import Point
-from tvb_nest_cosim.orchestrator.sweep.row import Record
+from tvb_nest_cosim.orchestrator.sweep.row import SweepRow
 from tvb_nest_cosim.orchestrator.sweep.table import LAST_COLUMNS, make_table, write_table
 
 GRID = grid(adex__excitatory__b_pA=[0, 10], adex__external_hz=[1.0, 2.0, 3.0])
 
 
-def record(point: Point, **values: float | None) -> Record:
+def record(point: Point, **values: float | None) -> SweepRow:
     named = {name.replace("__", "."): value for name, value in values.items()}
-    return Record(
+    return SweepRow(
         experiment_digest=point.digest, outcome="finished", point_s=3.0, build_s=1.0, wall_s=2.0,
         digest=f"{point.index:064d}", values=named,
     )  # fmt: skip
@@ -49,7 +49,7 @@ def test_the_table_has_a_row_for_every_point_in_order(layout: SweepLayout) -> No
         point.id: record(point, rate_hz__r__e=0.1 + point.index, cv_isi__r__e=None)
         for point in points[4:0:-1]  # in whatever order they ended
     }
-    records[points[0].id] = Record(
+    records[points[0].id] = SweepRow(
         experiment_digest=points[0].digest, outcome="failed", cause="no, luck"
     )
     write_table(layout, make_table(layout, points, records))

@@ -59,7 +59,7 @@ TRANSLATOR_TO_TVB = "translator>tvb"
 EDGES = (TVB_TO_TRANSLATOR, TRANSLATOR_TO_NEST, NEST_TO_TRANSLATOR, TRANSLATOR_TO_TVB)
 
 
-Record = Callable[[Window, Mapping[str, Array]], None]
+KeepSignals = Callable[[Window, Mapping[str, Array]], None]
 """Keeps private signals of a window (monitors, spikes, multimeters) in a journal."""
 
 

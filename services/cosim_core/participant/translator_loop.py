@@ -19,7 +19,7 @@ from tvb_nest_cosim.cosim_core.model.signals import (
     TVB_TO_TRANSLATOR,
     Array,
     Block,
-    Record,
+    KeepSignals,
     receiver_of,
 )
 from tvb_nest_cosim.cosim_core.model.timegrid import Window
@@ -33,7 +33,7 @@ Arrays = Mapping[str, Array]
 class Translation(Protocol):
     """What translates; windows come in order, each once per direction."""
 
-    def build(self, record: Record) -> Built:
+    def build(self, record: KeepSignals) -> Built:
         """Resolves user classes and stand-ins; raises ExperimentError with all faults."""
 
     def start(self, populations: Populations) -> None:

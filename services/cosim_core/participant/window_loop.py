@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Protocol
 
 from tvb_nest_cosim.cosim_core.model.plan import Built, Populations, RunPlan
-from tvb_nest_cosim.cosim_core.model.signals import Array, Block, Record
+from tvb_nest_cosim.cosim_core.model.signals import Array, Block, KeepSignals
 from tvb_nest_cosim.cosim_core.model.timegrid import Window
 from tvb_nest_cosim.cosim_core.participant.link import Link
 from tvb_nest_cosim.cosim_core.run_dir.recorder import Recorder
@@ -31,7 +31,7 @@ class Simulator(Protocol):
     lead: int
     """``read`` of window k returns the block of window k + lead."""
 
-    def build(self, plan: RunPlan, rank: int, record: Record) -> Built:
+    def build(self, plan: RunPlan, rank: int, record: KeepSignals) -> Built:
         """Builds everything that the run needs.
 
         Args:

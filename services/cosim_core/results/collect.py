@@ -15,12 +15,7 @@ import h5py
 import numpy as np
 
 from tvb_nest_cosim.cosim_core.model.signals import Array
-from tvb_nest_cosim.cosim_core.results.growing import (
-    COMPRESSION,
-    Series,
-    appears_whole,
-    plain_name,
-)
+from tvb_nest_cosim.cosim_core.results.growing import Series, appears_whole, plain_name
 from tvb_nest_cosim.cosim_core.results.netcdf import collect_analog, collect_rates, collect_tvb
 from tvb_nest_cosim.cosim_core.run_dir.recorder import PHASES
 from tvb_nest_cosim.cosim_core.run_dir.records import KeptPopulation, RunRecords
@@ -105,8 +100,9 @@ def _sonata_group(file: h5py.File, records: RunRecords, kept: KeptPopulation) ->
     group.attrs["neurons"] = kept.stop - kept.start
     group.attrs["dt_ms"] = records.plan.experiment.dt_ms
     group.attrs["simulated_ms"] = records.simulated_ms
+    # Without filters: the HDF5 in the wheels of libsonata, on which bluepysnap builds, has none.
     for name, dtype in (("timestamps", "<f8"), ("node_ids", "<u8")):
-        group.create_dataset(name, (0,), dtype, maxshape=(None,), chunks=(8192,), **COMPRESSION)
+        group.create_dataset(name, (0,), dtype, maxshape=(None,), chunks=(8192,))
     group["timestamps"].attrs["units"] = "ms"
     return group
 

@@ -1,4 +1,23 @@
-"""A run directory as arrays, data sets and spike trains."""
+"""A run directory as arrays, data sets and spike trains.
+
+::
+
+    RUN/
+    ├── experiment.yaml      resolved, every default written out    Run.experiment
+    ├── connectome.zip       a copy                                 Run.connectome
+    ├── plan.json            plan, populations and monitors built   Run.plan, Run.populations
+    ├── provenance.json      versions, seeds, outcome, digest       Run.provenance
+    ├── spikes.h5            SONATA: /spikes/REGION_POPULATION      Run.spikes, Run.spiketrains
+    ├── tvb.nc               TVB's monitors                         Run.tvb
+    ├── rates.nc             translated rates, counts, input        Run.rates
+    ├── analog.nc            multimeters                            Run.analog
+    ├── timing.csv           seconds per phase of every window      Run.timing
+    ├── report.html          the report, and figures/*.png, *.svg
+    ├── logs/                PROCESS-RANK.jsonl
+    └── journal/             PROCESS-RANK.journal, .timing          Run.records, Run.digest
+
+Result files are made from the journals; a run without e.g. multimeters has no ``analog.nc``.
+"""
 
 from __future__ import annotations
 

@@ -67,10 +67,11 @@ def make_archive(root: Path, folder: Path) -> tuple[int, Iterator[bytes]]:
     """
     folder.mkdir(exist_ok=True)
     file = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115 - closed when it has been read
-    # What is large is compressed already.
-    with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
+    with zipfile.ZipFile(file, "w", compresslevel=1) as archive:
         for path in (*result_files(root).values(), *figure_files(root).values()):
-            archive.write(path, f"{root.name}/{path.relative_to(root)}")
+            # Of what is large, only spikes are not compressed already.
+            kind = zipfile.ZIP_DEFLATED if path.suffix == ".h5" else zipfile.ZIP_STORED
+            archive.write(path, f"{root.name}/{path.relative_to(root)}", kind)
     size = file.tell()
     return size, _pieces(file)
 

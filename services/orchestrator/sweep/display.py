@@ -14,7 +14,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from tvb_nest_cosim.orchestrator.sweep.folder import SweepLayout
 from tvb_nest_cosim.orchestrator.sweep.points import Point, label
-from tvb_nest_cosim.orchestrator.sweep.row import Record
+from tvb_nest_cosim.orchestrator.sweep.row import SweepRow
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -66,7 +66,7 @@ class SweepDisplay:
         """See :class:`orchestrator.sweep.runner.Observer`."""
         self._running |= {point.id: point for point in points}
 
-    def ended(self, point: Point, record: Record) -> None:
+    def ended(self, point: Point, record: SweepRow) -> None:
         """See :class:`orchestrator.sweep.runner.Observer`."""
         del self._running[point.id]
         self._done += 1

@@ -1,4 +1,4 @@
-"""What is remembered of points that ended, so that none is run or measured twice."""
+"""Rows of points that ended, kept so that no point is run or measured twice."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from tvb_nest_cosim.orchestrator.sweep.points import Point
 from tvb_nest_cosim.orchestrator.sweep.statistics import measure
 
 
-class Record(BaseModel):
-    """A point that ended.
+class SweepRow(BaseModel):
+    """A point that ended, as a row of the table.
 
     Attributes:
         experiment_digest: Digest of its experiment.
@@ -28,7 +28,7 @@ class Record(BaseModel):
         point_s: Wall time from the start of its process to its row; None if it was not noted.
         build_s: Wall time until the first window.
         wall_s: Wall time of the windows.
-        digest: Digest of its results.
+        digest: Digest of its results; empty if it failed.
         measures: How ``values`` were computed.
         values: Statistics by column; None where they are not defined.
     """
@@ -39,12 +39,12 @@ class Record(BaseModel):
     point_s: float | None = None
     build_s: float | None = None
     wall_s: float | None = None
-    digest: str | None = None
+    digest: str = ""
     measures: Measures = Measures()
     values: dict[str, float | None] = {}
 
 
-def recall(layout: SweepLayout, point: Point, measures: Measures) -> Record | None:
+def recall(layout: SweepLayout, point: Point, measures: Measures) -> SweepRow | None:
     """Returns what is known of a point; None if it has to be run.
 
     Only a finished run of the very same experiment counts as finished. What was measured in
@@ -65,7 +65,7 @@ def remember(
     point: Point,
     measures: Measures,
     point_s: Callable[[], float | None],
-) -> Record:
+) -> SweepRow:
     """Measures a run that is said to have finished, and writes down what it was.
 
     Args:
@@ -81,25 +81,25 @@ def remember(
         values = measure(layout.run(point.id), measures)
     except CosimError as error:
         return remember_failed(layout, point, str(error))
-    record = Record(
+    row = SweepRow(
         experiment_digest=point.digest,
         outcome="finished",
         point_s=point_s(),
         build_s=provenance.build_s,
         wall_s=provenance.wall_s,
-        digest=provenance.digest,
+        digest=provenance.digest or "",
         measures=measures,
         values={name: value if math.isfinite(value) else None for name, value in values.items()},
     )
-    _write(layout, point, record)
-    return record
+    _write(layout, point, row)
+    return row
 
 
-def remember_failed(layout: SweepLayout, point: Point, cause: str) -> Record:
+def remember_failed(layout: SweepLayout, point: Point, cause: str) -> SweepRow:
     """Writes down that a point failed."""
-    record = Record(experiment_digest=point.digest, outcome="failed", cause=cause)
-    _write(layout, point, record)
-    return record
+    row = SweepRow(experiment_digest=point.digest, outcome="failed", cause=cause)
+    _write(layout, point, row)
+    return row
 
 
 def _no_such_run(layout: SweepLayout, point: Point) -> str:
@@ -121,13 +121,13 @@ def provenance_of(layout: SweepLayout, point: Point) -> Provenance | None:
     return found
 
 
-def _read(path: Path, point: Point) -> Record | None:
+def _read(path: Path, point: Point) -> SweepRow | None:
     try:
-        record = Record.model_validate_json(path.read_bytes())
+        row = SweepRow.model_validate_json(path.read_bytes())
     except (OSError, ValidationError):
         return None
-    return record if record.experiment_digest == point.digest else None
+    return row if row.experiment_digest == point.digest else None
 
 
-def _write(layout: SweepLayout, point: Point, record: Record) -> None:
-    write_atomically(layout.record(point.id), record.model_dump_json(indent=1).encode())
+def _write(layout: SweepLayout, point: Point, row: SweepRow) -> None:
+    write_atomically(layout.record(point.id), row.model_dump_json(indent=1).encode())

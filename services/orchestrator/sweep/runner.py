@@ -15,7 +15,7 @@ from tvb_nest_cosim.orchestrator.sweep.executor import Ended, Executor, Needs
 from tvb_nest_cosim.orchestrator.sweep.folder import SweepLayout
 from tvb_nest_cosim.orchestrator.sweep.model import Measures
 from tvb_nest_cosim.orchestrator.sweep.points import Point, by_content, label, merged, whose
-from tvb_nest_cosim.orchestrator.sweep.row import Record, recall, remember, remember_failed
+from tvb_nest_cosim.orchestrator.sweep.row import SweepRow, recall, remember, remember_failed
 from tvb_nest_cosim.orchestrator.sweep.statistics import measure_faults
 
 POLL_S = 0.05
@@ -29,7 +29,7 @@ class Observer(Protocol):
         """Points have been started."""
         ...
 
-    def ended(self, point: Point, record: Record) -> None:
+    def ended(self, point: Point, record: SweepRow) -> None:
         """A point has ended."""
         ...
 
@@ -47,7 +47,7 @@ class Progress:
         due: Points to carry out, each experiment once.
     """
 
-    records: dict[str, Record] = field(default_factory=dict)
+    records: dict[str, SweepRow] = field(default_factory=dict)
     due: list[Point] = field(default_factory=list)
 
 
@@ -170,7 +170,7 @@ def conduct(
     return not waiting and not is_ending
 
 
-def _noted(layout: SweepLayout, ended: Ended, measures: Measures, began_s: float) -> Record:
+def _noted(layout: SweepLayout, ended: Ended, measures: Measures, began_s: float) -> SweepRow:
     if ended.cause:
         return remember_failed(layout, ended.point, ended.cause)
     return remember(layout, ended.point, measures, lambda: round(time.monotonic() - began_s, 3))

@@ -12,7 +12,7 @@ import pandas as pd
 from tvb_nest_cosim.cosim_core.run_dir.layout import write_atomically
 from tvb_nest_cosim.orchestrator.sweep.folder import SweepLayout
 from tvb_nest_cosim.orchestrator.sweep.points import Point
-from tvb_nest_cosim.orchestrator.sweep.row import Record
+from tvb_nest_cosim.orchestrator.sweep.row import SweepRow
 
 LAST_COLUMNS = (
     "build_s", "wall_s", "point_s", "digest", "experiment_digest", "path", "cause",
@@ -25,7 +25,7 @@ TIMES = ("build_s", "wall_s", "point_s")
 
 
 def make_table(
-    layout: SweepLayout, points: Sequence[Point], records: Mapping[str, Record]
+    layout: SweepLayout, points: Sequence[Point], records: Mapping[str, SweepRow]
 ) -> pd.DataFrame:
     """Makes the table: parameters, seed, outcome, statistics, times, digests, paths.
 
@@ -58,7 +58,7 @@ def write_table(layout: SweepLayout, frame: pd.DataFrame) -> None:
     write_atomically(layout.csv, frame.to_csv(index=False, lineterminator="\n").encode())
 
 
-def _row(layout: SweepLayout, point: Point, record: Record | None) -> dict[str, Any]:
+def _row(layout: SweepLayout, point: Point, record: SweepRow | None) -> dict[str, Any]:
     row: dict[str, Any] = {
         "point": point.index,
         **point.parameters,
@@ -78,7 +78,7 @@ def _names(points: Sequence[Point]) -> list[str]:
     return [name for name in names if name != "seed"]
 
 
-def _statistics(records: Mapping[str, Record], points: Sequence[Point]) -> list[str]:
+def _statistics(records: Mapping[str, SweepRow], points: Sequence[Point]) -> list[str]:
     """Names statistics, grouped by kind, in the order in which they come up."""
     names = dict.fromkeys(
         name for point in points if point.id in records for name in records[point.id].values
