@@ -247,14 +247,17 @@ def test_faults_are_reported_together() -> None:
     }
 
 
-def test_targets_that_do_not_exist_are_named() -> None:
-    plan = make_plan()
+def test_targets_that_do_not_exist_are_named_once_for_a_group() -> None:
+    plan = make_plan(drives=["poisson"] * 2, one_group=True)
     drive = plan.regions[0].drive.model_copy(update={"targets": ["pyramidal"]})
-    region = plan.regions[0].model_copy(update={"drive": drive})
-    pipeline = Pipeline(plan.model_copy(update={"regions": [region]}))
+    regions = [region.model_copy(update={"drive": drive}) for region in plan.regions]
+    pipeline = Pipeline(plan.model_copy(update={"regions": regions}))
     pipeline.build(lambda window, arrays: None)
-    with pytest.raises(ExperimentError, match=r"spiking.0.drive.targets: .* pyramidal"):
+    with pytest.raises(ExperimentError) as caught:
         pipeline.start(populations_of(plan))
+    (fault,) = caught.value.faults
+    assert fault.path == "spiking.0.drive.targets"
+    assert "pyramidal" in fault.message
 
 
 def test_versions_are_reported() -> None:

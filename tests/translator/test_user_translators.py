@@ -17,6 +17,7 @@ from tvb_nest_cosim.cosim_core.model.plan import RunPlan
 from tvb_nest_cosim.cosim_core.model.signals import Array
 from tvb_nest_cosim.cosim_core.model.timegrid import Window
 from tvb_nest_cosim.translator.pipeline import Pipeline
+from tvb_nest_cosim.translator.random_numbers import CounterStream
 
 _names = (f"user_module_{number}" for number in itertools.count())
 
@@ -133,6 +134,24 @@ def test_numbers_of_a_user_do_not_depend_on_windows(tmp_path: Path) -> None:
         cut = {**spikes, "counts/r0": spikes["counts/r0"][:, window.start : window.stop]}
         parts.append(pipeline.rates(window, [cut])["rates/r0"])
     assert np.array_equal(np.concatenate(parts, axis=1), whole)
+
+
+def test_each_direction_has_random_numbers_of_its_own(tmp_path: Path) -> None:
+    rate = rate_class(tmp_path, "return np.tile(self.context.uniforms(window, 1)[:, 0], (2, 1))")
+    drive = drive_class(tmp_path, "return {'rate': self.context.uniforms(window, 1)[:, 0]}")
+    plan = make_plan(
+        rates=[{"translator": rate}], group_drive={"translator": drive}, base_dir=tmp_path, seed=3
+    )
+    pipeline, window = started(plan), Window(0, 0, 20)
+    expected = {
+        part: CounterStream(3, "r0", f"user {part}").uniforms(window)[:, 0]
+        for part in ("rate", "drive")
+    }
+    rates = pipeline.rates(window, spikes_of())["rates/r0"]
+    drives = pipeline.drive(window, {"coupling/r0": np.zeros(20)})["drive/r0/rate"]
+    assert np.array_equal(rates[0], expected["rate"])
+    assert np.array_equal(drives, expected["drive"])
+    assert not np.array_equal(rates[0], drives)
 
 
 def test_user_and_built_in_translators_work_side_by_side(tmp_path: Path) -> None:
