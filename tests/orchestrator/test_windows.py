@@ -13,7 +13,7 @@ from orchestrator_cases import ADEX, changed, connectome, faults_of, plan_of
 from tvb_nest_cosim.cosim_core.errors import ExperimentError
 from tvb_nest_cosim.cosim_core.model.connectome import Connectome
 from tvb_nest_cosim.cosim_core.model.experiment.tree import WindowChoice
-from tvb_nest_cosim.orchestrator.planning.proxy_edges import ProxyEdge, proxy_edges
+from tvb_nest_cosim.orchestrator.planning.regions import ProxyEdge, proxy_edges
 from tvb_nest_cosim.orchestrator.planning.windows import (
     LONGEST_AUTO_TICKS,
     choose_windows,

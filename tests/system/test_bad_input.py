@@ -237,7 +237,7 @@ def test_faults_of_all_participants_and_of_the_machine_are_told_together(
         ),
         out="file/out",
     )
-    assert says(found["--out"], "file is no folder", "cannot be made")
+    assert says(found["--out"], "file is not a folder", "cannot be made")
     assert says(found["spiking.0.network.module"], "no module 'bad_network'")
     assert says(found["spiking.1.rate.translator"], "'Rises'", "Raises")
     assert says(found["tvb.model.parameters.tau_x"], "no parameter of Zerlaut", "tau_")

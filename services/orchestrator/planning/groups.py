@@ -18,9 +18,9 @@ from tvb_nest_cosim.cosim_core.model.experiment import (
     Feed,
     SpikingGroup,
 )
+from tvb_nest_cosim.cosim_core.model.experiment.adex import ZERLAUT_MODELS
 from tvb_nest_cosim.cosim_core.model.plan import DrivePlan
 from tvb_nest_cosim.cosim_core.plugins import suggest
-from tvb_nest_cosim.orchestrator.planning.mean_field import active_noise, is_zerlaut
 from tvb_nest_cosim.orchestrator.planning.sides import Sides
 from tvb_nest_cosim.orchestrator.planning.tvb_models import COUPLING_VARIABLES
 
@@ -132,7 +132,7 @@ def _feeds(experiment: Experiment, group: SpikingGroup, sides: Sides, report: Re
             if fed.index(name) != number:
                 report(f"feed.{number}.variable", f"'{name}' is fed twice; drop one of the feeds")
         return list(group.feed)
-    if is_zerlaut(experiment):
+    if experiment.tvb.model.name in ZERLAUT_MODELS:
         excitatory = Feed(variable="E", population="excitatory", unit_per_hz=0.001)
         if group.network.module != ADEX_NETWORK:
             return [excitatory]
@@ -184,7 +184,7 @@ def _drive(
         current_pA_per_hz=declared.current_pA_per_hz,
         coupling_variable=chosen,
         hz_per_unit=1.0 if hz_per_unit is None else hz_per_unit,
-        noise=active_noise(adex),
+        noise=adex.active_noise if adex else None,
         hop_ticks=HOP_TICKS[declared.kind],
     )
 
@@ -219,7 +219,7 @@ def _hz_per_unit(
 ) -> float | None:
     if group.drive.hz_per_unit is not None:
         return group.drive.hz_per_unit
-    if is_zerlaut(experiment):
+    if experiment.tvb.model.name in ZERLAUT_MODELS:
         return 1000.0
     if sides.proxies and not _is_misspelt(experiment):
         report(

@@ -6,11 +6,12 @@ sides come from there; a second declaration is a fault, never silently overruled
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from tvb_nest_cosim.cosim_core.errors import Fault
-from tvb_nest_cosim.cosim_core.model.experiment import AdexRegion, Experiment, zerlaut_parameters
+from tvb_nest_cosim.cosim_core.model.experiment import Experiment, zerlaut_parameters
 from tvb_nest_cosim.cosim_core.model.experiment.adex import (
     ZERLAUT_MODELS,
-    DriveNoise,
     disagreements,
     outside_the_fit,
 )
@@ -19,26 +20,43 @@ from tvb_nest_cosim.orchestrator.planning.sides import Sides
 from tvb_nest_cosim.orchestrator.planning.tvb_models import NOISE_VARIABLE
 
 
-def is_zerlaut(experiment: Experiment) -> bool:
-    """Returns whether TVB's regions are the AdEx mean field."""
-    return experiment.tvb.model.name in ZERLAUT_MODELS
+@dataclass(frozen=True)
+class MeanField:
+    """What TVB's model takes from the experiment.
+
+    Attributes:
+        parameters: Parameters of the model, declared and derived.
+        noise: nsig by state variable that follows from ``adex.noise``.
+        warnings: Declarations that one side cannot honour.
+    """
+
+    parameters: dict[str, Values | str]
+    noise: dict[str, float]
+    warnings: list[str]
 
 
-def active_noise(adex: AdexRegion | None) -> DriveNoise | None:
-    """Returns the declared noise unless its weight is zero."""
-    noise = adex.noise if adex else None
-    return noise if noise and noise.weight_hz > 0 else None
-
-
-def tvb_parameters(experiment: Experiment, faults: list[Fault]) -> dict[str, Values | str]:
-    """Joins declared and derived parameters of TVB's model.
+def derive_mean_field(experiment: Experiment, sides: Sides, faults: list[Fault]) -> MeanField:
+    """Derives parameters and noise of TVB's model.
 
     Args:
         experiment: The experiment.
+        sides: Which simulators take part.
         faults: Gets what is declared twice, and what the mean field cannot express.
     """
+    if not sides.tvb:
+        return MeanField({}, {}, [])
+    parameters, noise = _parameters(experiment, faults), _noise(experiment, faults)
+    return MeanField(parameters, noise, _one_sided(experiment, sides))
+
+
+def _is_zerlaut(experiment: Experiment) -> bool:
+    return experiment.tvb.model.name in ZERLAUT_MODELS
+
+
+def _parameters(experiment: Experiment, faults: list[Fault]) -> dict[str, Values | str]:
+    """Joins declared and derived parameters of TVB's model."""
     declared = dict(experiment.tvb.model.parameters)
-    if not (experiment.adex and is_zerlaut(experiment)):
+    if not (experiment.adex and _is_zerlaut(experiment)):
         return declared
     derived: dict[str, Values | str] = {**zerlaut_parameters(experiment.adex)}
     faults.extend(
@@ -53,17 +71,13 @@ def tvb_parameters(experiment: Experiment, faults: list[Fault]) -> dict[str, Val
     return {**derived, **declared}
 
 
-def tvb_noise(experiment: Experiment, faults: list[Fault]) -> dict[str, float]:
+def _noise(experiment: Experiment, faults: list[Fault]) -> dict[str, float]:
     """Derives the dispersion of TVB's noise variable from the declared noise.
 
     Whether the integrator takes noise at all is TVB's to check.
-
-    Args:
-        experiment: The experiment.
-        faults: Gets a dispersion that is declared twice.
     """
-    noise = active_noise(experiment.adex)
-    if noise is None or not is_zerlaut(experiment):
+    noise = experiment.adex.active_noise if experiment.adex else None
+    if noise is None or not _is_zerlaut(experiment):
         return {}
     declared = experiment.tvb.integrator.noise
     own = declared.nsig if declared else 0.0
@@ -78,15 +92,15 @@ def tvb_noise(experiment: Experiment, faults: list[Fault]) -> dict[str, float]:
     return {NOISE_VARIABLE: noise.nsig}
 
 
-def one_sided(experiment: Experiment, sides: Sides) -> list[str]:
+def _one_sided(experiment: Experiment, sides: Sides) -> list[str]:
     """Lists declarations that one side cannot honour, as warnings."""
     adex = experiment.adex
-    if adex is None or not sides.tvb:
+    if adex is None:
         return []
-    if is_zerlaut(experiment):
+    if _is_zerlaut(experiment):
         return outside_the_fit(adex) if sides.nest else []
     model = experiment.tvb.model.name
-    acting = {"adex.external_hz": adex.external_hz > 0, "adex.noise": bool(active_noise(adex))}
+    acting = {"adex.external_hz": adex.external_hz > 0, "adex.noise": adex.active_noise is not None}
     return [
         f"{key} acts on the spiking regions only; TVB's {model} does not derive from 'adex'"
         for key, acts in acting.items()

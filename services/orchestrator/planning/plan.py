@@ -15,18 +15,15 @@ from pathlib import Path
 from tvb_nest_cosim.cosim_core.errors import ExperimentError, Fault
 from tvb_nest_cosim.cosim_core.model.connectome import Connectome, load_connectome
 from tvb_nest_cosim.cosim_core.model.experiment import Experiment
-from tvb_nest_cosim.cosim_core.model.experiment.base import Values
 from tvb_nest_cosim.cosim_core.model.plan import RegionPlan, RunPlan, TractPlan
 from tvb_nest_cosim.cosim_core.model.timegrid import ticks_of
-from tvb_nest_cosim.orchestrator.planning.contradictions import contradictions
 from tvb_nest_cosim.orchestrator.planning.datasets import connectome_path
 from tvb_nest_cosim.orchestrator.planning.estimate import Estimate, estimate
 from tvb_nest_cosim.orchestrator.planning.groups import GroupPlan, plan_groups
 from tvb_nest_cosim.orchestrator.planning.inputs import checked_folder
-from tvb_nest_cosim.orchestrator.planning.mean_field import one_sided, tvb_noise, tvb_parameters
-from tvb_nest_cosim.orchestrator.planning.proxy_edges import ProxyEdge
-from tvb_nest_cosim.orchestrator.planning.regions import locate
-from tvb_nest_cosim.orchestrator.planning.sides import Sides, nest_kernels
+from tvb_nest_cosim.orchestrator.planning.mean_field import MeanField, derive_mean_field
+from tvb_nest_cosim.orchestrator.planning.regions import ProxyEdge, couple
+from tvb_nest_cosim.orchestrator.planning.sides import Sides, choose_sides
 from tvb_nest_cosim.orchestrator.planning.tracts import plan_tracts
 from tvb_nest_cosim.orchestrator.planning.windows import plan_windows
 
@@ -47,15 +44,6 @@ class Planned:
     estimate: Estimate
     limit: ProxyEdge | None
     limits_ticks: Mapping[str, int]
-
-
-@dataclass(frozen=True)
-class _Derived:
-    """What follows from the declarations of an experiment alone."""
-
-    groups: dict[int, GroupPlan]
-    tvb_parameters: dict[str, Values | str]
-    tvb_noise: dict[str, float]
 
 
 def experiment_digest(experiment: Experiment) -> str:
@@ -82,7 +70,7 @@ def plan_run(experiment: Experiment, base_dir: Path, run_dir: Path) -> Planned:
         connectome = load_connectome(path, experiment.connectome)
     except ExperimentError as error:
         faults = list(error.faults)
-        _derive(experiment, Sides.of(experiment), faults)
+        _derive(experiment, faults)
         raise ExperimentError(faults) from error
     return make_plan(
         experiment, connectome, connectome_path=path, base_dir=base_dir, run_dir=run_dir
@@ -109,20 +97,20 @@ def make_plan(
     Raises:
         ExperimentError: With every fault found.
     """
-    sides, faults = Sides.of(experiment), list[Fault]()
-    derived = _derive(experiment, sides, faults)
-    locations = locate(experiment, connectome, faults)
+    faults: list[Fault] = []
+    sides, groups, mean_field = _derive(experiment, faults)
+    coupled = couple(experiment, connectome, sides, faults)
     regions = [
         RegionPlan(
             name=at.name, index=at.index, group=at.group, drive=group.drive, feeds=group.feeds
         )
-        for at in locations
-        if (group := derived.groups.get(at.group)) is not None
+        for at in coupled.locations
+        if (group := groups.get(at.group)) is not None
     ]
     tracts, left_out = list[TractPlan](), list[str]()
     if sides.nest:
-        tracts, left_out = plan_tracts(experiment, connectome, regions, derived.groups, faults)
-    windows = plan_windows(experiment, connectome, sides, locations, faults)
+        tracts, left_out = plan_tracts(experiment, connectome, regions, groups, faults)
+    windows = plan_windows(experiment, sides, coupled, faults)
     if faults:
         raise ExperimentError(faults)
     plan = RunPlan(
@@ -131,8 +119,8 @@ def make_plan(
         base_dir=str(base_dir.absolute()),
         experiment=experiment,
         experiment_digest=experiment_digest(experiment),
-        nest_kernels=nest_kernels(experiment),
-        participants=sides.participants(experiment),
+        nest_kernels=sides.nest_kernels,
+        participants=sides.participants,
         edges=sides.edges,
         total_ticks=ticks_of(experiment.duration_ms, experiment.dt_ms),
         window_ticks=windows.ticks,
@@ -140,19 +128,18 @@ def make_plan(
         connectome_path=str(connectome_path.absolute()),
         regions=regions,
         tracts=tracts,
-        tvb_parameters=derived.tvb_parameters,
-        tvb_noise=derived.tvb_noise,
+        tvb_parameters=mean_field.parameters,
+        tvb_noise=mean_field.noise,
         has_proxies=sides.proxies,
-        warnings=[*one_sided(experiment, sides), *left_out],
+        warnings=[*mean_field.warnings, *left_out],
     )
     return Planned(plan, estimate(plan, connectome), windows.limit, windows.limits_ticks)
 
 
-def _derive(experiment: Experiment, sides: Sides, faults: list[Fault]) -> _Derived:
+def _derive(
+    experiment: Experiment, faults: list[Fault]
+) -> tuple[Sides, dict[int, GroupPlan], MeanField]:
     """Derives what needs no connectome, so that its faults are found without one, too."""
-    faults += contradictions(experiment, sides)
-    return _Derived(
-        plan_groups(experiment, sides, faults),
-        tvb_parameters(experiment, faults) if sides.tvb else {},
-        tvb_noise(experiment, faults) if sides.tvb else {},
-    )
+    sides = choose_sides(experiment, faults)
+    groups = plan_groups(experiment, sides, faults)
+    return sides, groups, derive_mean_field(experiment, sides, faults)

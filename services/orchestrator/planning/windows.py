@@ -6,13 +6,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from tvb_nest_cosim.cosim_core.errors import ExperimentError, Fault
-from tvb_nest_cosim.cosim_core.model.connectome import Connectome
-from tvb_nest_cosim.cosim_core.model.experiment import HOP_TICKS, Experiment
+from tvb_nest_cosim.cosim_core.model.experiment import Experiment
 from tvb_nest_cosim.cosim_core.model.experiment.tree import WindowChoice
 from tvb_nest_cosim.cosim_core.model.signals import MAX_WINDOW_TICKS
 from tvb_nest_cosim.cosim_core.model.timegrid import InexactTimeError, ms_of, ticks_of
-from tvb_nest_cosim.orchestrator.planning.proxy_edges import ProxyEdge, edge_faults, proxy_edges
-from tvb_nest_cosim.orchestrator.planning.regions import Location
+from tvb_nest_cosim.orchestrator.planning.regions import Coupled, ProxyEdge
 from tvb_nest_cosim.orchestrator.planning.sides import Sides
 
 LONGEST_AUTO_TICKS = 1000
@@ -43,35 +41,22 @@ class Windows:
 
 
 def plan_windows(
-    experiment: Experiment,
-    connectome: Connectome,
-    sides: Sides,
-    locations: Sequence[Location],
-    faults: list[Fault],
+    experiment: Experiment, sides: Sides, coupled: Coupled, faults: list[Fault]
 ) -> Windows:
     """Finds the limit and chooses window and lookahead within it.
 
     Args:
         experiment: The experiment.
-        connectome: Its connectome.
         sides: Which simulators take part.
-        locations: Where the spiking regions are.
-        faults: Gets regions that cannot be coupled, and a window or lookahead that is not exact.
+        coupled: The spiking regions and the edges that couple them to TVB.
+        faults: Gets a window or lookahead that is not exact or not on the grid.
 
     Returns:
-        The windows; without meaning if a fault was found.
+        The windows; without meaning if a fault was found before or here.
     """
-    dt_ms = experiment.dt_ms
-    edges: list[ProxyEdge] = []
-    if sides.proxies:
-        groups = experiment.spiking
-        hops = {place.index: HOP_TICKS[groups[place.group].drive.kind] for place in locations}
-        carried = {p.index for p in locations if groups[p.group].tracts.mode == "rates"}
-        edges = proxy_edges(connectome, hops, carried, dt_ms)
-        uncoupled = edge_faults(edges, {place.name: place.path for place in locations}, dt_ms)
-        if uncoupled:
-            faults += uncoupled
-            return Windows()
+    edges, dt_ms = coupled.edges, experiment.dt_ms
+    if edges is None:
+        return Windows()
     limit = tightest(edges)
     alone_ms = UNLIMITED_MS["nest" if sides.nest else "tvb"]
     # A duration off the grid has been reported; the window is judged all the same.
@@ -82,8 +67,8 @@ def plan_windows(
         faults += error.faults
         return Windows()
     limits_ticks = {
-        place.name: min(e.limit_ticks for e in edges if place.name in (e.source, e.target))
-        for place in locations
+        at.name: min(e.limit_ticks for e in edges if at.name in (e.source, e.target))
+        for at in coupled.locations
         if edges
     }
     return Windows(ticks, lookahead, limit, limits_ticks)

@@ -130,6 +130,11 @@ class AdexRegion(Part):
     """What the mean field needs beyond the cells."""
 
     @property
+    def active_noise(self) -> DriveNoise | None:
+        """The declared noise unless its weight is zero."""
+        return self.noise if self.noise and self.noise.weight_hz > 0 else None
+
+    @property
     def inhibitory_neurons(self) -> int:
         """Inhibitory cells per region."""
         return round(self.neurons * self.inhibitory_fraction)
