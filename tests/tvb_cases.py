@@ -10,13 +10,13 @@ from typing import Any
 
 import numpy as np
 
+from plans import region_plan, run_plan
 from tvb_nest_cosim.cosim_core.model.connectome import Connectome, load_connectome
 from tvb_nest_cosim.cosim_core.model.experiment import HOP_TICKS, Experiment, Feed, parse
 from tvb_nest_cosim.cosim_core.model.experiment.spiking import DriveKind
 from tvb_nest_cosim.cosim_core.model.experiment.tvb import Engine
-from tvb_nest_cosim.cosim_core.model.plan import Built, DrivePlan, RegionPlan, RunPlan
+from tvb_nest_cosim.cosim_core.model.plan import Built, RegionPlan, RunPlan
 from tvb_nest_cosim.cosim_core.model.signals import TRANSLATOR_TO_TVB, TVB_TO_TRANSLATOR
-from tvb_nest_cosim.cosim_core.model.timegrid import ticks_of
 from tvb_nest_cosim.tvb_service.simulator import TvbSimulator
 
 SPEED_MM_PER_MS = 4.0
@@ -85,45 +85,32 @@ class Case:
     def plan(self) -> RunPlan:
         experiment = self.experiment()
         connectome = connectome_of(experiment)
-        return RunPlan(
-            run="test",
-            run_dir="unused",
+        return run_plan(
+            experiment,
             base_dir=self.base_dir,
-            experiment=experiment,
-            experiment_digest="0",
             participants={"tvb": 1},
             edges=[TVB_TO_TRANSLATOR, TRANSLATOR_TO_TVB] if self.proxies else [],
-            total_ticks=ticks_of(experiment.duration_ms, experiment.dt_ms),
             window_ticks=self.window,
             lookahead=self.lookahead,
             connectome_path=str(data_folder() / "connectivity" / f"{self.source}.zip"),
             regions=[self._region(connectome.labels[index], index) for index in self.proxies],
-            tracts=[],
             tvb_parameters=dict(experiment.tvb.model.parameters),
             tvb_noise=self.noise,
             has_proxies=bool(self.proxies),
         )
 
     def _region(self, name: str, index: int) -> RegionPlan:
-        kind = self.drives.get(index, "poisson")
-        drive = DrivePlan(
-            kind=kind,
-            targets=None,
-            weight=1.0,
-            synapses=1.0,
-            external_hz=0.0,
-            correlation=0.0,
-            current_pA_per_hz=1.0,
+        return region_plan(
+            name,
+            index,
+            kind=self.drives.get(index, "poisson"),
+            feeds=[
+                Feed(variable=variable, population=f"of_{variable}", unit_per_hz=factor)
+                for variable, factor in self.feeds.items()
+            ],
             coupling_variable=self.coupling_variable,
             hz_per_unit=self.hz_per_unit,
-            noise=None,
-            hop_ticks=HOP_TICKS[kind],
         )
-        feeds = [
-            Feed(variable=variable, population=f"of_{variable}", unit_per_hz=factor)
-            for variable, factor in self.feeds.items()
-        ]
-        return RegionPlan(name=name, index=index, group=0, drive=drive, feeds=feeds)
 
     def limit(self) -> int:
         """Longest product of window and lookahead that is exact (design section 3)."""

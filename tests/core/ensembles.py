@@ -15,41 +15,30 @@ from typing import Any
 
 import numpy as np
 
+from plans import run_plan
 from tvb_nest_cosim.cosim_core.model.experiment import Experiment
 from tvb_nest_cosim.cosim_core.model.plan import Built, RunPlan
-from tvb_nest_cosim.cosim_core.model.signals import EDGES
 from tvb_nest_cosim.cosim_core.model.timegrid import ms_of
 from tvb_nest_cosim.cosim_core.run_dir.journal import read_journal
 from tvb_nest_cosim.cosim_core.run_dir.layout import RunLayout
 
 DELAY = 40
 POPULATIONS = {"rHC": {"excitatory": 8, "inhibitory": 2}}
-DIGEST = "d" * 64
 
 
 def make_plan(run_dir: Path, **changes: Any) -> RunPlan:
     """Makes the plan of 95 ticks in windows of 10, of three processes."""
-    values: dict[str, Any] = {
-        "run": "run-1",
-        "run_dir": str(run_dir),
-        "base_dir": str(run_dir.parent),
-        "experiment": Experiment(),
-        "experiment_digest": DIGEST,
-        "participants": {"tvb": 1, "nest": 1, "translator": 1},
-        "edges": list(EDGES),
-        "total_ticks": 95,
-        "window_ticks": 10,
-        "lookahead": 1,
-        "connectome_path": "none.zip",
-        "regions": [],
-        "tracts": [],
-        "tvb_parameters": {},
-        "has_proxies": False,
+    experiment = changes.pop("experiment", Experiment())
+    total_ticks = changes.pop("total_ticks", 95)
+    duration_ms = ms_of(total_ticks, experiment.dt_ms)
+    return run_plan(
+        experiment.model_copy(update={"duration_ms": duration_ms}),
+        run="run-1",
+        run_dir=str(run_dir),
+        base_dir=str(run_dir.parent),
+        total_ticks=total_ticks,
         **changes,
-    }
-    duration_ms = ms_of(values["total_ticks"], values["experiment"].dt_ms)
-    experiment = values["experiment"].model_copy(update={"duration_ms": duration_ms})
-    return RunPlan(**{**values, "experiment": experiment})
+    )
 
 
 def expected(total_ticks: int) -> dict[str, np.ndarray]:

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.ensembles import DIGEST, POPULATIONS, make_plan
+from core.ensembles import POPULATIONS, make_plan
+from plans import DIGEST
 from tvb_nest_cosim.cosim_core.errors import Fault, ProtocolError
 from tvb_nest_cosim.cosim_core.model.experiment import Experiment
 from tvb_nest_cosim.cosim_core.model.plan import Built

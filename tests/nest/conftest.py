@@ -13,14 +13,10 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from tvb_nest_cosim.cosim_core.model.experiment import HOP_TICKS, Experiment, Feed
-from tvb_nest_cosim.cosim_core.model.plan import (
-    DrivePlan,
-    Populations,
-    RegionPlan,
-    RunPlan,
-    TractPlan,
-)
+from plans import region_plan, run_plan
+from tvb_nest_cosim.cosim_core.model.experiment import Experiment, Feed
+from tvb_nest_cosim.cosim_core.model.experiment.spiking import DriveKind
+from tvb_nest_cosim.cosim_core.model.plan import Populations, RunPlan, TractPlan
 from tvb_nest_cosim.cosim_core.model.signals import NEST_TO_TRANSLATOR, TRANSLATOR_TO_NEST
 from tvb_nest_cosim.cosim_core.model.timegrid import Window
 from tvb_nest_cosim.nest_service.kernel import load_nest
@@ -110,7 +106,7 @@ def _plan(
     run_dir: Path,
     network: str,
     *,
-    kind: str = "poisson",
+    kind: DriveKind = "poisson",
     regions: tuple[str, ...] = ("rHC",),
     parameters: dict[str, Any] | None = None,
     adex: dict[str, Any] | None = None,
@@ -145,38 +141,27 @@ def _plan(
             "resources": {"nest": nest or {}},
         }
     )
-    drive = DrivePlan(
-        kind=kind,
-        targets=targets,
-        weight=weight,
-        synapses=1.0,
-        external_hz=0.0,
-        correlation=correlation,
-        current_pA_per_hz=1.0,
-        coupling_variable=0,
-        hz_per_unit=1.0,
-        noise=None,
-        hop_ticks=HOP_TICKS[kind],
-    )
-    return RunPlan(
-        run="test",
+    return run_plan(
+        experiment,
         run_dir=str(run_dir),
         base_dir=str(base_dir),
-        experiment=experiment,
-        experiment_digest="0" * 64,
         participants={"nest": experiment.resources.nest.ranks, "translator": 1},
         edges=[TRANSLATOR_TO_NEST, NEST_TO_TRANSLATOR],
         total_ticks=total_ticks,
         window_ticks=window_ticks,
-        lookahead=1,
-        connectome_path="",
         regions=[
-            RegionPlan(name=name, index=index, group=0, drive=drive, feeds=feeds or [])
+            region_plan(
+                name,
+                index,
+                kind=kind,
+                feeds=feeds or [],
+                targets=targets,
+                weight=weight,
+                correlation=correlation,
+            )
             for index, name in enumerate(regions)
         ],
         tracts=tracts or [],
-        tvb_parameters={},
-        has_proxies=False,
     )
 
 

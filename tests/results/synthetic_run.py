@@ -12,10 +12,11 @@ import numpy as np
 import numpy.typing as npt
 import tvb_data
 
+from plans import region_plan, run_plan
 from tvb_nest_cosim.cosim_core.model.connectome import load_connectome
 from tvb_nest_cosim.cosim_core.model.experiment import Experiment
 from tvb_nest_cosim.cosim_core.model.experiment.load import dump_yaml
-from tvb_nest_cosim.cosim_core.model.plan import DrivePlan, RegionPlan, RunPlan
+from tvb_nest_cosim.cosim_core.model.plan import RegionPlan, RunPlan
 from tvb_nest_cosim.cosim_core.model.signals import NEST_TO_TRANSLATOR, TVB_TO_TRANSLATOR, Block
 from tvb_nest_cosim.cosim_core.model.timegrid import Window
 from tvb_nest_cosim.cosim_core.run_dir.journal import JournalWriter
@@ -109,41 +110,32 @@ def make_plan(
     )
     participants = {"tvb": 1, "translator": 1, "nest": ranks}
     absent = {"both": (), "tvb": ("nest", "translator"), "nest": ("tvb",)}[simulators]
-    return RunPlan(
+    return run_plan(
+        experiment,
         run=root.name,
         run_dir=str(root),
         base_dir=str(root.parent),
-        experiment=experiment,
-        experiment_digest="0" * 64,
         participants={k: v for k, v in participants.items() if k not in absent},
         edges=[TVB_TO_TRANSLATOR, NEST_TO_TRANSLATOR],
         total_ticks=total_ticks,
         window_ticks=window_ticks,
-        lookahead=1,
         connectome_path=str(CONNECTOME),
-        regions=[] if simulators == "tvb" else [region_plan(name) for name in REGIONS],
-        tracts=[],
-        tvb_parameters={},
+        regions=[] if simulators == "tvb" else [_region(name) for name in REGIONS],
         has_proxies=simulators == "both",
         warnings=["adex.excitatory.V_th_mV = -49 acts in NEST only"],
     )
 
 
-def region_plan(name: str) -> RegionPlan:
-    drive = DrivePlan(
-        kind="poisson",
-        targets=None,
+def _region(name: str) -> RegionPlan:
+    return region_plan(
+        name,
+        labels().index(name),
         weight=1.5,
         synapses=400.0,
         external_hz=0.5,
-        correlation=0.0,
-        current_pA_per_hz=1.0,
-        coupling_variable=0,
         hz_per_unit=1000.0,
-        noise=None,
         hop_ticks=HOP_TICKS,
     )
-    return RegionPlan(name=name, index=labels().index(name), group=0, drive=drive, feeds=[])
 
 
 def write_run(

@@ -6,10 +6,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from tvb_nest_cosim.cosim_core.model.experiment import HOP_TICKS, parse
+from plans import region_plan, run_plan
+from tvb_nest_cosim.cosim_core.model.experiment import parse
 from tvb_nest_cosim.cosim_core.model.experiment.adex import DriveNoise
 from tvb_nest_cosim.cosim_core.model.experiment.spiking import DriveKind, Feed
-from tvb_nest_cosim.cosim_core.model.plan import DrivePlan, Populations, RegionPlan, RunPlan
+from tvb_nest_cosim.cosim_core.model.plan import Populations, RunPlan
 from tvb_nest_cosim.cosim_core.model.signals import (
     EDGES,
     NEST_TO_TRANSLATOR,
@@ -75,48 +76,30 @@ def make_plan(
     participants = {"translator": 1, **{sender_of(edge): 1 for edge in edges}}
     if "nest" in participants:
         participants["nest"] = nest_ranks
-    return RunPlan(
-        run="test",
+    return run_plan(
+        parse(tree),
         run_dir=str(run_dir),
         base_dir=str(base_dir),
-        experiment=parse(tree),
-        experiment_digest="0" * 64,
         participants=participants,
         nest_kernels=nest_kernels,
         edges=edges,
         total_ticks=ticks,
         window_ticks=window_ticks,
-        lookahead=1,
-        connectome_path="none",
         regions=[
-            _region(index, 0 if one_group else index, kind, noise, correlation)
+            region_plan(
+                f"r{index}",
+                index,
+                group=0 if one_group else index,
+                kind=kind,
+                feeds=[Feed(variable="E", population="excitatory", unit_per_hz=0.001)],
+                synapses=100.0,
+                external_hz=1.0,
+                correlation=correlation,
+                current_pA_per_hz=0.5,
+                hz_per_unit=1000.0,
+                noise=noise,
+            )
             for index, kind in enumerate(drives)
         ],
-        tracts=[],
-        tvb_parameters={},
         has_proxies=True,
-    )
-
-
-def _region(
-    index: int, group: int, kind: DriveKind, noise: DriveNoise | None, correlation: float
-) -> RegionPlan:
-    return RegionPlan(
-        name=f"r{index}",
-        index=index,
-        group=group,
-        drive=DrivePlan(
-            kind=kind,
-            targets=None,
-            weight=1.0,
-            synapses=100.0,
-            external_hz=1.0,
-            correlation=correlation,
-            current_pA_per_hz=0.5,
-            coupling_variable=0,
-            hz_per_unit=1000.0,
-            noise=noise,
-            hop_ticks=HOP_TICKS[kind],
-        ),
-        feeds=[Feed(variable="E", population="excitatory", unit_per_hz=0.001)],
     )
