@@ -99,7 +99,7 @@ def served() -> Iterator[Served]:
         home = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         serve = ["serve", "--port", "0", "--data", str(home), "--agents", agents_at]
         log = stack.enter_context((home / "log").open("wb"))
-        server = stack.enter_context(_process("orchestrator", *serve, log=log))
+        server = stack.enter_context(_process("tvb_nest_cosim.orchestrator", *serve, log=log))
         agents = tuple(
             stack.enter_context(_process(module, "agent", "--orchestrator", agents_at, log=log))
             for module in MODULES.values()

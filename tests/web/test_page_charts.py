@@ -45,6 +45,14 @@ RASTER = """async (spikes) => {
   return [places, chart.note.textContent];
 }"""
 
+COLUMNS = """async ([values, to, count]) => {
+  const [{ Series }, { columns }] = await Promise.all(
+    ['series', 'curves'].map((name) => import(`/js/${name}.js`)));
+  const series = new Series();
+  values.forEach((value, t) => series.push(t, value));
+  return columns(series, [0, to], count);
+}"""
+
 MERGED = """async () => {
   const [{ Series }, { LineChart }, { TimeView }] = await Promise.all(
     ['series', 'curves', 'timeview'].map((name) => import(`/js/${name}.js`)));
@@ -66,6 +74,24 @@ MERGED = """async () => {
   };
   return [inked(11000, 5), inked(11000, 8), inked(11000, 2), inked(11000, 14), inked(5000, 50)];
 }"""
+
+
+def test_samples_of_one_column_become_their_mean_and_range(visitor: Visitor):
+    page = visitor.sign_in("#/runs")
+    values = [10.0 * (t % 2) for t in range(1000)]
+    values[333] = 70.0
+    times, means, lows, highs = page.evaluate(COLUMNS, [values, 1000, 10])
+    assert [round(t, 9) for t in times] == [100 * n + 49.5 for n in range(10)]
+    assert lows == [0] * 10
+    assert highs == [70 if n == 3 else 10 for n in range(10)], "a single peak is seen"
+    assert [round(mean, 9) for mean in means] == [5.6 if n == 3 else 5 for n in range(10)]
+    assert len(page.evaluate(COLUMNS, [values, 1000, 20])[0]) == 20, "a sharper screen shows more"
+
+
+def test_lone_samples_stay_where_they_are(visitor: Visitor):
+    page = visitor.sign_in("#/runs")
+    values = [3.0, 1.0, 4.0, 1.0, 5.0]
+    assert page.evaluate(COLUMNS, [values, 5, 1000]) == [list(range(5)), values, values, values]
 
 
 def test_merged_samples_are_drawn_as_their_mean_and_range(visitor: Visitor):

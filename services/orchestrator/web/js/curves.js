@@ -60,7 +60,8 @@ export class LineChart {
   }
 
   draw(size) {
-    const data = joined(this.curves.map(({ series }) => columns(series, this.range()[0])));
+    const [range, count] = [this.range(), size[0] * devicePixelRatio];
+    const data = joined(this.curves.map(({ series }) => columns(series, range, count)));
     if (!this.plot) this.make(size, data);
     else refresh(this.plot, size, data);
     this.writeLegend();
@@ -131,9 +132,29 @@ export class LineChart {
   }
 }
 
-/** A curve as times, means, least and greatest values. */
-function columns(series, from) {
-  const found = [[], [], [], []];
-  series.each(from, (...point) => point.forEach((value, i) => found[i].push(value)));
-  return found;
+/**
+ * Joins the points of a curve that fall into one column of pixels, since drawing more only smears.
+ * @param {import("./series.js").Series} series
+ * @param {[number, number]} range From and to in ms.
+ * @param {number} count Columns.
+ * @returns {number[][]} Times, means, least and greatest values; a lone sample stays as it is.
+ */
+export function columns(series, [from, to], count) {
+  const [times, means, lows, highs] = [[], [], [], []];
+  let place = NaN, joined = 0;
+  series.each(from, (t, mean, low, high) => {
+    const here = Math.floor(((t - from) / (to - from)) * count);
+    if (here !== place) {
+      [place, joined] = [here, 1];
+      [[times, t], [means, mean], [lows, low], [highs, high]].forEach(([list, value]) => list.push(value));
+      return;
+    }
+    const last = times.length - 1;
+    joined += 1;
+    times[last] += (t - times[last]) / joined;
+    means[last] += (mean - means[last]) / joined;
+    lows[last] = Math.min(lows[last], low);
+    highs[last] = Math.max(highs[last], high);
+  });
+  return [times, means, lows, highs];
 }
