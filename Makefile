@@ -59,7 +59,7 @@ constraints: ## Move services/constraints.txt to the newest versions; then run a
 	$$folder/bin/$(INSTALL) ".[all]"; \
 	grep '^#' $(CONSTRAINTS) > $$folder/new; \
 	$$folder/bin/python -m pip freeze --exclude tvb-nest-cosim | tr '[:upper:]_' '[:lower:]-' \
-		| sort >> $$folder/new; \
+		| LC_ALL=C sort -t= -k1,1 >> $$folder/new; \
 	cp $$folder/new $(CONSTRAINTS)
 	@git diff --stat $(CONSTRAINTS)
 

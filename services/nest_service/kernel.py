@@ -30,7 +30,7 @@ _ISOLATED = "OMPI_MCA_ess_singleton_isolated"
 
 
 def load_nest(ranks: int = 1) -> Nest:
-    """Imports NEST without its banner, and without letting it read our command line.
+    """Imports NEST without its banner; it does not see the command line of this process.
 
     Args:
         ranks: MPI processes of the run, of which this is one.
@@ -41,8 +41,8 @@ def load_nest(ranks: int = 1) -> Nest:
     if ranks > 1 and nest_has_mpi() is False:
         # Such a NEST ends a process that mpirun has started as soon as it is imported.
         raise ExperimentError([_needs_mpi(ranks)])
-    # A NEST with MPI that mpirun did not start would otherwise get a daemon of OpenMPI's beside it,
-    # in a session of its own, which ending the process group of this worker does not reach.
+    # A NEST with MPI that mpirun did not start would otherwise start a daemon of OpenMPI in
+    # another session, which survives the end of this worker's process group.
     os.environ.setdefault(_ISOLATED, "1")
     with _quiet_import(), lazily_imported(*_FOR_TABLES_AND_PLOTS):
         try:
@@ -60,7 +60,7 @@ def _needs_mpi(ranks: int) -> Fault:
 
 @contextmanager
 def _quiet_import() -> Iterator[None]:
-    """Hides the command line, which NEST would parse, and asks NEST for silence."""
+    """Hides the command line, which NEST would parse, and suppresses its banner."""
     arguments, quiet = sys.argv, os.environ.get(_QUIET)
     sys.argv, os.environ[_QUIET] = arguments[:1], "1"
     try:
@@ -102,7 +102,7 @@ def prepare_kernel(nest: Nest, plan: RunPlan, kernel: int = 0) -> list[str]:
         rng_seed=kernel_seed(experiment.seed, kernel),
         total_num_virtual_procs=resources.total_virtual_processes,
         print_time=False,
-        # Else NEST shrinks and grows its buffers for ever and keeps a log of it in memory.
+        # Otherwise NEST keeps shrinking and growing its buffers, and logs every change in memory.
         spike_buffer_shrink_limit=0.0,
     )
     threads = resources.total_virtual_processes // resources.ranks

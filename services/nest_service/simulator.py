@@ -38,7 +38,7 @@ class _Network:
 
 
 class NestSimulator:
-    """The spiking side. On MPI every rank makes the same calls in the same order.
+    """NEST, advancing in windows. With MPI every rank makes the same calls in the same order.
 
     NEST has one kernel per process, so there is one of these per process; building empties it.
     """
@@ -72,7 +72,7 @@ class NestSimulator:
         )
 
     def start(self, populations: Populations) -> None:
-        """Does nothing: NEST knows its own populations."""
+        """Ignores the populations: they are those that NEST has built."""
 
     def prologue(self, window: Window) -> Mapping[str, Array]:
         """Returns nothing: no spike is known before the run starts."""
@@ -106,10 +106,10 @@ class NestSimulator:
         return sent
 
     def finish(self) -> None:
-        """Does nothing: every window is recorded as soon as it is simulated."""
+        """Has nothing left to record: every window is recorded when it is read."""
 
     def close(self) -> None:
-        """Lets go of the devices; the kernel's memory is freed by the next build or at exit."""
+        """Drops the devices; the kernel's memory is freed by the next build or at exit."""
         self._built = None
 
     @property

@@ -137,7 +137,7 @@ ONE_FAULT: list[tuple[dict[str, Any], str, list[str]]] = [
     (monitor("Raw", label="a/b"), "tvb.monitors.0.label", ["'a/b' cannot name a variable"]),
     (monitor("Raw", label=".."), "tvb.monitors.0.label", ["'..' cannot name a variable"]),
     (monitor("Raw", label="region"), "tvb.monitors.0.label", ["none of region"]),
-    (monitor("Raw", sensors="x.txt"), "tvb.monitors.0.sensors", ["means nothing to Raw"]),
+    (monitor("Raw", sensors="x.txt"), "tvb.monitors.0.sensors", ["not used by Raw"]),
     (
         {"monitors": [{"name": "Raw"}, {"name": "Raw"}]},
         "tvb.monitors.1.label",
