@@ -51,10 +51,14 @@ class Ensemble:
         port = self.hub.endpoint.rsplit(":", 1)[1]
         return f"tcp://127.0.0.1:{port}"
 
-    def children(self) -> list[list[psutil.Process]]:
-        """Processes that agents have started, by agent."""
+    def workers(self) -> list[list[psutil.Process]]:
+        """Returns the processes that agents have started, by agent.
+
+        Without those that a worker starts for a moment, as Python's ``platform`` does (``uname``),
+        which packages ask as they are imported.
+        """
         agents = [psutil.Process(process.pid) for process in self.processes.values()]
-        return [agent.children(recursive=True) for agent in agents]
+        return [agent.children() for agent in agents]
 
     def await_free(self, *roles: str) -> None:
         deadline = Deadline.after(WAIT_S)

@@ -27,10 +27,10 @@ def test_runs_one_after_another_give_the_local_digest(
     expected = finished_here(tiny).digest
     ensemble.await_free(*MODULES)
     for number in range(2):
-        waiting = ensemble.children()
+        waiting = ensemble.workers()
         seen: set[psutil.Process] = set()
         root = tmp_path / f"attached-{number}"
-        outcome = ensemble.run(tiny, root, lambda _, s=seen: s.update(*ensemble.children()))
+        outcome = ensemble.run(tiny, root, lambda _, s=seen: s.update(*ensemble.workers()))
         assert outcome.kind == "finished", outcome
         assert digest(root) == expected
         assert [len(processes) for processes in waiting] == [1, 1, 1]
@@ -43,7 +43,7 @@ def test_waiting_workers_that_die_are_done_without(
     ensemble: Ensemble, tiny: dict[str, Any], tmp_path: Path
 ) -> None:
     ensemble.await_free(*MODULES)
-    killed = [process for processes in ensemble.children() for process in processes]
+    killed = [process for processes in ensemble.workers() for process in processes]
     for process in killed:
         process.kill()
     # Their agents notice when they want to use them, and have not buried them until then.
@@ -56,7 +56,7 @@ def test_waiting_workers_that_die_are_done_without(
 
 def test_waiting_workers_end_with_their_agent(ensemble: Ensemble) -> None:
     ensemble.await_free(*MODULES)
-    waiting = [process for processes in ensemble.children() for process in processes]
+    waiting = [process for processes in ensemble.workers() for process in processes]
     assert len(waiting) == len(MODULES)
     for agent, number in zip(
         ensemble.processes.values(), (signal.SIGKILL, signal.SIGTERM, signal.SIGINT), strict=True
