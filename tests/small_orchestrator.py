@@ -89,7 +89,7 @@ class SmallOrchestrator:
             if who != here
         ]
         threads.append(
-            threading.Thread(target=self._conduct, args=(script, timeout_s), name="orchestrator")
+            threading.Thread(target=self._run, args=(script, timeout_s), name="orchestrator")
         )
         for thread in threads:
             thread.start()
@@ -109,7 +109,7 @@ class SmallOrchestrator:
             with suppress(ParticipantLost):
                 self._control.send(encode_message(message), name)
 
-    def _conduct(self, script: Script, timeout_s: float) -> None:
+    def _run(self, script: Script, timeout_s: float) -> None:
         deadline = Deadline.after(timeout_s)
         try:
             while self.coordinator.outcome is None and not deadline.passed():

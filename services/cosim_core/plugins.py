@@ -31,7 +31,7 @@ def plugin_folders() -> list[Path]:
     return [Path(folder).absolute() for folder in listed if folder]
 
 
-def copy_place(name: str) -> str:
+def copy_path(name: str) -> str:
     """Returns where in a folder of copies the file of a name lies, relative to that folder.
 
     It follows from the name alone. Names that lead out of the base folder (absolute, or with
@@ -43,7 +43,7 @@ def copy_place(name: str) -> str:
     return str(path)
 
 
-def link_place(name: str) -> str:
+def link_path(name: str) -> str:
     """Returns where in a folder of copies the link to an earlier run lies."""
     return f"{OUTSIDE}/{_short_digest(name)}/run"
 
@@ -58,13 +58,13 @@ def find_file(base_dir: str | Path, name: str) -> Path:
     Returns:
         The copy if there is one, else where the name leads, whether or not it exists.
     """
-    copy = Path(base_dir) / copy_place(name)
+    copy = Path(base_dir) / copy_path(name)
     return copy if copy.is_file() else Path(base_dir) / name
 
 
 def find_run(base_dir: str | Path, name: str) -> Path:
     """Returns the run directory that an experiment names; arguments as for :func:`find_file`."""
-    link = Path(base_dir) / link_place(name)
+    link = Path(base_dir) / link_path(name)
     return link.resolve() if link.exists() else Path(base_dir) / name
 
 

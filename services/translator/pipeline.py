@@ -23,7 +23,7 @@ One window from NEST to TVB, ``Pipeline.rates``::
 
 There is one ``RegionGroup`` per entry of ``experiment.spiking``. Loops over ticks are compiled
 (``compiled/``). ``stand_in.py`` replaces a simulator that is absent, from ``series_file.py`` or
-``earlier_run.py``. Users' classes follow ``interfaces.py``, are found by ``user_classes.py``, and
+``recorded_run.py``. Users' classes follow ``interfaces.py``, are found by ``user_classes.py``, and
 ``elephant_rates.py`` is one. The sockets are in ``cosim_core/participant/translator_loop.py``.
 """
 

@@ -17,7 +17,7 @@ from tvb_nest_cosim.cosim_core.model.arrays import Array, Integers, Reals
 from tvb_nest_cosim.cosim_core.model.experiment.tree import Constant, File
 from tvb_nest_cosim.cosim_core.model.plan import RunPlan
 from tvb_nest_cosim.cosim_core.model.timegrid import Window
-from tvb_nest_cosim.translator.earlier_run import EarlierRun
+from tvb_nest_cosim.translator.recorded_run import RecordedRun
 from tvb_nest_cosim.translator.series_file import read_series
 
 
@@ -85,7 +85,7 @@ def make_stand_in(plan: RunPlan) -> StandIn:
         file = read_series(plan.base_dir, choice.path, names, plan.experiment.dt_ms)
         first_ticks, hz = file.first_ticks, file.hz
     else:
-        run = EarlierRun.open(plan.base_dir, choice.run)
+        run = RecordedRun.open(plan.base_dir, choice.run)
         return _earlier_coupling(plan, run) if lacks_tvb else _earlier_rates(plan, run)
     if lacks_tvb:
         return StandIn(
@@ -108,7 +108,7 @@ def make_stand_in(plan: RunPlan) -> StandIn:
     )
 
 
-def _earlier_coupling(plan: RunPlan, run: EarlierRun) -> StandIn:
+def _earlier_coupling(plan: RunPlan, run: RecordedRun) -> StandIn:
     """Reads coupling by emission tick; other hops than then move it to the same acting tick."""
     values = run.coupling([region.name for region in plan.regions], plan)
     hops = run.hop_ticks()
@@ -126,7 +126,7 @@ def _earlier_coupling(plan: RunPlan, run: EarlierRun) -> StandIn:
     return StandIn(series, warnings)
 
 
-def _earlier_rates(plan: RunPlan, run: EarlierRun) -> StandIn:
+def _earlier_rates(plan: RunPlan, run: RecordedRun) -> StandIn:
     fed = {region.name: region.fed_populations for region in plan.regions}
     return StandIn(
         [Series(f"rates/{name}", _every_tick(hz), hz) for name, hz in run.rates(fed, plan).items()]

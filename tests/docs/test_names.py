@@ -7,8 +7,6 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-import pytest
-
 REPOSITORY = Path(__file__).parents[2]
 CODE = ("services", "benchmarks")
 
@@ -51,7 +49,7 @@ MODULES = {
     "assembly": "build",
     "classes": "registry",
     "counters": "random_numbers",
-    "earlier_run": "a method of RunRecords (cosim_core/run_dir/records.py)",
+    "earlier_run": "recorded_run",
     "ensemble": "launchers",
     "foreign": "lazy_elephant",
     "guards": "user_output",
@@ -115,7 +113,6 @@ def banned_names(root: Path) -> list[str]:
     return found
 
 
-@pytest.mark.xfail(strict=True, reason="the last of them are being renamed")
 def test_banned_words_define_nothing() -> None:
     found = banned_names(REPOSITORY)
     assert not found, "\n".join(["banned names:", *found])

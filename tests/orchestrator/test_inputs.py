@@ -14,7 +14,7 @@ from orchestrator_cases import ADEX, changed, plan_of
 from tvb_nest_cosim.cosim_core.errors import ExperimentError, Fault
 from tvb_nest_cosim.cosim_core.model.experiment import Experiment, parse
 from tvb_nest_cosim.cosim_core.model.plan import Built, RunPlan
-from tvb_nest_cosim.cosim_core.plugins import PLUGIN_PATH_VARIABLE, copy_place, find_file, find_run
+from tvb_nest_cosim.cosim_core.plugins import PLUGIN_PATH_VARIABLE, copy_path, find_file, find_run
 from tvb_nest_cosim.cosim_core.run_dir.layout import RunLayout
 from tvb_nest_cosim.cosim_core.run_dir.plan_file import write_plan
 from tvb_nest_cosim.orchestrator.planning import user_modules
@@ -128,7 +128,7 @@ def test_a_series_is_found_by_its_name_from_anywhere(tmp_path: Path, name: str) 
     stand_in = {"kind": "file", "path": name}
     run = record(base, simulators="nest", stand_in=stand_in)
     digest, files = sha256(original), run.files
-    assert files == {copy_place(name): digest}
+    assert files == {copy_path(name): digest}
     assert run.experiment.stand_in == parse({"stand_in": stand_in}).stand_in
     moved = tmp_path / "elsewhere"
     shutil.move(run.layout.root, moved)

@@ -14,7 +14,7 @@ from typing import Any
 
 import yaml
 
-from tvb_nest_cosim.cosim_core.client.answers import FaultAnswer
+from tvb_nest_cosim.cosim_core.client.responses import FaultAnswer
 from tvb_nest_cosim.cosim_core.errors import ExperimentError
 from tvb_nest_cosim.cosim_core.model.experiment.lines import lines_of
 from tvb_nest_cosim.cosim_core.model.experiment.load import dump_yaml, load_text

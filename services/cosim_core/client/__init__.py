@@ -9,9 +9,9 @@
         client.fetch(run.id, Path("results"))
 """
 
-from tvb_nest_cosim.cosim_core.client.answers import RunAnswer, RunPage, Verdict
 from tvb_nest_cosim.cosim_core.client.client import PREFIX, Client, ServerRefusal, options
 from tvb_nest_cosim.cosim_core.client.events import FINAL, EventParser, LiveEvent
+from tvb_nest_cosim.cosim_core.client.responses import RunAnswer, RunPage, Verdict
 
 __all__ = [
     "FINAL",

@@ -12,7 +12,8 @@ from typing import Any, TypeVar
 import httpx
 from pydantic import ValidationError
 
-from tvb_nest_cosim.cosim_core.client.answers import (
+from tvb_nest_cosim.cosim_core.client.events import EventParser, LiveEvent
+from tvb_nest_cosim.cosim_core.client.responses import (
     Answer,
     FileAnswer,
     FileList,
@@ -21,7 +22,6 @@ from tvb_nest_cosim.cosim_core.client.answers import (
     RunPage,
     Verdict,
 )
-from tvb_nest_cosim.cosim_core.client.events import EventParser, LiveEvent
 from tvb_nest_cosim.cosim_core.errors import CosimError, ExperimentError
 
 PREFIX = "/api/v1"
@@ -162,7 +162,7 @@ class Client:
         """Downloads files and figures of a run (figures into ``folder/figures``)."""
         paths = []
         for file in self.files(run):
-            path = _place(folder, file)
+            path = _path_for(folder, file)
             partial = path.with_name(f".{path.name}.partial")
             with self._http.stream("GET", file.href) as response, partial.open("wb") as out:
                 for chunk in _streamed(response).iter_bytes():
@@ -279,7 +279,7 @@ def _unreached(error: httpx.TransportError) -> ServerRefusal:
     return ServerRefusal(0, f"the server cannot be reached: {error}")
 
 
-def _place(folder: Path, file: FileAnswer) -> Path:
+def _path_for(folder: Path, file: FileAnswer) -> Path:
     """Returns where to put a file; a server must not choose a place outside the folder."""
     name = file.name
     if PurePosixPath(name).name != name or name in ("", ".", ".."):

@@ -17,7 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from tvb_nest_cosim.cosim_core.errors import ExperimentError, Fault, RunDirectoryError
 from tvb_nest_cosim.cosim_core.model.experiment import Experiment, RunJournal
 from tvb_nest_cosim.cosim_core.model.plan import RunPlan
-from tvb_nest_cosim.cosim_core.plugins import OUTSIDE, find_run, link_place
+from tvb_nest_cosim.cosim_core.plugins import OUTSIDE, find_run, link_path
 from tvb_nest_cosim.cosim_core.run_dir.layout import RunLayout, write_atomically
 from tvb_nest_cosim.orchestrator.planning.named_inputs import EARLIER_RUN, named_inputs, packages_of
 
@@ -95,7 +95,7 @@ def copy_inputs(plan: RunPlan, layout: RunLayout) -> RunPlan:
             with path.open("rb") as file:
                 digests[place] = hashlib.file_digest(file, "sha256").hexdigest()
         if isinstance(stand_in, RunJournal):
-            link = layout.inputs / link_place(stand_in.run)
+            link = layout.inputs / link_path(stand_in.run)
             link.parent.mkdir(parents=True, exist_ok=True)
             link.symlink_to(find_run(base_dir, stand_in.run).absolute())
     except OSError as error:

@@ -10,10 +10,10 @@ from pathlib import Path
 from tvb_nest_cosim.cosim_core.errors import ExperimentError
 from tvb_nest_cosim.cosim_core.model.experiment import Experiment, File, RunJournal
 from tvb_nest_cosim.cosim_core.plugins import (
-    copy_place,
+    copy_path,
     find_file,
     find_run,
-    link_place,
+    link_path,
     plugin_folders,
 )
 from tvb_nest_cosim.cosim_core.run_dir.layout import RunLayout
@@ -80,7 +80,7 @@ def named_inputs(experiment: Experiment, base_dir: Path) -> NamedInputs:
     for key, name in _files(experiment):
         path = find_file(base_dir, name)
         if path.is_file():
-            found.add(key, copy_place(name), path)
+            found.add(key, copy_path(name), path)
         else:
             found.elsewhere[key] = name
     if isinstance(experiment.stand_in, RunJournal):
@@ -88,7 +88,7 @@ def named_inputs(experiment: Experiment, base_dir: Path) -> NamedInputs:
         run = RunLayout(find_run(base_dir, name))
         for path in (run.plan, run.journal("translator", 0)):
             if path.is_file():
-                found.add(EARLIER_RUN, f"{link_place(name)}/{path.relative_to(run.root)}", path)
+                found.add(EARLIER_RUN, f"{link_path(name)}/{path.relative_to(run.root)}", path)
     return found
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from fastapi import FastAPI
 from fastapi.staticfiles import StaticFiles
 
-from tvb_nest_cosim.cosim_core.client.answers import Problem
+from tvb_nest_cosim.cosim_core.client.responses import Problem
 from tvb_nest_cosim.orchestrator.launchers.base import Launcher
 from tvb_nest_cosim.orchestrator.run import runner
 from tvb_nest_cosim.orchestrator.server import problems

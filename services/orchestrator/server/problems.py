@@ -11,7 +11,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
-from tvb_nest_cosim.cosim_core.client.answers import FaultAnswer
+from tvb_nest_cosim.cosim_core.client.responses import FaultAnswer
 from tvb_nest_cosim.cosim_core.errors import CosimError, ExperimentError, Fault, RunDirectoryError
 from tvb_nest_cosim.orchestrator.store.database import StoreError
 

@@ -6,7 +6,7 @@ import logging
 from pathlib import Path
 from typing import Any
 
-from tvb_nest_cosim.cosim_core.client.answers import FaultAnswer
+from tvb_nest_cosim.cosim_core.client.responses import FaultAnswer
 from tvb_nest_cosim.cosim_core.errors import CosimError, ExperimentError, Fault
 from tvb_nest_cosim.cosim_core.outcomes import FINAL_STATES
 from tvb_nest_cosim.cosim_core.results import collect

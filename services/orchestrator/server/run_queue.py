@@ -271,7 +271,7 @@ class RunQueue:
             self._live = live
         self._tell_state(row.id, RunState.BUILDING, None)
         try:
-            state, values = self._conduct(live, planned)
+            state, values = self._run(live, planned)
             noted = self._insist(live, state=state, ended=datetime.now(UTC), **values)
         finally:
             with self._lock:
@@ -316,7 +316,7 @@ class RunQueue:
             return False
         return True
 
-    def _conduct(self, live: Live, planned: Planned) -> tuple[RunState, dict[str, Any]]:
+    def _run(self, live: Live, planned: Planned) -> tuple[RunState, dict[str, Any]]:
         """Carries out a run; returns how it ended and what is to be remembered."""
         try:
             with admission.folders_hidden(self._settings):

@@ -1,4 +1,4 @@
-"""Requests, and those answers that only the server makes; the others are in client/answers.py."""
+"""Requests, and those answers that only the server makes; the others are in client/responses.py."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from typing import Annotated, Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, model_validator
 
-from tvb_nest_cosim.cosim_core.client import answers
-from tvb_nest_cosim.cosim_core.client.answers import Answer, FaultAnswer
+from tvb_nest_cosim.cosim_core.client import responses
+from tvb_nest_cosim.cosim_core.client.responses import Answer, FaultAnswer
 from tvb_nest_cosim.orchestrator.server.live.live_run import Live
 from tvb_nest_cosim.orchestrator.server.plan_report import PlanReport
 from tvb_nest_cosim.orchestrator.store import RunRow, RunState
@@ -106,7 +106,7 @@ class StepBody(Body):
     """Windows."""
 
 
-class RunAnswer(answers.RunAnswer):
+class RunAnswer(responses.RunAnswer):
     """A run."""
 
     state: RunState
@@ -135,13 +135,13 @@ class RunAnswer(answers.RunAnswer):
         )
 
 
-class RunPage(answers.RunPage):
+class RunPage(responses.RunPage):
     """A page of runs, the newest first."""
 
     items: Sequence[RunAnswer]
 
 
-class Verdict(answers.Verdict):
+class Verdict(responses.Verdict):
     """Whether an experiment can be run."""
 
     plan: PlanReport | None  # type: ignore[assignment]  # has more

@@ -24,7 +24,13 @@ from tvb_nest_cosim.orchestrator.sweep.executor import Executor
 from tvb_nest_cosim.orchestrator.sweep.folder import SweepLayout, held
 from tvb_nest_cosim.orchestrator.sweep.model import Measures, Sweep, load_sweep, names_of
 from tvb_nest_cosim.orchestrator.sweep.points import Point, resolve
-from tvb_nest_cosim.orchestrator.sweep.runner import Progress, conduct, examine, survey, warnings_of
+from tvb_nest_cosim.orchestrator.sweep.runner import (
+    Progress,
+    examine,
+    run_points,
+    survey,
+    warnings_of,
+)
 from tvb_nest_cosim.orchestrator.sweep.slurm_array import SlurmArray
 from tvb_nest_cosim.orchestrator.sweep.statistics import missing_packages
 from tvb_nest_cosim.orchestrator.sweep.table import make_table, write_table
@@ -88,7 +94,7 @@ class Campaign:
                 display = SweepDisplay(console, distinct, len(progress.records))
                 control = RunControl()
                 with display, signals_to(control):
-                    is_whole = conduct(
+                    is_whole = run_points(
                         executor, self.layout, progress, needs, self._measures, display, control
                     )
                 failed = self._tell(console, progress)
@@ -134,7 +140,7 @@ class Campaign:
             needs = examine(executor, self.layout, progress.due, self._measures)
             control = RunControl()
             with SweepDisplay(console, 1, len(progress.records)) as display, signals_to(control):
-                conduct(executor, self.layout, progress, needs, self._measures, display, control)
+                run_points(executor, self.layout, progress, needs, self._measures, display, control)
         record = progress.records.get(point.id)
         if record is None:
             return EXIT_INTERRUPTED

@@ -129,7 +129,7 @@ def _check_disk(layout: SweepLayout, needs: Mapping[str, Needs]) -> None:
         )
 
 
-def conduct(
+def run_points(
     executor: Executor,
     layout: SweepLayout,
     progress: Progress,

@@ -16,7 +16,7 @@ from tvb_nest_cosim.cosim_core.run_dir.journal_tail import JournalTail
 from tvb_nest_cosim.cosim_core.run_dir.layout import RunLayout
 from tvb_nest_cosim.cosim_core.run_dir.logs import LogTail
 from tvb_nest_cosim.cosim_core.run_dir.records import RunRecords
-from tvb_nest_cosim.orchestrator.server.live.answers import raster, series
+from tvb_nest_cosim.orchestrator.server.live.curves import raster, series
 from tvb_nest_cosim.orchestrator.server.live.sources import JournalSource, new_blocks
 
 _logger = logging.getLogger(__name__)

@@ -11,7 +11,7 @@ from fastapi import APIRouter, Response
 from fastapi import Path as InPath
 from fastapi.responses import PlainTextResponse
 
-from tvb_nest_cosim.cosim_core.client.answers import Problem
+from tvb_nest_cosim.cosim_core.client.responses import Problem
 from tvb_nest_cosim.cosim_core.errors import ExperimentError
 from tvb_nest_cosim.cosim_core.model.experiment import experiment_schema, load_experiment
 from tvb_nest_cosim.orchestrator.server.metrics import exposition

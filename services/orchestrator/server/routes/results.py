@@ -10,7 +10,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Header, Query, Response
 from fastapi.responses import FileResponse, JSONResponse, PlainTextResponse, StreamingResponse
 
-from tvb_nest_cosim.cosim_core.client.answers import FileAnswer, FileList
+from tvb_nest_cosim.cosim_core.client.responses import FileAnswer, FileList
 from tvb_nest_cosim.cosim_core.errors import RunDirectoryError
 from tvb_nest_cosim.cosim_core.model.connectome import load_connectome
 from tvb_nest_cosim.cosim_core.model.experiment import Experiment
@@ -21,7 +21,7 @@ from tvb_nest_cosim.cosim_core.run_dir.layout import RunLayout
 from tvb_nest_cosim.cosim_core.run_dir.records import RunRecords
 from tvb_nest_cosim.orchestrator.planning.datasets import connectome_path
 from tvb_nest_cosim.orchestrator.server import files
-from tvb_nest_cosim.orchestrator.server.live import answers
+from tvb_nest_cosim.orchestrator.server.live import curves
 from tvb_nest_cosim.orchestrator.server.live.sources import FileSource, JournalSource, Source
 from tvb_nest_cosim.orchestrator.server.problems import Refusal
 from tvb_nest_cosim.orchestrator.server.schemas import PREFIX, ConnectomeAnswer
@@ -95,7 +95,7 @@ def get_experiment(row: Row, accept: Annotated[str, Header()] = "") -> Response:
 def get_series(
     row: Row,
     service: Served,
-    kind: answers.Kind = "rates",
+    kind: curves.Kind = "rates",
     max_points: Points = 2000,
     regions: Annotated[
         str | None, Query(max_length=20_000, description="Separated by commas.")
@@ -107,7 +107,7 @@ def get_series(
         row,
         service,
         ("series", kind, max_points, regions),
-        lambda source: answers.series(source, kind, max_points, wanted),
+        lambda source: curves.series(source, kind, max_points, wanted),
     )
 
 
@@ -124,7 +124,7 @@ def get_raster(
         row,
         service,
         ("raster", from_ms, to_ms, max_points),
-        lambda source: answers.raster(source, from_ms, to_ms, max_points),
+        lambda source: curves.raster(source, from_ms, to_ms, max_points),
     )
 
 
@@ -134,9 +134,9 @@ def get_timing(row: Row, service: Served, max_points: Points = 500) -> dict[str,
     root, live = service.root(row), service.queue.live(row.id)
     if live is not None:
         records = RunRecords(RunLayout(root), live.plan, Built())
-        return live.cache.get(("timing", max_points), lambda: answers.phases(records, max_points))
+        return live.cache.get(("timing", max_points), lambda: curves.phases(records, max_points))
     _begun(row, root)
-    return answers.phases(RunRecords.open(root), max_points)
+    return curves.phases(RunRecords.open(root), max_points)
 
 
 @router.get("/runs/{run}/connectome")

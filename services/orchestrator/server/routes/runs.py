@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Response
 
-from tvb_nest_cosim.cosim_core.client.answers import FaultAnswer, Problem
+from tvb_nest_cosim.cosim_core.client.responses import FaultAnswer, Problem
 from tvb_nest_cosim.cosim_core.errors import ExperimentError
 from tvb_nest_cosim.cosim_core.model.experiment import Experiment
 from tvb_nest_cosim.cosim_core.model.experiment.lines import lines_of

@@ -19,7 +19,7 @@ PATH = "stand_in.run"
 
 
 @dataclass(frozen=True)
-class EarlierRun:
+class RecordedRun:
     """A run whose translator's journal replaces one side of another run.
 
     Attributes:
@@ -29,7 +29,7 @@ class EarlierRun:
     records: RunRecords
 
     @classmethod
-    def open(cls, base_dir: str, name: str) -> EarlierRun:
+    def open(cls, base_dir: str, name: str) -> RecordedRun:
         """Opens a run directory; a relative path is looked up in ``base_dir``.
 
         Raises:

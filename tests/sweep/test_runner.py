@@ -22,7 +22,13 @@ from tvb_nest_cosim.orchestrator.sweep.folder import SweepLayout, held
 from tvb_nest_cosim.orchestrator.sweep.model import Measures
 from tvb_nest_cosim.orchestrator.sweep.points import Point
 from tvb_nest_cosim.orchestrator.sweep.row import SweepRow
-from tvb_nest_cosim.orchestrator.sweep.runner import Progress, conduct, examine, survey, warnings_of
+from tvb_nest_cosim.orchestrator.sweep.runner import (
+    Progress,
+    examine,
+    run_points,
+    survey,
+    warnings_of,
+)
 from tvb_nest_cosim.orchestrator.sweep.table import TIMES, make_table
 
 pytestmark = pytest.mark.filterwarnings("ignore:The 'copy' argument in Quantity is deprecated")
@@ -71,7 +77,7 @@ def go(
 ) -> tuple[Progress, bool]:
     progress = survey(executor.layout, points, MEASURES, retry_failed=retry)
     needs = examine(executor, executor.layout, progress.due, MEASURES)
-    whole = conduct(
+    whole = run_points(
         executor, executor.layout, progress, needs, MEASURES, observe or Silent(),
         control or RunControl(),
     )  # fmt: skip
