@@ -7,14 +7,14 @@ from tvb_nest_cosim.cosim_core.participant.window_loop import Simulator
 
 
 def make_simulator() -> Simulator:
-    """Makes the simulator that a worker carries through a run; NEST itself loads on building."""
+    """Returns the simulator that a worker runs; NEST itself is imported when it builds."""
     from tvb_nest_cosim.nest_service.simulator import NestSimulator
 
     return NestSimulator()
 
 
 def import_ahead() -> None:
-    """Imports NEST."""
+    """Imports NEST, which takes a second, before a run is known."""
     from tvb_nest_cosim.nest_service.kernel import load_nest
 
     load_nest()

@@ -1,4 +1,4 @@
-"""Does what the experiment names exist in the networks that were built?"""
+"""Checks that the names in an experiment exist in the networks that were built."""
 
 from __future__ import annotations
 
@@ -53,9 +53,10 @@ def _name_faults(regions: Iterable[Region]) -> list[Fault]:
         for population in region.populations:
             name = f"{region.name}_{population}"
             if name in owners:
-                other, others = owners[name]
+                other, other_population = owners[name]
                 text = (
-                    f"population '{population}' of region '{region.name}' and '{others}' of "
+                    f"population '{population}' of region '{region.name}' and "
+                    f"'{other_population}' of "
                     f"'{other}' would both be called {name} in the results; rename one of them"
                 )
                 faults.append(Fault(f"{region.path}.network.module", text))

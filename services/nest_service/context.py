@@ -1,4 +1,4 @@
-"""What a network function gets, and how it reads its parameters.
+"""The argument of a network function, and how it reads its parameters.
 
 A network function is called once per spiking region, on every MPI rank alike, and returns the
 region's populations::
@@ -31,7 +31,7 @@ Schema = TypeVar("Schema", bound=BaseModel)
 
 @dataclass(frozen=True)
 class NetworkContext:
-    """What a network function gets.
+    """The argument of a network function.
 
     Attributes:
         region: Name of the region in the connectome.

@@ -16,7 +16,7 @@ trains     one spike_generator per neuron              hop
 current    step_current_generator                      hop
 =========  ==========================================  =========================================
 
-However many regions there are, each make of device is updated by one call per window.
+One call per window updates all devices of a type, however many regions there are.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ Times = npt.NDArray[np.float64]
 
 
 class _Devices(Protocol):
-    """All devices of one make."""
+    """All devices of one type."""
 
     kinds: ClassVar[frozenset[DriveKind]]
 
@@ -65,11 +65,11 @@ class Drive:
         self._dt_ms = dt_ms
         self._devices: list[_Devices] = []
         regions = list(regions)
-        makes: list[type[_Devices]] = [_Rates, _Mothers, _Trains, _Currents]
-        for make in makes:
-            driven = [region for region in regions if region.plan.drive.kind in make.kinds]
+        types: list[type[_Devices]] = [_Rates, _Mothers, _Trains, _Currents]
+        for devices in types:
+            driven = [region for region in regions if region.plan.drive.kind in devices.kinds]
             if driven:
-                self._devices.append(make(nest, driven, dt_ms))
+                self._devices.append(devices(nest, driven, dt_ms))
 
     def emit(self, start: int, ticks: int, arrays: Mapping[str, Array]) -> None:
         """Sets what all devices emit in the ``ticks`` ticks after tick ``start``."""
@@ -92,10 +92,10 @@ def _synapse(region: Region, delay_ticks: int, dt_ms: float, **parameters: Any) 
     }
 
 
-def _courses(what: str, times: Times, values: Iterable[Array]) -> list[dict[str, Any]]:
-    """Returns what generators of a course in time are set to, one each.
+def _piecewise(what: str, times: Times, values: Iterable[Array]) -> list[dict[str, Any]]:
+    """Returns the parameters of generators whose value changes at every tick, one dict each.
 
-    Lists, since NEST takes over numbers of Python faster than those of NumPy.
+    They hold lists, since NEST converts numbers of Python faster than those of NumPy.
     """
     listed = times.tolist()
     return [{f"{what}_times": listed, f"{what}_values": each.tolist()} for each in values]
@@ -117,7 +117,7 @@ class _Rates:
             nest.Connect(generator, region.nodes(region.driven), syn_spec=synapse)
 
     def emit(self, times: Times, arrays: Mapping[str, Array]) -> None:
-        self._generators.set(_courses("rate", times, [arrays[name] for name in self._names]))
+        self._generators.set(_piecewise("rate", times, [arrays[name] for name in self._names]))
 
 
 class _Mothers:
@@ -209,4 +209,4 @@ class _Currents:
             nest.Connect(generator, region.nodes(region.driven), syn_spec=synapse)
 
     def emit(self, times: Times, arrays: Mapping[str, Array]) -> None:
-        self._generators.set(_courses("amplitude", times, [arrays[name] for name in self._names]))
+        self._generators.set(_piecewise("amplitude", times, [arrays[name] for name in self._names]))

@@ -25,13 +25,13 @@ _HOW_TO_GET_MPI = (
     "nest-simulator==3.10.0 -C cmake.define.with-mpi=ON; or use resources.nest.threads"
 )
 _FOR_TABLES_AND_PLOTS = ("pandas", "matplotlib", "matplotlib.patches", "matplotlib.path")
-"""What NEST imports, but needs only if somebody asks for tables and plots."""
+"""Modules that NEST imports, but needs for tables and plots only."""
 _QUIET = "PYNEST_QUIET"
 _ISOLATED = "OMPI_MCA_ess_singleton_isolated"
 
 
 def load_nest(ranks: int = 1) -> Nest:
-    """Imports NEST without its banner, and without letting it read our command line.
+    """Imports NEST without its banner; it does not see the command line of this process.
 
     Args:
         ranks: MPI processes of the run, of which this is one.
@@ -42,8 +42,8 @@ def load_nest(ranks: int = 1) -> Nest:
     if ranks > 1 and not _is_linked_with_mpi():
         # Such a NEST ends a process that mpirun has started as soon as it is imported.
         raise ExperimentError([_needs_mpi(ranks)])
-    # A NEST with MPI that mpirun did not start would otherwise get a daemon of OpenMPI's beside it,
-    # in a session of its own, which ending the process group of this worker does not reach.
+    # A NEST with MPI that mpirun did not start would otherwise start a daemon of OpenMPI in
+    # another session, which survives the end of this worker's process group.
     os.environ.setdefault(_ISOLATED, "1")
     with _quiet_import(), lazily_imported(*_FOR_TABLES_AND_PLOTS):
         try:
@@ -61,7 +61,7 @@ def _needs_mpi(ranks: int) -> Fault:
 
 
 def _is_linked_with_mpi() -> bool:
-    """Tells without importing NEST; True if it is not there, which importing tells better."""
+    """Reads NEST's library without importing it; True if there is none, which importing reports."""
     spec = importlib.util.find_spec("nest")
     folders = [] if spec is None else spec.submodule_search_locations or []
     kernels = [path for folder in folders for path in Path(folder).glob("nestkernel_api*.so")]
@@ -70,7 +70,7 @@ def _is_linked_with_mpi() -> bool:
 
 @contextmanager
 def _quiet_import() -> Iterator[None]:
-    """Hides the command line, which NEST would parse, and asks NEST for silence."""
+    """Hides the command line, which NEST would parse, and suppresses its banner."""
     arguments, quiet = sys.argv, os.environ.get(_QUIET)
     sys.argv, os.environ[_QUIET] = arguments[:1], "1"
     try:
@@ -112,7 +112,7 @@ def prepare_kernel(nest: Nest, plan: RunPlan, kernel: int = 0) -> list[str]:
         rng_seed=kernel_seed(experiment.seed, kernel),
         total_num_virtual_procs=resources.total_virtual_processes,
         print_time=False,
-        # Else NEST shrinks and grows its buffers for ever and keeps a log of it in memory.
+        # Otherwise NEST keeps shrinking and growing its buffers, and logs every change in memory.
         spike_buffer_shrink_limit=0.0,
     )
     threads = resources.total_virtual_processes // resources.ranks

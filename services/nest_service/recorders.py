@@ -25,8 +25,8 @@ Integers = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True)
-class _Share:
-    """A region's share of the numbering over all regions: half-open ranges."""
+class _Ranges:
+    """A region's neurons and populations in the numbering over all regions: half-open ranges."""
 
     name: str
     neurons: tuple[int, int]
@@ -36,7 +36,7 @@ class _Share:
 
 
 Events = Mapping[str, npt.NDArray[Any]]
-"""What a recorder holds, by NEST's names."""
+"""Events of a recorder by NEST's names, one array entry per event."""
 
 
 class Recorders:
@@ -58,11 +58,11 @@ class Recorders:
         self._devices = self._spikes.device
         for tap in self._analog:
             self._devices += tap.device
-        # As a list: for one dictionary NEST would first look at all that the recorders hold.
+        # As a list: given one dictionary, NEST would first read everything that the recorders hold.
         self._empty = [{"n_events": 0}] * len(self._devices)
 
     def read(self, window: Window) -> tuple[dict[str, Array], dict[str, Array]]:
-        """Takes what a window left in the recorders out of NEST.
+        """Reads the recorders after a window and empties them.
 
         Args:
             window: The window just simulated.
@@ -70,7 +70,7 @@ class Recorders:
         Returns:
             The signals for the translator, and those for the recording.
         """
-        # NEST gives a tuple for several devices only.
+        # NEST returns a tuple for several devices only.
         events = self._devices.get("events") if self._analog else (self._devices.get("events"),)
         self._devices.set(self._empty)
         sent, recorded = self._spikes.read(window, events[0])
@@ -82,8 +82,8 @@ class Recorders:
 class SpikeTap:
     """Makes signals of the spikes of all regions, window by window.
 
-    Neurons and populations are numbered over all regions in order; one table leads from NEST's
-    node ids to neurons, another from neurons to populations.
+    Neurons and populations are numbered over all regions in order; one table maps NEST's node
+    ids to neurons, another maps neurons to populations.
 
     Args:
         nest: The module ``nest``.
@@ -105,7 +105,7 @@ class SpikeTap:
         self._neuron_of_node[nodes_in_order] = np.arange(nodes_in_order.size)
         self._population_of_neuron = np.repeat(np.arange(len(sizes)), sizes)
         self._is_recorded = np.repeat(np.array(recorded), sizes)
-        self._shares = list(_shares(regions))
+        self._ranges = list(_ranges(regions))
 
     def read(self, window: Window, events: Events) -> tuple[dict[str, Array], dict[str, Array]]:
         """Turns the spikes of a window into signals, see :meth:`Recorders.read`."""
@@ -114,19 +114,21 @@ class SpikeTap:
         sent = self._counts(neuron, tick, window.ticks)
         kept = self._is_recorded[neuron]
         recorded: dict[str, Array] = {}
-        for share in self._shares:
-            inside = (neuron >= share.neurons[0]) & (neuron < share.neurons[1])
-            if share.sent:
-                sent |= _spikes(share, neuron[inside], tick[inside])
-            if share.recorded:
-                recorded |= _spikes(share, neuron[inside & kept], tick[inside & kept])
+        for ranges in self._ranges:
+            inside = (neuron >= ranges.neurons[0]) & (neuron < ranges.neurons[1])
+            if ranges.sent:
+                sent |= _spikes(ranges, neuron[inside], tick[inside])
+            if ranges.recorded:
+                recorded |= _spikes(ranges, neuron[inside & kept], tick[inside & kept])
         return sent, recorded
 
     def _counts(self, neuron: Integers, tick: Integers, ticks: int) -> dict[str, Array]:
-        rows = self._shares[-1].populations[1]
+        rows = self._ranges[-1].populations[1]
         cell = self._population_of_neuron[neuron] * ticks + tick - 1
         counts = np.bincount(cell, minlength=rows * ticks).reshape(rows, ticks).astype(COUNT)
-        return {f"counts/{share.name}": counts[slice(*share.populations)] for share in self._shares}
+        return {
+            f"counts/{ranges.name}": counts[slice(*ranges.populations)] for ranges in self._ranges
+        }
 
 
 def _is_recorded(region: Region, population: str) -> bool:
@@ -134,12 +136,12 @@ def _is_recorded(region: Region, population: str) -> bool:
     return spikes if isinstance(spikes, bool) else population in spikes
 
 
-def _shares(regions: Sequence[Region]) -> Iterator[_Share]:
+def _ranges(regions: Sequence[Region]) -> Iterator[_Ranges]:
     neuron = population = 0
     for region in regions:
         neurons = (neuron, neuron + sum(region.sizes.values()))
         populations = (population, population + len(region.sizes))
-        yield _Share(
+        yield _Ranges(
             name=region.name,
             neurons=neurons,
             populations=populations,
@@ -149,18 +151,18 @@ def _shares(regions: Sequence[Region]) -> Iterator[_Share]:
         neuron, population = neurons[1], populations[1]
 
 
-def _spikes(share: _Share, neuron: Integers, tick: Integers) -> dict[str, Array]:
+def _spikes(ranges: _Ranges, neuron: Integers, tick: Integers) -> dict[str, Array]:
     return {
-        f"spikes/{share.name}/neuron": (neuron - share.neurons[0]).astype(NEURON),
-        f"spikes/{share.name}/tick": tick.astype(TICK),
+        f"spikes/{ranges.name}/neuron": (neuron - ranges.neurons[0]).astype(NEURON),
+        f"spikes/{ranges.name}/tick": tick.astype(TICK),
     }
 
 
 class AnalogTap:
     """Makes signals of the samples of one multimeter.
 
-    NEST hands over the sample of a tick while it computes the next one. So the sample of a
-    window's last tick comes out with the next window, labelled there as tick 0, which is the same
+    NEST delivers the sample of a tick while it computes the next one. So the sample of a
+    window's last tick comes with the next window, labelled there as tick 0, which is the same
     tick; that of a run's very last tick is not recorded, as is usual in NEST.
 
     Args:

@@ -68,10 +68,10 @@ def build_regions(
 ) -> tuple[list[Region], list[Fault]]:
     """Builds regions in the order given.
 
-    Regions of a group share their function, so after one has failed the others are not tried.
+    Regions of a group share their function, so after one has failed the others are skipped.
 
     Returns:
-        The regions built, and what was wrong with the others.
+        The regions built, and the faults of the others.
     """
     regions: list[Region] = []
     faults: dict[int, list[Fault]] = {}
@@ -133,7 +133,7 @@ def _build_region(nest: Nest, plan: RunPlan, region: RegionPlan) -> Region:
 
 
 def _kernel(nest: Nest) -> dict[str, object]:
-    """Settings that ``ResetKernel`` or a user's script would change for all regions."""
+    """Returns the settings that ``ResetKernel`` or a user's script would change for all regions."""
     return {key: nest.GetKernelStatus(key) for key in _KERNEL}
 
 

@@ -28,7 +28,7 @@ from tvb_nest_cosim.nest_service.tracts import connect_tracts
 
 @dataclass(frozen=True)
 class _Network:
-    """What has been built in NEST's kernel."""
+    """The network in NEST's kernel, with its devices."""
 
     nest: Nest
     dt_ms: float
@@ -38,7 +38,7 @@ class _Network:
 
 
 class NestSimulator:
-    """The spiking side. On MPI every rank makes the same calls in the same order.
+    """NEST, advancing in windows. With MPI every rank makes the same calls in the same order.
 
     NEST has one kernel per process, so there is one of these per process; building empties it.
     """
@@ -72,7 +72,7 @@ class NestSimulator:
         )
 
     def start(self, populations: Populations) -> None:
-        """Does nothing: NEST knows its own populations."""
+        """Ignores the populations: they are those that NEST has built."""
 
     def prologue(self, window: Window) -> Mapping[str, Array]:
         """Returns nothing: no spike is known before the run starts."""
@@ -99,17 +99,17 @@ class NestSimulator:
             network.nest.Simulate(ms_of(window.ticks, network.dt_ms))
 
     def read(self, window: Window) -> Mapping[str, Array]:
-        """Takes what ``window`` left in NEST's recorders; returns spikes, counted or singly."""
+        """Reads NEST's recorders; returns spikes as counts, and singly where a translator asks."""
         network = self._network
         sent, recorded = network.recorders.read(window)
         network.record(window, recorded)
         return sent
 
     def finish(self) -> None:
-        """Does nothing: every window is recorded as soon as it is simulated."""
+        """Has nothing left to record: every window is recorded when it is read."""
 
     def close(self) -> None:
-        """Lets go of the devices; the kernel's memory is freed by the next build or at exit."""
+        """Drops the devices; the kernel's memory is freed by the next build or at exit."""
         self._built = None
 
     @property

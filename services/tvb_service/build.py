@@ -16,26 +16,26 @@ from tvb_nest_cosim.cosim_core.model.experiment.tvb import Engine
 from tvb_nest_cosim.cosim_core.model.plan import RunPlan
 from tvb_nest_cosim.cosim_core.plugins import cause_of
 from tvb_nest_cosim.tvb_service.connectivity import build_connectivity
-from tvb_nest_cosim.tvb_service.dry_run import trial
+from tvb_nest_cosim.tvb_service.dry_run import tick_faults
 from tvb_nest_cosim.tvb_service.engine import choose_engine
 from tvb_nest_cosim.tvb_service.initial_conditions import initial_states
 from tvb_nest_cosim.tvb_service.integrator import build_integrator
 from tvb_nest_cosim.tvb_service.model import build_coupling, build_model
-from tvb_nest_cosim.tvb_service.monitors import KeyedMonitor, blind_spots, build_monitors
+from tvb_nest_cosim.tvb_service.monitors import KeyedMonitor, build_monitors, unfed_faults
 from tvb_nest_cosim.tvb_service.proxies import Indices, Proxy, check_proxies
 from tvb_nest_cosim.tvb_service.stimulus import build_stimulus
 
 
 @dataclass(frozen=True)
 class Assembly:
-    """Everything that TVB needs for a run.
+    """TVB, built for a run.
 
     Attributes:
         simulator: Configured ``Simulator``, at step 0.
         monitors: Its monitors, by name in the results.
         proxies: The spiking regions; empty if TVB simulates all regions itself.
-        engine: What integrates.
-        warnings: What the user should know.
+        engine: Engine that integrates.
+        warnings: For the user.
     """
 
     simulator: Any
@@ -53,8 +53,8 @@ class Assembly:
 def assemble(plan: RunPlan) -> Assembly:
     """Builds TVB's side.
 
-    A first copy is tried out for a tick and thrown away, so that whatever TVB or a user's model
-    would trip over is found before the run begins, and nothing of it is left in the second.
+    A first copy runs for a tick and is discarded: what TVB or a user's model cannot handle is found
+    before the run begins, and the second copy starts from untouched state.
 
     Raises:
         ExperimentError: With all faults found.
@@ -62,9 +62,9 @@ def assemble(plan: RunPlan) -> Assembly:
     """
     connectome = load_connectome(Path(plan.connectome_path), plan.experiment.connectome)
     tried = _compose(plan, connectome)
-    faults = trial(tried.simulator, tried.monitors, tried.proxies, tried.indices)
+    faults = tick_faults(tried.simulator, tried.monitors, tried.proxies, tried.indices)
     if tried.proxies:
-        faults += blind_spots(tried.monitors, tried.simulator.model, _known_state(tried))
+        faults += unfed_faults(tried.monitors, tried.simulator.model, _known_state(tried))
     engine, warnings = plan.experiment.tvb.engine, list[str]()
     if not faults:
         engine = choose_engine(engine, tried.simulator, tried.indices, faults, warnings)

@@ -1,4 +1,4 @@
-"""A tick on trial: does TVB run at all, and can regions be taken out of it exactly?"""
+"""Runs one tick: does TVB run at all, and can spiking regions be taken out of it exactly?"""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from tvb_nest_cosim.tvb_service.monitors import KeyedMonitor
 from tvb_nest_cosim.tvb_service.proxies import Indices, Proxy
 
 
-def trial(
+def tick_faults(
     simulator: Any, monitors: list[KeyedMonitor], proxies: list[Proxy], indices: Indices
 ) -> list[Fault]:
-    """Runs a tick and looks for what would fail later, or make proxies inexact.
+    """Runs a tick and finds what would fail later, or make proxies inexact.
 
     Args:
-        simulator: A configured simulator that is thrown away afterwards.
+        simulator: A configured simulator, to be discarded afterwards.
         monitors: Its monitors.
         proxies: The proxies.
         indices: Their indices.
@@ -72,7 +72,7 @@ def _coupling_faults(
                 f"{type(simulator.coupling).__name__} delivers {len(incoming)} coupling variables"
             )
             faults.append(Fault(f"spiking.{proxy.plan.group}.drive.coupling_variable", text))
-    if any(_feels_itself(simulator, index, incoming) for index in indices):
+    if any(_depends_on_itself(simulator, index, incoming) for index in indices):
         text = (
             f"{type(simulator.coupling).__name__} makes the input to a region depend on the "
             "region's own state without delay, so the drive of a spiking region cannot be known "
@@ -82,8 +82,8 @@ def _coupling_faults(
     return list(dict.fromkeys(faults))
 
 
-def _feels_itself(simulator: Any, region: int, incoming: Any) -> bool:
-    """Tells whether the input to a region depends on the region's own state."""
+def _depends_on_itself(simulator: Any, region: int, incoming: Any) -> bool:
+    """Returns whether the input to a region depends on the region's own state without delay."""
     buffer = simulator.history.buffer
     kept = buffer[:, :, region].copy()
     buffer[:, :, region] += 1.0

@@ -1,4 +1,4 @@
-"""Which engine integrates: tvb-library's own loop, or the compiled one with the same bits."""
+"""Chooses the engine: tvb-library's own loop, or the compiled one with the same bits."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ def choose_engine(
     """Chooses the compiled engine where it applies and gives tvb-library's bits.
 
     Args:
-        wanted: What the experiment asks for.
-        simulator: A configured simulator that is thrown away afterwards.
+        wanted: ``tvb.engine`` of the experiment.
+        simulator: A configured simulator, to be discarded afterwards.
         proxies: Indices of the proxies.
-        faults: Gets why the compiled engine cannot be had, if it is asked for.
-        warnings: Gets that it is slower than it should be.
+        faults: Gets the reason against the compiled engine if the experiment demands it.
+        warnings: Gets a note if the bits differ and the slower loop runs instead.
     """
     if wanted == "tvb":
         return "tvb"

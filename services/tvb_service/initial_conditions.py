@@ -17,10 +17,10 @@ _STREAM = int.from_bytes(b"initial\0")
 
 
 def initial_states(plan: RunPlan, model: Any, region_count: int, faults: list[Fault]) -> Reals:
-    """Draws the state that every region has had until the start of the run.
+    """Draws the state of every region up to the start of the run.
 
-    Random values come from Philox, keyed by the seed and the index of the state variable, so that
-    they depend on nothing else.
+    Random values come from Philox, keyed by the seed and the index of the state variable, and
+    depend on nothing else.
 
     Args:
         plan: The plan.
@@ -34,7 +34,7 @@ def initial_states(plan: RunPlan, model: Any, region_count: int, faults: list[Fa
     declared = plan.experiment.tvb.initial
     variables = list(model.state_variables)
     faults.extend(
-        Fault(f"{PATH}.{name}", f"is no state variable; there are: {', '.join(variables)}")
+        Fault(f"{PATH}.{name}", f"is not a state variable; there are: {', '.join(variables)}")
         for name in declared
         if name not in variables
     )

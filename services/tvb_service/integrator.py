@@ -72,7 +72,7 @@ def _dispersion(
     names = ", ".join(state_variables)
     if isinstance(declared.nsig, dict):
         faults.extend(
-            Fault(f"{path}.{name}", f"is no state variable; there are: {names}")
+            Fault(f"{path}.{name}", f"is not a state variable; there are: {names}")
             for name in declared.nsig
             if name not in state_variables
         )
@@ -90,7 +90,7 @@ def _dispersion(
             given = np.zeros(1)
         own = np.array(np.broadcast_to(given, len(state_variables)))
     if (own < 0).any():
-        faults.append(Fault(path, f"{own.min():g} is negative; a dispersion is not"))
+        faults.append(Fault(path, f"{own.min():g} is negative; a dispersion is at least 0"))
     for name, value in plan.tvb_noise.items():
         own[state_variables.index(name)] = value
     return own

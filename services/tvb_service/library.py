@@ -2,8 +2,8 @@
 
 Importing ``tvb`` makes folders under the user's home, replaces the handlers of the root logger by
 one that writes to standard output and one that writes to those folders, and warns about parts
-that a simulation of regions does not need. All that is held back here. Every other module of this
-package imports ``tvb`` at its top and is itself imported only after :func:`load_tvb`.
+that a simulation of regions does not need. This module prevents all that. Every other module of
+this package imports ``tvb`` at its top and is itself imported only after :func:`load_tvb`.
 """
 
 from __future__ import annotations
@@ -53,13 +53,13 @@ def load_tvb() -> None:
 
 
 def versions() -> dict[str, str]:
-    """Returns the versions of what decides TVB's numbers."""
+    """Returns the versions of the packages that determine TVB's numbers."""
     return {name: version(name) for name in ("tvb-library", "numpy", "numba")}
 
 
 @contextmanager
 def _scratch_home() -> Iterator[None]:
-    """Lets tvb make its folders where they vanish; nothing of a region simulation uses them."""
+    """Lets tvb make its folders in a temporary one; a simulation of regions does not use them."""
     if os.environ.get(_HOME):
         yield
         return
@@ -73,7 +73,7 @@ def _scratch_home() -> Iterator[None]:
 
 @contextmanager
 def _own_logging() -> Iterator[None]:
-    """Keeps the logging of this process as it is, whatever an import wants to make of it."""
+    """Prevents imports from changing the logging of this process."""
     configure = logging.config.fileConfig
     logging.config.fileConfig = lambda *_, **__: None
     try:
@@ -83,7 +83,7 @@ def _own_logging() -> Iterator[None]:
 
 
 def _make_numba_cache_writable() -> None:
-    """Gives numba a folder if it can write neither beside tvb's modules nor in the home."""
+    """Sets numba's cache folder if neither tvb's folder nor the user's home can be written to."""
     spec = importlib.util.find_spec("tvb")
     places = [*(spec.submodule_search_locations or [] if spec else []), str(Path.home())]
     if os.environ.get(CACHE_VARIABLE) or any(os.access(place, os.W_OK) for place in places):

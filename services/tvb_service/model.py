@@ -36,7 +36,7 @@ def build_model(plan: RunPlan, region_count: int, faults: list[Fault]) -> Any | 
 
 
 def build_coupling(plan: RunPlan, faults: list[Fault]) -> Any | None:
-    """Makes the coupling."""
+    """Makes the coupling; None, with its faults in ``faults``, if that is not possible."""
     return make(COUPLINGS, plan.experiment.tvb.coupling, "tvb.coupling", plan.base_dir, faults)
 
 
@@ -46,7 +46,7 @@ def coupling_variables(model: Any) -> list[str]:
 
 
 def _check_sizes(model: Any, choice: Parametrised, region_count: int, faults: list[Fault]) -> None:
-    """Refuses arrays that TVB would only trip over in the middle of a step."""
+    """Refuses arrays of wrong sizes, on which TVB would fail in the middle of a step."""
     for name in choice.parameters:
         attr = getattr(type(model), name, None)
         if not isinstance(attr, NArray):
@@ -65,7 +65,7 @@ def _check_sizes(model: Any, choice: Parametrised, region_count: int, faults: li
 
 
 def _observe(model: Any, names: list[str], faults: list[Fault]) -> None:
-    """Sets what monitors see; only names that the model offers, since TVB compiles them."""
+    """Sets what monitors see; TVB compiles the names, so only those of the model are accepted."""
     trait = getattr(type(model), "variables_of_interest", None)
     offered = getattr(trait, "element_choices", None) or (
         *model.state_variables,

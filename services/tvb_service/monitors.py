@@ -16,11 +16,11 @@ from tvb_nest_cosim.cosim_core.model.experiment.tvb import Monitor
 from tvb_nest_cosim.cosim_core.model.plan import MonitorFacts, RunPlan
 from tvb_nest_cosim.cosim_core.model.timegrid import InexactTimeError, ms_of, ticks_of
 from tvb_nest_cosim.tvb_service.model import coupling_variables
-from tvb_nest_cosim.tvb_service.projections import equip
+from tvb_nest_cosim.tvb_service.projections import add_sensors
 from tvb_nest_cosim.tvb_service.registry import MONITORS, make
 
 _ALIASES = {"SEEG": "iEEG"}
-"""Names of the field for classes of tvb-library."""
+"""Classes of tvb-library by the name that the field uses."""
 
 _SET_ELSEWHERE = {
     "period": "period_ms",
@@ -87,7 +87,7 @@ def build_monitors(
             _set_period(monitor, entry, number, plan, faults)
             _check_variables(monitor, number, model, faults)
             if isinstance(monitor, monitors.Projection):
-                equip(monitor, entry, number, plan, connectome, faults)
+                add_sensors(monitor, entry, number, plan, connectome, faults)
             else:
                 _refuse_files(entry, path, faults)
             built.append(KeyedMonitor(entry.key, monitor, number))
@@ -114,7 +114,7 @@ def facts(entry: KeyedMonitor, simulator: Any) -> MonitorFacts:
     return MonitorFacts(variables=variables, nodes=nodes, period_ms=period_ms)
 
 
-def blind_spots(built: list[KeyedMonitor], model: Any, state: Reals) -> list[Fault]:
+def unfed_faults(built: list[KeyedMonitor], model: Any, state: Reals) -> list[Fault]:
     """Finds monitors that cannot work because TVB does not know a variable of the proxies.
 
     Args:
@@ -181,13 +181,15 @@ def _check_variables(monitor: Any, number: int, model: Any, faults: list[Fault])
         names = coupling_variables(model)
     if chosen is not None and not np.isin(chosen, np.arange(len(names))).all():
         listed = ", ".join(f"{index} {name}" for index, name in enumerate(names))
-        text = f"{chosen.tolist()} are no indices of variables of interest; there are: {listed}"
+        text = (
+            f"{chosen.tolist()} are not all indices of variables of interest; there are: {listed}"
+        )
         faults.append(Fault(f"tvb.monitors.{number}.parameters.variables_of_interest", text))
 
 
 def _refuse_files(entry: Monitor, path: str, faults: list[Fault]) -> None:
     faults.extend(
-        Fault(f"{path}.{key}", f"means nothing to {entry.name}; EEG, MEG and iEEG use it")
+        Fault(f"{path}.{key}", f"is not used by {entry.name}, only by EEG, MEG and iEEG; remove it")
         for key in ("sensors", "projection", "region_mapping")
         if getattr(entry, key) is not None
     )

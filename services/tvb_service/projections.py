@@ -25,7 +25,7 @@ _FOLDERS = {
 """Folder of tvb-data by key of the monitor."""
 
 
-def equip(
+def add_sensors(
     monitor: Any,
     declared: Monitor,
     number: int,
@@ -33,7 +33,7 @@ def equip(
     connectome: Connectome,
     faults: list[Fault],
 ) -> None:
-    """Gives a projection monitor its files and seeds its observation noise.
+    """Loads the files of a projection monitor and seeds its observation noise.
 
     Without a projection TVB computes the lead field of a homogeneous sphere (Sarvas 1987) from
     the centres and orientations of the regions.
@@ -105,14 +105,14 @@ def _load(monitor: Any, files: dict[str, str | None], region_count: int) -> None
     if files["region_mapping"]:
         monitor.region_mapping = RegionMapping.from_file(files["region_mapping"])
     else:
-        # the sphere's lead field is per region already
+        # the lead field of a sphere has one column per region already
         monitor.region_mapping = RegionMapping(array_data=np.arange(region_count))
 
 
 def _check_fit(
     monitor: Any, declared: Monitor, connectome: Connectome, path: str, faults: list[Fault]
 ) -> None:
-    """Refuses files that TVB would combine without a word, or not at all."""
+    """Refuses files that do not fit together; TVB would fail on them, or silently use them."""
     mapping = monitor.region_mapping.array_data
     count = len(connectome.labels)
     cortical = np.ones(count, np.bool_) if connectome.cortical is None else connectome.cortical

@@ -24,7 +24,7 @@ class Proxy:
     """One spiking region.
 
     Attributes:
-        plan: What the ensemble agreed on.
+        plan: The region in the plan of the run.
         variables: Index of each fed state variable, in the order of ``plan.feeds``.
         coupling_variable: Row of TVB's coupling that drives the region.
     """

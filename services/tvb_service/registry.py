@@ -51,7 +51,7 @@ def _family(noun: str, module: Any, base: type, without: Collection[str] = ()) -
 MODELS = Family(
     "model",
     models.Model,
-    # the module loads its classes when asked, so they are no plain members of it
+    # the module loads its classes on access, so they are not among its members
     tuple(sorted({entry.value for entry in models.ModelsEnum} - {"Model"})),
     models,
     takes_user_classes=True,
@@ -89,7 +89,7 @@ def find_class(
         name: Its name, or ``module:Class`` where the family allows it.
         path: Key path of the name.
         base_dir: Folder in which user modules are looked up.
-        faults: Gets what is wrong.
+        faults: Gets the faults found.
     """
     if ":" in name and family.takes_user_classes:
         return _user_class(family, name, path, base_dir, faults)
@@ -97,7 +97,7 @@ def find_class(
         found: type = getattr(family.module, name)
         return found
     faults.append(
-        Fault(path, f"'{name}' is no {family.noun} of tvb-library{_nearest(name, family.names)}")
+        Fault(path, f"tvb-library has no {family.noun} '{name}'{_nearest(name, family.names)}")
     )
     return None
 
@@ -113,7 +113,7 @@ def _user_class(
     if inspect.isclass(found) and issubclass(found, family.base):
         return found
     base = f"{family.base.__module__}.{family.base.__name__}"
-    faults.append(Fault(path, f"{name} is no subclass of {base}, so it is no {family.noun}"))
+    faults.append(Fault(path, f"{name} is not a subclass of {base}, as a {family.noun} has to be"))
     return None
 
 
@@ -169,7 +169,7 @@ def set_parameters(
         if name in elsewhere:
             faults.append(Fault(f"{path}.{name}", f"is set by {elsewhere[name]}, not here"))
         elif name not in names:
-            text = f"'{name}' is no parameter of {kind.__name__}{_nearest(name, names)}"
+            text = f"'{name}' is not a parameter of {kind.__name__}{_nearest(name, names)}"
             faults.append(Fault(f"{path}.{name}", text))
         else:
             try:

@@ -1,4 +1,4 @@
-"""What TVB's monitors make of the states of a window."""
+"""Shows the states of a window to TVB's monitors and collects their samples."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class Sampler:
         Args:
             first_tick: Tick of the first state.
             states: float64 [tick, state variable, region, mode].
-            couplings: What monitors of the coupling see at each tick, if there are any.
+            couplings: The coupling at each tick, for monitors of the coupling, if there are any.
 
         Returns:
             ``monitor/KEY/time``, float64 [sample], ms from the start of the run as TVB stamps

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 
 class TvbSimulator:
-    """TVB's side of the ensemble; a :class:`cosim_core.participant.window_loop.Simulator`.
+    """TVB as a :class:`cosim_core.participant.window_loop.Simulator`.
 
     With proxies, the states of window k are complete only when the rates of window k have come.
     Until then, for at most ``lookahead`` windows, they are kept, and monitors see them afterwards.
@@ -78,7 +78,7 @@ class TvbSimulator:
         )
 
     def start(self, populations: Populations) -> None:
-        """Learns which channel of the rates is which population.
+        """Notes which channel of the rates is which population.
 
         Raises:
             ExperimentError: If a feed names a population that there is not.
@@ -136,10 +136,10 @@ class TvbSimulator:
         return self._outgoing(grid.window(target)) if target < grid.window_count else {}
 
     def finish(self) -> None:
-        """Does nothing: every window was recorded when it was complete."""
+        """Has nothing left to record: every window was recorded when it was complete."""
 
     def close(self) -> None:
-        """Drops what is still kept."""
+        """Drops windows whose rates never came."""
         self._pending.clear()
 
     def _outgoing(self, window: Window) -> dict[str, Array]:

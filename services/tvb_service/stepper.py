@@ -1,4 +1,4 @@
-"""TVB in windows: what ``Simulator.__call__`` of tvb-library does, one tick after the other.
+"""Integrates TVB in windows, as ``Simulator.__call__`` of tvb-library does, tick by tick.
 
 tvb-library integrates a whole run in one generator. In windows, its stimuli would begin anew in
 each of them, and nothing could be put into the history in between. This loop calls the same parts
@@ -74,7 +74,7 @@ class Stepper(ABC):
         """
         history = self.simulator.history
         ticks = np.arange(first_tick, first_tick + len(values))
-        # what has left the ring is read by nobody; its place belongs to a later tick
+        # ticks that have left the ring are not read again; their slots belong to later ticks
         kept = ticks > self.tick - history.n_time
         slots = (ticks[kept] % history.n_time)[:, None, None]
         rows = np.arange(history.n_cvar)[None, :, None]
@@ -82,7 +82,7 @@ class Stepper(ABC):
 
 
 class LoopStepper(Stepper):
-    """Calls the parts of tvb-library tick by tick; any model, coupling and scheme will do."""
+    """Calls the parts of tvb-library tick by tick, for any model, coupling and scheme."""
 
     def __init__(self, simulator: Any, proxies: Indices, total_ticks: int) -> None:
         super().__init__(simulator, proxies, total_ticks)

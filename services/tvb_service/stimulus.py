@@ -65,7 +65,7 @@ def _equation(plan: RunPlan, declared: Parametrised, faults: list[Fault]) -> Any
     for name, value in declared.parameters.items():
         if name not in parameters:
             known = ", ".join(sorted(parameters)) or "none"
-            text = f"'{name}' is no parameter of {declared.name}; there are: {known}"
+            text = f"'{name}' is not a parameter of {declared.name}; there are: {known}"
             faults.append(Fault(f"{path}.parameters.{name}", text))
         elif not isinstance(value, float):
             faults.append(Fault(f"{path}.parameters.{name}", f"expected a number, got {value!r}"))

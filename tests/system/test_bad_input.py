@@ -239,7 +239,7 @@ def test_faults_of_all_participants_and_of_the_machine_are_told_together(
     assert says(found["spiking.0.network.module"], "no module 'bad_network'")
     assert says(found["spiking.1.rate.translator"], "'Rises'", "Raises")
     assert says(found["tvb.model.parameters.tau_x"], "no parameter of Zerlaut", "tau_")
-    assert says(found["tvb.monitors.0.name"], "'Rawr' is no monitor", "Raw")
+    assert says(found["tvb.monitors.0.name"], "no monitor 'Rawr'", "Raw")
     assert len(found) == 5
 
 

@@ -18,9 +18,9 @@ from tvb_nest_cosim.nest_service.context import NetworkContext, Nodes
 
 
 class AdexExtras(Part):
-    """What the spiking network may have beyond the declaration that both sides share.
+    """Parameters of the spiking network that the mean field does not have.
 
-    The mean field knows nothing of these, so all are off unless asked for.
+    All are off by default, so that both sides describe the same neurons.
     """
 
     V_sigma_mV: NonNegative = 0.0

@@ -1,4 +1,4 @@
-"""What the compiled engine can do."""
+"""Decides whether the compiled engine applies to a simulator."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ INTEGRATORS = (
 
 
 def why_not(simulator: Any) -> str | None:
-    """Tells why the compiled engine does not apply; None if it does.
+    """Returns why the compiled engine does not apply; None if it does.
 
     Args:
         simulator: A configured ``Simulator`` of tvb-library.

@@ -1,4 +1,4 @@
-"""What both orders of Zerlaut's model share: parameters and transfer function."""
+"""Parameters and transfer function of Zerlaut's model, for both its orders."""
 
 from __future__ import annotations
 
