@@ -48,7 +48,7 @@ ONE_FAULT: list[tuple[dict[str, Any], str, list[str]]] = [
     (
         model(parameters={"tauu": 1.0}),
         "tvb.model.parameters.tauu",
-        ["no parameter of Generic2dOscillator", "did you mean tau", "gamma"],
+        ["not a parameter of Generic2dOscillator", "did you mean tau", "gamma"],
     ),
     (model(parameters={"tau": [1.0, 2.0]}), "tvb.model.parameters.tau", ["2 values", "1 or 76"]),
     (model(parameters={"tau": "fast"}), "tvb.model.parameters.tau", ["'fast'", "numbers"]),
@@ -71,7 +71,7 @@ ONE_FAULT: list[tuple[dict[str, Any], str, list[str]]] = [
     (
         {"coupling": {"name": "Linear", "parameters": {"c": 1.0}}},
         "tvb.coupling.parameters.c",
-        ["no parameter of Linear", "a, b"],
+        ["not a parameter of Linear", "a, b"],
     ),
     ({"coupling": {"name": "Linear", "parameters": {"a": [1.0, 2.0, 3.0]}}}, "tvb", ["first tick"]),
     (
@@ -178,14 +178,14 @@ ONE_FAULT: list[tuple[dict[str, Any], str, list[str]]] = [
     (
         pulse({"rHC": 1.0}, "PulseTrain", start=1.0),
         "tvb.stimulus.equation.parameters.start",
-        ["no parameter of PulseTrain", "onset"],
+        ["not a parameter of PulseTrain", "onset"],
     ),
     (
         pulse({"rHC": 1.0}, "PulseTrain", onset="now"),
         "tvb.stimulus.equation.parameters.onset",
         ["expected a number", "'now'"],
     ),
-    ({"initial": {"X": 1.0}}, "tvb.initial.X", ["no state variable", "V, W"]),
+    ({"initial": {"X": 1.0}}, "tvb.initial.X", ["not a state variable", "V, W"]),
     ({"initial": {"V": [2.0, 1.0]}}, "tvb.initial.V", ["[2, 1]", "low <= high"]),
 ]
 

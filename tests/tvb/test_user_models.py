@@ -84,7 +84,7 @@ def test_a_user_model_and_coupling_run(base_dir: str) -> None:
         ("my_absent_module:Mine", "there is no module 'my_absent_module'", ""),
         ("my_broken_module:Mine", "RuntimeError: two lines", "raise RuntimeError"),
         ("my_script:Mine", "SystemExit: 3", "raise SystemExit"),
-        ("my_models:NoModel", "no subclass of tvb.simulator.models.base.Model", ""),
+        ("my_models:NoModel", "not a subclass of tvb.simulator.models.base.Model", ""),
         ("my_models:Broken", "ValueError: the file of my parameters is missing", "in __init__"),
     ],
 )
