@@ -1,4 +1,4 @@
-"""A journal read while it is written: nothing twice, nothing half, and a bounded look."""
+"""Journals and logs read while they are written: nothing twice or half, and a bounded look."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from tvb_nest_cosim.cosim_core.errors import RunDirectoryError
 from tvb_nest_cosim.cosim_core.model.signals import Block
 from tvb_nest_cosim.cosim_core.run_dir.journal import JournalWriter, read_journal
 from tvb_nest_cosim.cosim_core.run_dir.journal_tail import JournalTail
+from tvb_nest_cosim.cosim_core.run_dir.logs import LogTail
 
 MUCH = 1 << 24
 
@@ -92,3 +93,32 @@ def test_other_files_are_refused(tmp_path: Path) -> None:
     path.write_bytes(b"no journal at all")
     with pytest.raises(RunDirectoryError, match="is no journal"):
         JournalTail(path, MUCH).new()
+
+
+@pytest.mark.parametrize("most_bytes", [None, 1000])
+def test_every_whole_line_of_a_log_is_seen_once(tmp_path: Path, most_bytes: int | None) -> None:
+    path = tmp_path / "log"
+    tail = LogTail(path, most_bytes)
+    assert tail.new() == []
+    data = "one\n\ntwo \u03bc\r\nthree".encode()
+    seen = []
+    for size in range(len(data) + 1):
+        path.write_bytes(data[:size])
+        seen += tail.new()
+    assert seen == [b"one", b"", "two \u03bc\r".encode()]
+
+
+@pytest.mark.parametrize("most_bytes", [10, 11, 25])
+def test_reader_of_a_log_that_is_far_behind_skips_to_a_whole_line(
+    tmp_path: Path, most_bytes: int
+) -> None:
+    path = tmp_path / "log"
+    lines = [f"line {number:04d}".encode() for number in range(1000)]
+    path.write_bytes(b"\n".join(lines) + b"\n")
+    tail = LogTail(path, most_bytes)
+    seen = tail.new()
+    assert seen == lines[1000 - len(seen) :]
+    assert len(b"\n".join(seen)) <= most_bytes
+    with path.open("ab") as file:
+        file.write(b"last\n")
+    assert tail.new() == [b"last"]

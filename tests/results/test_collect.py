@@ -15,7 +15,7 @@ import xarray as xr
 from results.synthetic_run import DT_MS, HOP_TICKS, POPULATIONS, REGIONS, Activity, labels, v_m
 from tvb_nest_cosim.cosim_core.errors import RunDirectoryError
 from tvb_nest_cosim.cosim_core.model.signals import Block
-from tvb_nest_cosim.cosim_core.results import collect, open_run
+from tvb_nest_cosim.cosim_core.results import RunRecords, collect, open_run
 from tvb_nest_cosim.cosim_core.run_dir.journal import JournalWriter, read_journal
 from tvb_nest_cosim.cosim_core.run_dir.layout import RunLayout
 
@@ -257,3 +257,17 @@ def test_libsonata_reads_the_spikes(make_run, nest_ranks):
         expected = [train.magnitude.tolist() for train in run.spiketrains("lHC", "inhibitory")]
     assert trains == expected
     assert sum(map(len, trains)) > 10
+
+
+def test_signals_for_a_replay_end_at_the_first_missing_window(make_run):
+    root = make_run(window_ticks=40)
+    path = RunLayout(root).journal("translator", 0)
+    blocks = list(read_journal(path))
+    path.unlink()
+    with JournalWriter(path) as journal:
+        for block in blocks:
+            if block.window != 3:
+                journal.append(block)
+    joined = RunRecords.open(root).joined("translator.record", "rates", ["rHC", "nowhere"])
+    assert set(joined) == {"rHC"}
+    assert joined["rHC"].shape == (2, 3 * 40)

@@ -82,24 +82,7 @@ class Provenance(BaseModel):
         inputs: dict[str, dict[str, str]],
         participants: dict[str, ProcessTimes],
     ) -> Provenance:
-        """Describes a run that ends now on this host.
-
-        Args:
-            plan: Its plan.
-            built: What its participants built.
-            outcome: How it ended.
-            cause: Why; empty if it finished.
-            detail: Further lines; may be empty.
-            exit_code: Exit code of the command.
-            started: When it began.
-            build_s: Wall time until the first window.
-            wall_s: Wall time of the windows.
-            windows_done: Complete windows.
-            command: Command line that started it.
-            digest: Digest of the results.
-            inputs: Digests and versions of what the experiment names.
-            participants: Times by name of process.
-        """
+        """Describes a run that ends now on this host; keywords are attributes of the same name."""
         grid = plan.grid
         ticks = min(windows_done * grid.window_ticks, grid.total_ticks)
         simulated_s = ticks * grid.dt_ms / 1000

@@ -149,13 +149,14 @@ class JournalSource:
         """See :meth:`Source.spikes`; silent regions are left out."""
         parts: dict[str, list[tuple[Reals, Array]]] = {}
         for block in self._recorded("nest"):
-            window = self._records.plan.grid.window(block.window)
+            start = block.window * self._records.plan.window_ticks
             for region in self.populations:
-                ticks, neurons = self._records.spikes(window, [block], region)
-                times_ms = self._records.times_ms(ticks)
-                inside = (times_ms > from_ms) & (times_ms <= to_ms)
-                if inside.any():
-                    parts.setdefault(region, []).append((times_ms[inside], neurons[inside]))
+                spikes = group_signals(block.arrays, f"spikes/{region}")
+                if spikes and len(spikes["tick"]):
+                    times_ms = self._records.times_ms(spikes["tick"].astype(np.int64) + start)
+                    inside = (times_ms > from_ms) & (times_ms <= to_ms)
+                    part = times_ms[inside], spikes["neuron"][inside]
+                    parts.setdefault(region, []).append(part)
         return {region: _joined(pieces) for region, pieces in parts.items()}
 
     def _recorded(self, role: str) -> Iterator[Block]:
