@@ -18,12 +18,12 @@ from tvb_nest_cosim.cosim_core.deadline import Deadline
 from tvb_nest_cosim.cosim_core.errors import CosimError, ParticipantLost, StopRequested
 from tvb_nest_cosim.cosim_core.model.plan import RunPlan
 from tvb_nest_cosim.cosim_core.participant.link import Identity, Link
-from tvb_nest_cosim.cosim_core.participant.service import (
+from tvb_nest_cosim.cosim_core.participant.window_loop import run_windows
+from tvb_nest_cosim.cosim_core.participant.work import (
     _report_error,
     run_translator,
     work_and_record,
 )
-from tvb_nest_cosim.cosim_core.participant.window_loop import run_windows
 from tvb_nest_cosim.cosim_core.run_dir.layout import RunLayout
 from tvb_nest_cosim.cosim_core.run_dir.plan_file import write_plan
 from tvb_nest_cosim.cosim_core.run_dir.recorder import Recorder

@@ -77,6 +77,8 @@ def test_disk_grows_with_what_is_recorded() -> None:
     assert spikes_off.disk_bytes < little.disk_bytes
     assert report_of(analog).disk_bytes > little.disk_bytes
     assert report_of(raw).disk_bytes > little.disk_bytes
+    # in the journal and, larger, in the file: 20 Hz of 200 neurons for 0.1 s
+    assert little.disk_bytes - spikes_off.disk_bytes == pytest.approx((6 + 16) * 20 * 200 * 0.1)
     # two copies of 1000 samples of a time and four regions
     amount = next(a for a in report_of(raw).disk if a.what == "TVB: Raw")
     assert amount.bytes == pytest.approx(2 * 1000 * 8 * 5)

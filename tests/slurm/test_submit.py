@@ -38,13 +38,14 @@ def test_a_dry_run_prints_the_script_and_leaves_nothing(
         ],
         *["--account", "me", "--constraint", "ib", "--sbatch-arg=--mem=4G", "--interface", "ib0"],
         *["--set", "resources.nest.ranks=2", "--mpi", "pmi2", "--out", out, "--dry-run"],
+        "--no-report",
     )
     assert (done.returncode, done.stderr) == (0, "")
     assert "#SBATCH --partition=fast\\ lane\n" in done.stdout
     assert "#SBATCH --account=me\n#SBATCH --time=1:00:00\n#SBATCH --constraint=ib\n" in done.stdout
     assert done.stdout.count("#SBATCH --mem=4G\n") == 2
     assert "take_part nest srun --mpi=pmi2 --ntasks=2 " in done.stdout
-    assert " --mpi pmi2 --interface ib0)" in done.stdout
+    assert " --no-report --mpi pmi2 --interface ib0)" in done.stdout
     assert "tiny\\ it\\'s.yaml" in done.stdout
     assert sys.executable in done.stdout
     assert not out.parent.exists()

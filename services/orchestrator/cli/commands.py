@@ -56,7 +56,7 @@ def run(
     if choice.name == "slurm":
         if as_json:
             raise ExperimentError.single("--json", "a batch job has no summary until it has ended")
-        return _submit(loaded, experiment, overrides, out, choice)
+        return _submit(loaded, experiment, overrides, out, choice, draw=draw)
     with opened_launcher(choice) as launcher:
         return _carry_out(
             loaded, experiment.parent, out, launcher, draw=draw, as_json=as_json
@@ -136,12 +136,14 @@ def _submit(
     overrides: Sequence[str],
     out: Path | None,
     choice: LauncherChoice,
+    *,
+    draw: bool,
 ) -> int:
     from tvb_nest_cosim.orchestrator.slurm.submit import Submission, submit
 
     folder = (out or _default_out(loaded)).absolute()
     planned = plan_run(loaded, experiment.parent, folder)
-    what = Submission(experiment.absolute(), tuple(overrides), folder, planned)
+    what = Submission(experiment.absolute(), tuple(overrides), folder, planned, draw)
     return submit(what, choice.job, Console())
 
 

@@ -21,7 +21,10 @@ SYNAPSE_BYTES = 80
 """Memory of one static synapse with its share of NEST's tables (measured with NEST 3.10)."""
 
 SPIKE_BYTES = 6
-"""A recorded spike: neuron (uint32) and tick (uint16)."""
+"""A recorded spike in the journal: neuron (uint32) and tick (uint16)."""
+
+SPIKE_FILE_BYTES = 16
+"""The same in ``spikes.h5``: time (float64) and node (uint64), not compressed."""
 
 ASSUMED_HZ = 20.0
 """Mean rate for which the space of recorded spikes is estimated."""
@@ -161,7 +164,10 @@ def _disk(plan: RunPlan, connectome: Connectome) -> list[Amount]:
             if plan.experiment.spiking[region.group].record.spikes
         )
         amounts.append(
-            Amount(what=f"spikes at {ASSUMED_HZ:g} Hz", bytes=round(COPIES * SPIKE_BYTES * spikes))
+            Amount(
+                what=f"spikes at {ASSUMED_HZ:g} Hz",
+                bytes=round((SPIKE_BYTES + SPIKE_FILE_BYTES) * spikes),
+            )
         )
         amounts.extend(_analog(plan))
     if "tvb" in plan.participants:

@@ -42,12 +42,14 @@ class Submission:
         overrides: Changes of its values.
         out: Run directory that the job makes, absolute.
         planned: Its plan.
+        draw: Draw figures and report.
     """
 
     experiment: Path
     overrides: tuple[str, ...]
     out: Path
     planned: Planned
+    draw: bool = True
 
     @property
     def script(self) -> Path:
@@ -136,6 +138,8 @@ def _command(what: Submission, choice: JobChoice) -> Iterator[str]:
     yield from ("run", str(what.experiment), "--out", str(what.out))
     for override in what.overrides:
         yield from ("--set", override)
+    if not what.draw:
+        yield "--no-report"
     yield from ("--mpi", choice.mpi)
     if choice.interface is not None:
         yield from ("--interface", choice.interface)
