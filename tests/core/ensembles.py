@@ -10,15 +10,18 @@ with zeros before the run, so that every window length, lag and lead must give t
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from plans import run_plan
+from tvb_nest_cosim.cosim_core.model.arrays import Arrays, Reals
 from tvb_nest_cosim.cosim_core.model.experiment import Experiment
-from tvb_nest_cosim.cosim_core.model.plan import Built, RunPlan
-from tvb_nest_cosim.cosim_core.model.timegrid import ms_of
+from tvb_nest_cosim.cosim_core.model.plan import Built, Populations, RunPlan
+from tvb_nest_cosim.cosim_core.model.signals import KeepSignals
+from tvb_nest_cosim.cosim_core.model.timegrid import Window, ms_of
 from tvb_nest_cosim.cosim_core.run_dir.journal import read_journal
 from tvb_nest_cosim.cosim_core.run_dir.layout import RunLayout
 
@@ -63,38 +66,38 @@ class Echo:
         self.calls: list[tuple[str, int]] = []
         self.closed = False
 
-    def build(self, plan, rank, record):
+    def build(self, plan: RunPlan, rank: int, record: KeepSignals) -> Built:
         self._grid, self._record = plan.grid, record
         return Built(populations=POPULATIONS if self.in_edge == "translator>nest" else {})
 
-    def start(self, populations):
+    def start(self, populations: Populations) -> None:
         assert populations == POPULATIONS
 
-    def prologue(self, window):
+    def prologue(self, window: Window) -> dict[str, Reals]:
         self.calls.append(("prologue", window.index))
         return self._series(window)
 
-    def absorb(self, window, arrays):
+    def absorb(self, window: Window, arrays: Arrays) -> None:
         self.calls.append(("absorb", window.index))
         assert arrays["x"].shape == (window.ticks,)
         assert len(self._received) == window.start
         self._received = np.concatenate([self._received, arrays["x"]])
 
-    def advance(self, window):
+    def advance(self, window: Window) -> None:
         self.calls.append(("advance", window.index))
 
-    def read(self, window):
+    def read(self, window: Window) -> dict[str, Reals]:
         self._record(window, {"x": self._series(window)["x"] * self._ranks})
         target = window.index + self.lead
         return self._series(self._grid.window(target)) if target < self._grid.window_count else {}
 
-    def finish(self):
+    def finish(self) -> None:
         self.calls.append(("finish", len(self._received)))
 
-    def close(self):
+    def close(self) -> None:
         self.closed = True
 
-    def _series(self, window):
+    def _series(self, window: Window) -> dict[str, Reals]:
         ticks = np.arange(window.start + 1, window.stop + 1)
         before = np.concatenate([[0.0], self._received])[np.maximum(0, ticks - DELAY)]
         return {"x": (self._own(ticks) + self._factor * before) / self._ranks}
@@ -103,27 +106,27 @@ class Echo:
 class Doubling:
     """The translation: doubles on the way to NEST, adds up ranks on the way to TVB."""
 
-    def __init__(self, plan):
+    def __init__(self, plan: RunPlan) -> None:
         self.windows: dict[str, list[int]] = {"drive": [], "rates": []}
 
-    def build(self, record):
+    def build(self, record: KeepSignals) -> Built:
         return Built()
 
-    def start(self, populations):
+    def start(self, populations: Populations) -> None:
         assert populations == POPULATIONS
 
-    def drive(self, window, coupling):
+    def drive(self, window: Window, coupling: Arrays) -> Arrays:
         self.windows["drive"].append(window.index)
         return {"x": 2 * coupling["x"]}
 
-    def rates(self, window, ranks):
+    def rates(self, window: Window, ranks: Sequence[Arrays]) -> Arrays:
         self.windows["rates"].append(window.index)
         return {"x": np.sum([arrays["x"] for arrays in ranks], axis=0)}
 
-    def coupling_of(self, window):
+    def coupling_of(self, window: Window) -> Arrays:
         raise AssertionError("nobody stands in for TVB here")
 
-    def rates_of(self, window):
+    def rates_of(self, window: Window) -> Arrays:
         raise AssertionError("nobody stands in for NEST here")
 
 

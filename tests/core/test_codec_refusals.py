@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
+from typing import Any
 
 import msgpack
 import numpy as np
@@ -21,7 +23,7 @@ from tvb_nest_cosim.cosim_core.wire.codec import (
     encode_block,
     encode_message,
 )
-from tvb_nest_cosim.cosim_core.wire.protocol import Horizon
+from tvb_nest_cosim.cosim_core.wire.protocol import AnyMessage, Frame, Frames, Horizon
 
 RUN = "run-1"
 BLOCK = Block(
@@ -30,18 +32,20 @@ BLOCK = Block(
 WHERE = "block from tvb-0, edge tvb>translator, window 7"
 
 
-def frames_with(**changes):
+def frames_with(**changes: Any) -> list[Frame]:
     """Frames of BLOCK with changed header fields; a value of None removes the field."""
     packed, data = encode_block(BLOCK, RUN)
     header = {**msgpack.unpackb(packed), **changes}
     return [msgpack.packb({k: v for k, v in header.items() if v is not None}), data]
 
 
-def signals(dtype="<f8", shape=(4,), name="coupling/rHC"):
+def signals(
+    dtype: str | list[str] = "<f8", shape: Any = (4,), name: str | int = "coupling/rHC"
+) -> list[list[Any]]:
     return [[name, dtype, shape], ["coupling/lHC", "<f8", [4]]]
 
 
-def refusal(frames, run=RUN):
+def refusal(frames: Frames, run: str = RUN) -> str:
     with pytest.raises(ProtocolError) as caught:
         decode_block(frames, run, "tvb-0")
     return str(caught.value)
@@ -89,7 +93,9 @@ def refusal(frames, run=RUN):
         ({"signals": [["a", "<f8"], 3]}, "bad description"),
     ],
 )
-def test_a_bad_header_is_refused_with_sender_edge_and_window(changes, says):
+def test_a_bad_header_is_refused_with_sender_edge_and_window(
+    changes: dict[str, Any], says: str
+) -> None:
     message = refusal(frames_with(**changes))
     assert message.startswith(WHERE)
     assert re.search(says, message)
@@ -105,42 +111,42 @@ def test_a_bad_header_is_refused_with_sender_edge_and_window(changes, says):
         ({"window": 1.0}, "edge tvb>translator, window 1.0"),
     ],
 )
-def test_bad_edges_and_windows_are_shown_as_they_came(changes, where):
+def test_bad_edges_and_windows_are_shown_as_they_came(changes: dict[str, Any], where: str) -> None:
     assert refusal(frames_with(**changes)).startswith(f"block from tvb-0, {where}")
 
 
-def test_data_that_changed_on_the_way_are_refused():
+def test_data_that_changed_on_the_way_are_refused() -> None:
     packed, data = encode_block(BLOCK, RUN)
     damaged = bytearray(data)
     damaged[3] ^= 1
     assert "the data were changed on the way" in refusal([packed, bytes(damaged)])
 
 
-def test_exchanged_signals_are_refused():
+def test_exchanged_signals_are_refused() -> None:
     block = Block("tvb>translator", 7, 0, {"a": np.zeros(4), "b": np.ones(4)})
     packed, data = encode_block(block, RUN)
     assert "checksum" in refusal([packed, data[32:] + data[:32]])
 
 
-def test_truncated_data_are_refused():
+def test_truncated_data_are_refused() -> None:
     packed, data = encode_block(BLOCK, RUN)
     assert "checksum" in refusal([packed, data[:-1]])
     assert "from tvb-0: 1 frames, expected 2" in refusal([packed])
 
 
-def test_a_truncated_header_is_refused():
+def test_a_truncated_header_is_refused() -> None:
     packed, data = encode_block(BLOCK, RUN)
     for length in range(len(packed)):
         message = refusal([packed[:length], data])
         assert message.startswith("from tvb-0: the header of a block is")
 
 
-def test_no_frames_and_too_many_frames_are_refused():
+def test_no_frames_and_too_many_frames_are_refused() -> None:
     assert refusal([]).startswith("from tvb-0: 0 frames, expected 2")
     assert "3 frames, expected 2" in refusal([*encode_block(BLOCK, RUN), b""])
 
 
-def test_oversized_frames_are_refused(monkeypatch):
+def test_oversized_frames_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     frames = encode_block(BLOCK, RUN)
     monkeypatch.setattr(codec, "MAX_BLOCK_BYTES", 63)
     assert refusal(frames).startswith(f"{WHERE}: more than 63 bytes")
@@ -149,20 +155,20 @@ def test_oversized_frames_are_refused(monkeypatch):
 
 
 @pytest.mark.parametrize("dtype", ["float32", "int64", "bool", "complex128", "U3", ">f8"])
-def test_we_do_not_send_what_the_protocol_does_not_carry(dtype):
+def test_we_do_not_send_what_the_protocol_does_not_carry(dtype: str) -> None:
     block = Block("tvb>translator", 7, 0, {"coupling/rHC": np.zeros(2, dtype)})
     with pytest.raises(ProtocolError, match="tvb>translator, window 7: signal coupling/rHC has d"):
         encode_block(block, RUN)
 
 
-def message_refusal(frames):
+def message_refusal(frames: Frames) -> str:
     with pytest.raises(ProtocolError) as caught:
         decode_message(frames, "tvb-0")
     assert "tvb-0" in str(caught.value)
     return str(caught.value)
 
 
-def body(**fields):
+def body(**fields: Any) -> list[bytes]:
     return [codec.TAG, msgpack.packb(fields)]
 
 
@@ -200,11 +206,11 @@ HELLO = msgpack.unpackb(golden.read("hello")[1])
         (body(**{**HELLO, "rank": -1}), "hello.rank"),
     ],
 )
-def test_bad_messages_are_refused_with_sender_and_reason(frames, says):
+def test_bad_messages_are_refused_with_sender_and_reason(frames: list[bytes], says: str) -> None:
     assert re.search(says, message_refusal(frames))
 
 
-def test_an_oversized_message_is_refused(monkeypatch):
+def test_an_oversized_message_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(codec, "MAX_CONTROL_BYTES", 10)
     assert "the limit is 10" in message_refusal(encode_message(Horizon(until=5)))
 
@@ -223,7 +229,7 @@ BLOCKS = st.builds(
 
 
 @given(BLOCKS, NAMES)
-def test_blocks_survive_the_way_bit_by_bit(block, run):
+def test_blocks_survive_the_way_bit_by_bit(block: Block, run: str) -> None:
     frames = [bytes(frame) for frame in encode_block(block, run)]
     got = decode_block(frames, run, "tvb-0")
     assert (got.edge, got.window, got.rank) == (block.edge, block.window, block.rank)
@@ -234,7 +240,7 @@ def test_blocks_survive_the_way_bit_by_bit(block, run):
         assert got.arrays[name].tobytes() == array.tobytes()
 
 
-def test_strided_arrays_are_sent_in_order():
+def test_strided_arrays_are_sent_in_order() -> None:
     values = np.arange(12.0).reshape(3, 4)
     block = Block("translator>tvb", 0, 0, {"a": values.T, "b": values[::2, 1::2]})
     got = decode_block(encode_block(block, RUN), RUN, "translator")
@@ -242,7 +248,7 @@ def test_strided_arrays_are_sent_in_order():
     np.testing.assert_array_equal(got.arrays["b"], values[::2, 1::2])
 
 
-def test_every_signal_is_aligned_and_used_where_it_is():
+def test_every_signal_is_aligned_and_used_where_it_is() -> None:
     block = Block("nest>translator", 0, 0, {"a": np.arange(3, dtype="<u2"), "b": np.arange(4.0)})
     packed, data = encode_block(block, RUN)
     got = decode_block([packed, data], RUN, "nest-0").arrays
@@ -251,7 +257,9 @@ def test_every_signal_is_aligned_and_used_where_it_is():
     assert got["b"].flags.aligned
 
 
-def only_protocol_errors(decode, *arguments):
+def only_protocol_errors(
+    decode: Callable[..., Block | AnyMessage], *arguments: Frames | str
+) -> None:
     try:
         decode(*arguments)
     except ProtocolError:
@@ -298,24 +306,26 @@ BODIES = st.fixed_dictionaries(
 
 
 @given(st.lists(st.binary(max_size=60), max_size=4))
-def test_random_bytes_raise_nothing_else(frames):
+def test_random_bytes_raise_nothing_else(frames: list[bytes]) -> None:
     only_protocol_errors(decode_block, frames, RUN, "tvb-0")
     only_protocol_errors(decode_message, frames, "tvb-0")
     only_protocol_errors(decode_message, [codec.TAG, *frames[:1]], "tvb-0")
 
 
 @given(HEADERS, st.lists(st.sampled_from([b"", b"\0" * 8, b"\0" * 2]), max_size=3))
-def test_random_headers_raise_nothing_else(header, buffers):
+def test_random_headers_raise_nothing_else(header: bytes, buffers: list[bytes]) -> None:
     only_protocol_errors(decode_block, [header, *buffers], RUN, "tvb-0")
 
 
 @given(BODIES)
-def test_random_messages_raise_nothing_else(packed):
+def test_random_messages_raise_nothing_else(packed: bytes) -> None:
     only_protocol_errors(decode_message, [codec.TAG, packed], "tvb-0")
 
 
 @given(st.sampled_from(sorted(golden.encoded())), st.data())
-def test_golden_frames_with_a_flipped_bit_raise_nothing_else(name, data):
+def test_golden_frames_with_a_flipped_bit_raise_nothing_else(
+    name: str, data: st.DataObject
+) -> None:
     frames = golden.read(name)
     which = data.draw(st.integers(0, len(frames) - 1))
     damaged = bytearray(frames[which] or b"\0")

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import bz2
 import zipfile
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any, Literal
 
 import numpy as np
 import pytest
 
 from tvb_nest_cosim.cosim_core.errors import ExperimentError
-from tvb_nest_cosim.cosim_core.model.connectome import load_connectome
+from tvb_nest_cosim.cosim_core.model.arrays import Reals
+from tvb_nest_cosim.cosim_core.model.connectome import Connectome, load_connectome
 from tvb_nest_cosim.cosim_core.model.experiment import ConnectomeChoice
 
 LABELS = ("lA", "lB", "rA")
@@ -17,17 +21,17 @@ WEIGHTS = np.array([[9.0, 1.0, 2.0], [0.0, 9.0, 4.0], [3.0, 0.0, 9.0]])
 LENGTHS_MM = np.array([[0.0, 10.0, 31.0], [12.0, 0.0, 45.0], [30.0, 44.95, 0.0]])
 
 
-def text(table):
+def text(table: Reals) -> str:
     return "\n".join(" ".join(str(value) for value in row) for row in table) + "\n"
 
 
-def centres(labels=LABELS):
+def centres(labels: Iterable[str] = LABELS) -> str:
     return "".join(f"{label} {n}.0 {n}.5 -{n}.0\n" for n, label in enumerate(labels))
 
 
 @pytest.fixture
-def make_zip(tmp_path):
-    def make(**changes):
+def make_zip(tmp_path: Path) -> Callable[..., Path]:
+    def make(**changes: str | bytes | None) -> Path:
         """Writes a zip; a change is the content of a member (str or bytes), or None for none."""
         members = {
             "weights.txt": text(WEIGHTS),
@@ -45,18 +49,18 @@ def make_zip(tmp_path):
     return make
 
 
-def load(path, **choice):
+def load(path: Path, **choice: Any) -> Connectome:
     return load_connectome(path, ConnectomeChoice(normalise="none", **choice))
 
 
-def faults_of(path):
+def faults_of(path: Path) -> list[str]:
     with pytest.raises(ExperimentError) as caught:
         load(path)
     assert {fault.path for fault in caught.value.faults} == {"connectome.source"}
     return [fault.message for fault in caught.value.faults]
 
 
-def test_a_zip_is_read_and_its_diagonal_zeroed(make_zip):
+def test_a_zip_is_read_and_its_diagonal_zeroed(make_zip: Callable[..., Path]) -> None:
     connectome = load(make_zip())
     assert connectome.labels == LABELS
     np.testing.assert_array_equal(connectome.weights, WEIGHTS * (1 - np.eye(3)))
@@ -66,7 +70,7 @@ def test_a_zip_is_read_and_its_diagonal_zeroed(make_zip):
     assert connectome.orientations is None
 
 
-def test_delays_in_ticks_by_hand(make_zip):
+def test_delays_in_ticks_by_hand(make_zip: Callable[..., Path]) -> None:
     # rint(length / 3 mm/ms / 0.1 ms): 10 mm -> 33.3, 12 -> 40, 30 -> 100, 31 -> 103.3,
     # 44.95 -> 149.8, 45 -> 150
     delays = load(make_zip(), speed_mm_per_ms=3.0).idelays(0.1)
@@ -74,7 +78,7 @@ def test_delays_in_ticks_by_hand(make_zip):
     assert delays.dtype == np.int32
 
 
-def test_lengths_have_a_unit(make_zip):
+def test_lengths_have_a_unit(make_zip: Callable[..., Path]) -> None:
     tenth = load(make_zip(), length_unit_mm=0.1, speed_mm_per_ms=0.3)
     np.testing.assert_allclose(tenth.lengths_mm, LENGTHS_MM / 10)
     np.testing.assert_array_equal(tenth.idelays(0.1), load(make_zip()).idelays(0.1))
@@ -88,12 +92,16 @@ def test_lengths_have_a_unit(make_zip):
         ("region", [[0, 2 / 3, 4 / 3], [0, 0, 2], [2, 0, 0]]),
     ],
 )
-def test_weights_are_normalised_then_scaled(make_zip, normalise, expected):
+def test_weights_are_normalised_then_scaled(
+    make_zip: Callable[..., Path],
+    normalise: Literal["none", "max", "region"],
+    expected: list[list[float]],
+) -> None:
     choice = ConnectomeChoice(normalise=normalise, weight_scale=2.0)
     np.testing.assert_allclose(load_connectome(make_zip(), choice).weights, expected)
 
 
-def test_a_region_without_inputs_stays_without(make_zip):
+def test_a_region_without_inputs_stays_without(make_zip: Callable[..., Path]) -> None:
     alone = WEIGHTS.copy()
     alone[1] = 0.0
     choice = ConnectomeChoice(normalise="region")
@@ -101,7 +109,7 @@ def test_a_region_without_inputs_stays_without(make_zip):
     np.testing.assert_array_equal(weights[1], 0.0)
 
 
-def test_regions_are_found_by_name_or_near_ones_named(make_zip):
+def test_regions_are_found_by_name_or_near_ones_named(make_zip: Callable[..., Path]) -> None:
     connectome = load(make_zip())
     assert connectome.index("lB") == 1
     with pytest.raises(
@@ -110,7 +118,7 @@ def test_regions_are_found_by_name_or_near_ones_named(make_zip):
         connectome.index("lC")
 
 
-def test_compressed_members_in_folders_beside_what_macos_adds(tmp_path):
+def test_compressed_members_in_folders_beside_what_macos_adds(tmp_path: Path) -> None:
     path = tmp_path / "brain.zip"
     with zipfile.ZipFile(path, "w") as archive:
         archive.writestr("__MACOSX/brain/weights.txt", b"\x00\x05\x16\x07")
@@ -121,31 +129,33 @@ def test_compressed_members_in_folders_beside_what_macos_adds(tmp_path):
     np.testing.assert_array_equal(load(path).lengths_mm, LENGTHS_MM)
 
 
-def test_what_only_some_files_have(make_zip):
+def test_what_only_some_files_have(make_zip: Callable[..., Path]) -> None:
     path = make_zip(cortical_txt="1\n0\n1\n", average_orientations_txt=text(np.eye(3)))
     connectome = load(path)
     np.testing.assert_array_equal(connectome.cortical, [True, False, True])
     np.testing.assert_array_equal(connectome.orientations, np.eye(3))
 
 
-def test_optional_tables_that_do_not_cover_every_region_are_left_out(make_zip):
+def test_optional_tables_that_do_not_cover_every_region_are_left_out(
+    make_zip: Callable[..., Path],
+) -> None:
     assert load(make_zip(cortical_txt="1\n0\n")).cortical is None
 
 
-def test_a_file_that_is_not_there(tmp_path):
+def test_a_file_that_is_not_there(tmp_path: Path) -> None:
     (message,) = faults_of(tmp_path / "none.zip")
     assert "No such file" in message
 
 
 @pytest.mark.parametrize("content", [b"", b"PK", b"not a zip at all", b"\x00" * 1000])
-def test_no_zip(tmp_path, content):
+def test_no_zip(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "brain.zip"
     path.write_bytes(content)
     (message,) = faults_of(path)
     assert "damaged or no TVB connectivity zip" in message
 
 
-def test_a_zip_cut_off_anywhere_is_refused(make_zip):
+def test_a_zip_cut_off_anywhere_is_refused(make_zip: Callable[..., Path]) -> None:
     path = make_zip()
     whole = path.read_bytes()
     for length in range(0, len(whole), 7):
@@ -153,7 +163,7 @@ def test_a_zip_cut_off_anywhere_is_refused(make_zip):
         faults_of(path)
 
 
-def test_a_damaged_byte_is_refused_or_harmless(make_zip):
+def test_a_damaged_byte_is_refused_or_harmless(make_zip: Callable[..., Path]) -> None:
     path = make_zip()
     whole, reference = path.read_bytes(), load(path)
     for place in range(0, len(whole), 3):
@@ -168,12 +178,12 @@ def test_a_damaged_byte_is_refused_or_harmless(make_zip):
 
 
 @pytest.mark.parametrize("stem", ["weights", "tract_lengths", "centres"])
-def test_missing_members_are_named(make_zip, stem):
+def test_missing_members_are_named(make_zip: Callable[..., Path], stem: str) -> None:
     (message,) = faults_of(make_zip(**{f"{stem}_txt": None}))
     assert f"it has no {stem}.txt" in message
 
 
-def change(table, i, j, value):
+def change(table: Reals, i: int, j: int, value: float) -> str:
     changed = table.copy()
     changed[i, j] = value
     return text(changed)
@@ -198,12 +208,14 @@ def change(table, i, j, value):
         ({"weights_txt": b"\xff\xfe1\x00"}, "utf-8"),
     ],
 )
-def test_faults_in_the_tables_are_named(make_zip, changes, says):
+def test_faults_in_the_tables_are_named(
+    make_zip: Callable[..., Path], changes: dict[str, str | bytes], says: str
+) -> None:
     with pytest.raises(ExperimentError, match=says):
         load(make_zip(**changes))
 
 
-def test_all_faults_come_at_once(make_zip):
+def test_all_faults_come_at_once(make_zip: Callable[..., Path]) -> None:
     path = make_zip(
         weights_txt=change(WEIGHTS, 0, 1, -1.0),
         tract_lengths_txt=change(LENGTHS_MM, 0, 1, np.nan),
@@ -212,14 +224,16 @@ def test_all_faults_come_at_once(make_zip):
     assert len(faults_of(path)) == 3
 
 
-def test_damaged_bz2_is_refused(make_zip):
+def test_damaged_bz2_is_refused(make_zip: Callable[..., Path]) -> None:
     packed = bz2.compress(text(WEIGHTS).encode())
     path = make_zip(weights_txt=None, **{"weights.txt.bz2": packed[:-8]})
     (message,) = faults_of(path)
     assert "end-of-stream" in message
 
 
-def test_a_member_that_unpacks_to_too_much_is_refused(make_zip, monkeypatch):
+def test_a_member_that_unpacks_to_too_much_is_refused(
+    make_zip: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("tvb_nest_cosim.cosim_core.model.connectome.MAX_MEMBER_BYTES", 1000)
     bomb = bz2.compress(b"0 " * 100_000)
     assert len(bomb) < 1000
@@ -228,7 +242,7 @@ def test_a_member_that_unpacks_to_too_much_is_refused(make_zip, monkeypatch):
         assert "more than 1000 bytes" in message
 
 
-def test_the_mouse_connectome(shared_data):
+def test_the_mouse_connectome(shared_data: Path) -> None:
     choice = ConnectomeChoice(source="allen-mouse", length_unit_mm=0.1)
     connectome = load_connectome(shared_data / "ConnectivityAllen2mm.zip", choice)
     assert len(connectome.labels) == 98

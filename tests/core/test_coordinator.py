@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 import msgpack
 import pytest
@@ -32,12 +34,13 @@ from tvb_nest_cosim.cosim_core.wire.protocol import (
     Stop,
 )
 from tvb_nest_cosim.orchestrator.run.coordinator import Coordinator
+from tvb_nest_cosim.orchestrator.run.peers import Send
 
 KILLED = "was killed by signal 9 (SIGKILL)"
 NAMES = ("tvb-0", "nest-0", "nest-1", "translator-0")
 
 
-def make(windows=100, *, only_build=False, **changes):
+def make(windows: int = 100, *, only_build: bool = False, **changes: Any) -> Coordinator:
     plan = make_plan(
         Path("/nowhere/run"),
         total_ticks=windows * 10,
@@ -46,29 +49,29 @@ def make(windows=100, *, only_build=False, **changes):
     return Coordinator(plan, "ipc:///nowhere/data", 0.0, only_build=only_build)
 
 
-def hello(name, **changes):
+def hello(name: str, **changes: Any) -> Hello:
     role, rank = name.split("-")
     values = {"run": "run-1", "digest": DIGEST, "role": role, "rank": int(rank)}
     return Hello(**{**values, "host": "here", "pid": 1, **changes})
 
 
-def refused(*paths):
+def refused(*paths: str) -> Refused:
     return Refused(faults=[FaultReport(path=path, message=f"{path} is wrong") for path in paths])
 
 
-def ready(name):
+def ready(name: str) -> Ready:
     built = Built(populations=POPULATIONS if name == "nest-0" else {})
     endpoint = "ipc:///nowhere/really" if name == "translator-0" else None
     return Ready(built=built.model_dump(mode="json"), data_endpoint=endpoint)
 
 
-def greeted(coordinator, names=NAMES):
+def greeted(coordinator: Coordinator, names: Iterable[str] = NAMES) -> Coordinator:
     for name in names:
         coordinator.hear(name, hello(name), 0.0)
     return coordinator
 
 
-def built(windows=100, **changes):
+def built(windows: int = 100, **changes: Any) -> tuple[Coordinator, list[Send]]:
     """Everybody is ready; returns also what was sent then."""
     coordinator = greeted(make(windows, **changes))
     for name in NAMES:
@@ -76,7 +79,7 @@ def built(windows=100, **changes):
     return coordinator, sends
 
 
-def started(windows=100, **changes):
+def started(windows: int = 100, **changes: Any) -> tuple[Coordinator, list[Send]]:
     """Everybody stands before the first window; returns also what was sent then."""
     coordinator, _ = built(windows, **changes)
     for name in NAMES:
@@ -84,18 +87,18 @@ def started(windows=100, **changes):
     return coordinator, sends
 
 
-def kinds(sends):
+def kinds(sends: Iterable[Send]) -> set[tuple[str, str]]:
     return {(name, message.kind) for name, message in sends}
 
 
-def to_all(kind, names=NAMES):
+def to_all(kind: str, names: Iterable[str] = NAMES) -> set[tuple[str, str]]:
     return {(name, kind) for name in names}
 
 
 # Before the run
 
 
-def test_whoever_greets_gets_the_plan():
+def test_whoever_greets_gets_the_plan() -> None:
     coordinator = make()
     for name in NAMES:
         ((receiver, message),) = coordinator.hear(name, hello(name), 0.0)
@@ -106,7 +109,7 @@ def test_whoever_greets_gets_the_plan():
     assert not coordinator.is_running
 
 
-def test_all_start_when_the_last_is_ready_but_enter_no_window():
+def test_all_start_when_the_last_is_ready_but_enter_no_window() -> None:
     coordinator, sends = built()
     assert kinds(sends) == to_all("start")
     (start,) = {message.model_dump_json(): message for _, message in sends}.values()
@@ -117,7 +120,7 @@ def test_all_start_when_the_last_is_ready_but_enter_no_window():
     assert not coordinator.is_running
 
 
-def test_windows_open_when_all_stand_before_the_first():
+def test_windows_open_when_all_stand_before_the_first() -> None:
     coordinator, _ = built()
     for name in NAMES[:-1]:
         assert coordinator.hear(name, Progress(windows=0), 2.0) == []
@@ -128,7 +131,7 @@ def test_windows_open_when_all_stand_before_the_first():
     assert coordinator.is_running
 
 
-def test_what_others_built_may_still_be_refused_before_the_first_window():
+def test_what_others_built_may_still_be_refused_before_the_first_window() -> None:
     coordinator, _ = built()
     for name in NAMES[:-1]:
         coordinator.hear(name, Progress(windows=0), 2.0)
@@ -138,20 +141,20 @@ def test_what_others_built_may_still_be_refused_before_the_first_window():
     assert [fault.path for fault in coordinator.outcome.faults] == ["spiking.0.feed"]
 
 
-def test_nobody_starts_before_all_are_ready():
+def test_nobody_starts_before_all_are_ready() -> None:
     coordinator = greeted(make())
     for name in NAMES[:-1]:
         assert coordinator.hear(name, ready(name), 1.0) == []
 
 
-def test_an_ensemble_without_edges_gets_no_data_plane():
+def test_an_ensemble_without_edges_gets_no_data_plane() -> None:
     coordinator = make(participants={"tvb": 1}, edges=[])
     coordinator.hear("tvb-0", hello("tvb-0"), 0.0)
     ((_, start),) = coordinator.hear("tvb-0", ready("tvb-0"), 1.0)
     assert start.data_endpoint is None
 
 
-def test_only_building_ends_before_the_first_window():
+def test_only_building_ends_before_the_first_window() -> None:
     coordinator, sends = started(only_build=True)
     assert coordinator.outcome.kind == "validated"
     assert kinds(sends) == to_all("abort")
@@ -168,7 +171,9 @@ def test_only_building_ends_before_the_first_window():
         ("\\xff", {"role": "tvb", "rank": 0}, "is not a participant"),
     ],
 )
-def test_strangers_are_turned_away_and_change_nothing(name, changes, says):
+def test_strangers_are_turned_away_and_change_nothing(
+    name: str, changes: dict[str, Any], says: str
+) -> None:
     coordinator = make()
     greeting = hello("tvb-0", **changes)
     ((receiver, message),) = coordinator.hear(name, greeting, 0.0)
@@ -180,25 +185,25 @@ def test_strangers_are_turned_away_and_change_nothing(name, changes, says):
     assert kinds(coordinator.hear("tvb-0", hello("tvb-0"), 0.0)) == {("tvb-0", "configure")}
 
 
-def test_a_stranger_in_mid_run_changes_nothing():
+def test_a_stranger_in_mid_run_changes_nothing() -> None:
     coordinator, _ = started()
     assert kinds(coordinator.hear("tvb-9", Done(windows=100), 2.0)) == {("tvb-9", "abort")}
     assert coordinator.is_running
 
 
-def test_a_second_hello_is_not_due():
+def test_a_second_hello_is_not_due() -> None:
     coordinator = greeted(make())
     with pytest.raises(ProtocolError, match="tvb-0 is building; a message 'hello' is not due"):
         coordinator.hear("tvb-0", hello("tvb-0"), 0.0)
 
 
-def test_another_version_is_refused_at_hello():
+def test_another_version_is_refused_at_hello() -> None:
     fields = {**hello("tvb-0").model_dump(), "version": 99}
     with pytest.raises(ProtocolError, match=r"tvb-0 speaks protocol version 99, .* speaks 2"):
         decode_message([TAG, msgpack.packb(fields)], "tvb-0")
 
 
-def test_faults_of_all_are_collected_and_named_once():
+def test_faults_of_all_are_collected_and_named_once() -> None:
     coordinator = greeted(make())
     assert coordinator.hear("nest-0", refused("spiking.0", "spiking.1"), 1.0) == []
     assert coordinator.hear("nest-1", refused("spiking.0", "spiking.1"), 1.0) == []
@@ -211,7 +216,7 @@ def test_faults_of_all_are_collected_and_named_once():
     )
 
 
-def test_who_refused_may_leave_while_others_still_build():
+def test_who_refused_may_leave_while_others_still_build() -> None:
     coordinator = greeted(make())
     coordinator.hear("translator-0", refused("spiking.0.rate"), 1.0)
     assert coordinator.lose(["translator-0"], "ended with exit code 2", now_s=2.0) == []
@@ -223,7 +228,7 @@ def test_who_refused_may_leave_while_others_still_build():
     assert [fault.path for fault in coordinator.outcome.faults] == ["spiking.0.rate", "tvb.model"]
 
 
-def test_ranks_that_mpirun_ends_with_a_refusing_one_hide_no_fault():
+def test_ranks_that_mpirun_ends_with_a_refusing_one_hide_no_fault() -> None:
     coordinator = greeted(make())
     coordinator.hear("tvb-0", ready("tvb-0"), 1.0)
     coordinator.hear("translator-0", ready("translator-0"), 1.0)
@@ -233,7 +238,7 @@ def test_ranks_that_mpirun_ends_with_a_refusing_one_hide_no_fault():
     assert [fault.path for fault in coordinator.outcome.faults] == ["spiking.0.network"]
 
 
-def test_faults_count_though_somebody_never_answers():
+def test_faults_count_though_somebody_never_answers() -> None:
     coordinator = greeted(make())
     coordinator.hear("tvb-0", refused("tvb.model"), 1.0)
     for second in range(302):
@@ -241,7 +246,7 @@ def test_faults_count_though_somebody_never_answers():
     assert coordinator.outcome.kind == "refused"
 
 
-def test_a_late_builder_is_named_at_the_deadline():
+def test_a_late_builder_is_named_at_the_deadline() -> None:
     experiment = Experiment.model_validate({"timeouts": {"start_s": 30}})
     coordinator = greeted(make(experiment=experiment), ["tvb-0", "nest-0", "translator-0"])
     coordinator.hear("tvb-0", ready("tvb-0"), 5.0)
@@ -261,7 +266,7 @@ def test_a_late_builder_is_named_at_the_deadline():
 class Crowd:
     """Participants that do as they are told: nobody enters a window beyond the horizon."""
 
-    def __init__(self, windows=200):
+    def __init__(self, windows: int = 200) -> None:
         self.coordinator = make(windows)
         self.now_s = 0.0
         self.windows = dict.fromkeys(NAMES, 0)
@@ -274,7 +279,7 @@ class Crowd:
             for name in NAMES:
                 self.take(self.coordinator.hear(name, message(name), 0.0))
 
-    def take(self, sends):
+    def take(self, sends: Iterable[Send]) -> None:
         for name, message in sends:
             if isinstance(message, Start):
                 assert message.horizon == 0
@@ -283,10 +288,10 @@ class Crowd:
             elif isinstance(message, Stop):
                 self.ends[name] = message.before
 
-    def limit(self, name):
+    def limit(self, name: str) -> int:
         return self.horizons[name][-1] if self.ends[name] is None else self.ends[name]
 
-    def advance(self, name, by, seconds):
+    def advance(self, name: str, by: int, seconds: float) -> None:
         """Computes up to so many windows, as far as allowed, and reports."""
         self.now_s += seconds
         if self.coordinator.peers[name].state is not State.RUNNING:
@@ -302,7 +307,7 @@ STEPS = st.lists(
 )
 
 
-def check_horizons(crowd):
+def check_horizons(crowd: Crowd) -> None:
     told = list(crowd.horizons.values())
     assert all(horizons == told[0] for horizons in told), "somebody got another horizon"
     assert told[0] == sorted(set(told[0])), "a horizon stood still or moved back"
@@ -311,7 +316,9 @@ def check_horizons(crowd):
 
 
 @given(STEPS)
-def test_all_always_have_the_same_horizon_and_it_never_moves_back(steps):
+def test_all_always_have_the_same_horizon_and_it_never_moves_back(
+    steps: list[tuple[str, int, float]],
+) -> None:
     crowd = Crowd()
     for step in steps:
         crowd.advance(*step)
@@ -319,7 +326,7 @@ def test_all_always_have_the_same_horizon_and_it_never_moves_back(steps):
 
 
 @given(STEPS, st.integers(1, 1000))
-def test_every_run_gets_to_its_end(steps, windows):
+def test_every_run_gets_to_its_end(steps: list[tuple[str, int, float]], windows: int) -> None:
     crowd = Crowd(windows)
     for step in steps:
         crowd.advance(*step)
@@ -333,7 +340,9 @@ def test_every_run_gets_to_its_end(steps, windows):
 
 
 @given(STEPS, STEPS)
-def test_a_stop_ends_all_at_the_same_window(before, after):
+def test_a_stop_ends_all_at_the_same_window(
+    before: list[tuple[str, int, float]], after: list[tuple[str, int, float]]
+) -> None:
     crowd = Crowd()
     for step in before:
         crowd.advance(*step)
@@ -355,7 +364,9 @@ def test_a_stop_ends_all_at_the_same_window(before, after):
 
 
 @given(STEPS, st.integers(1, 5))
-def test_a_paused_run_moves_by_steps_alone(steps, windows):
+def test_a_paused_run_moves_by_steps_alone(
+    steps: list[tuple[str, int, float]], windows: int
+) -> None:
     crowd = Crowd()
     crowd.coordinator.pause()
     for name in NAMES:
@@ -375,7 +386,7 @@ def test_a_paused_run_moves_by_steps_alone(steps, windows):
     check_horizons(crowd)
 
 
-def test_a_fast_run_gets_more_credit_than_a_slow_one():
+def test_a_fast_run_gets_more_credit_than_a_slow_one() -> None:
     horizons = {}
     for seconds in (0.001, 10.0):
         crowd = Crowd(100_000)
@@ -390,7 +401,7 @@ def test_a_fast_run_gets_more_credit_than_a_slow_one():
 # Ends
 
 
-def test_a_run_is_finished_when_all_are_done():
+def test_a_run_is_finished_when_all_are_done() -> None:
     crowd = Crowd(3)
     for name in NAMES:
         assert crowd.coordinator.outcome is None
@@ -401,14 +412,14 @@ def test_a_run_is_finished_when_all_are_done():
     assert crowd.coordinator.outcome.kind == "finished"
 
 
-def test_a_stop_before_the_start_ends_at_once():
+def test_a_stop_before_the_start_ends_at_once() -> None:
     coordinator = greeted(make(), NAMES[:2])
     assert kinds(coordinator.stop("interrupted by the user")) == to_all("abort", NAMES[:2])
     assert coordinator.outcome.kind == "interrupted"
     assert coordinator.stop("again") == []
 
 
-def test_an_abort_ends_at_once():
+def test_an_abort_ends_at_once() -> None:
     coordinator, _ = started()
     coordinator.stop("interrupted by the user")
     assert coordinator.outcome is None
@@ -418,7 +429,7 @@ def test_an_abort_ends_at_once():
 
 
 @pytest.mark.parametrize("is_consequence", [True, False])
-def test_a_loss_after_a_stop_is_no_failure(is_consequence):
+def test_a_loss_after_a_stop_is_no_failure(is_consequence: bool) -> None:
     """What ends a whole job, as scancel does, ends the participants before they can obey."""
     coordinator, _ = started()
     coordinator.stop("interrupted by the user")
@@ -432,7 +443,7 @@ def test_a_loss_after_a_stop_is_no_failure(is_consequence):
 @pytest.mark.parametrize(
     "until", [State.LAUNCHED, State.GREETED, State.BUILDING, State.READY, State.RUNNING]
 )
-def test_a_death_in_any_state_fails_the_run(until):
+def test_a_death_in_any_state_fails_the_run(until: State) -> None:
     coordinator = make()
     if until in (State.BUILDING, State.READY):
         greeted(coordinator)
@@ -453,7 +464,7 @@ def test_a_death_in_any_state_fails_the_run(until):
     assert kinds(sends) == to_all("abort", others)
 
 
-def test_a_broken_connection_waits_a_moment_for_its_cause():
+def test_a_broken_connection_waits_a_moment_for_its_cause() -> None:
     coordinator, _ = started()
     deserted = "lost its connection to the others"
     assert coordinator.lose(["nest-0", "nest-1"], deserted, now_s=2.0, is_consequence=True) == []
@@ -462,7 +473,7 @@ def test_a_broken_connection_waits_a_moment_for_its_cause():
     assert coordinator.outcome.cause == f"translator-0 {KILLED} at window 0 of 100"
 
 
-def test_a_broken_connection_without_a_cause_is_the_cause():
+def test_a_broken_connection_without_a_cause_is_the_cause() -> None:
     coordinator, _ = started()
     deserted = "lost its connection to the others"
     coordinator.lose(["nest-0", "nest-1"], deserted, now_s=2.0, is_consequence=True)
@@ -471,7 +482,7 @@ def test_a_broken_connection_without_a_cause_is_the_cause():
     assert coordinator.outcome.cause == f"nest-0 {deserted} at window 0 of 100"
 
 
-def test_time_in_which_the_orchestrator_itself_stood_still_is_no_stall():
+def test_time_in_which_the_orchestrator_itself_stood_still_is_no_stall() -> None:
     coordinator, _ = started()
     coordinator.tick(1.0)
     assert coordinator.tick(10_000.0) == []
@@ -479,13 +490,13 @@ def test_time_in_which_the_orchestrator_itself_stood_still_is_no_stall():
     assert coordinator.outcome is None
 
 
-def test_leaving_without_a_word_is_a_failure_even_with_exit_code_0():
+def test_leaving_without_a_word_is_a_failure_even_with_exit_code_0() -> None:
     coordinator, _ = started()
     coordinator.lose(["nest-0", "nest-1"], "ended with exit code 0", now_s=2.0)
     assert coordinator.outcome.cause == "nest-0 ended with exit code 0 at window 0 of 100"
 
 
-def test_a_failure_is_told_with_its_name():
+def test_a_failure_is_told_with_its_name() -> None:
     coordinator, _ = started()
     sends = coordinator.hear("nest-1", Failed(cause="out of memory", detail="Traceback"), 2.0)
     assert (coordinator.outcome.kind, coordinator.outcome.cause, coordinator.outcome.detail) == (
@@ -498,7 +509,7 @@ def test_a_failure_is_told_with_its_name():
     }
 
 
-def test_the_first_cause_counts():
+def test_the_first_cause_counts() -> None:
     coordinator, _ = started(windows=3)
     coordinator.hear("nest-0", Failed(cause="first"), 2.0)
     coordinator.hear("nest-1", Failed(cause="second"), 2.0)
@@ -514,7 +525,7 @@ def test_the_first_cause_counts():
     )
 
 
-def test_a_ready_after_an_abort_starts_nothing():
+def test_a_ready_after_an_abort_starts_nothing() -> None:
     coordinator = greeted(make())
     coordinator.abort("interrupted by the user")
     for name in NAMES:
@@ -523,7 +534,7 @@ def test_a_ready_after_an_abort_starts_nothing():
     assert coordinator.outcome.kind == "interrupted"
 
 
-def test_a_stall_names_who_waits_for_whom():
+def test_a_stall_names_who_waits_for_whom() -> None:
     experiment = Experiment.model_validate({"timeouts": {"stall_s": 20}})
     coordinator, _ = started(experiment=experiment)
     coordinator.hear("tvb-0", Progress(windows=2), 5.0)
@@ -552,7 +563,9 @@ def test_a_stall_names_who_waits_for_whom():
     ),
     st.lists(st.sampled_from(["lose", "tick", "stop", "abort", "pause", "resume", "step"])),
 )
-def test_no_order_of_events_breaks_it_and_the_first_outcome_stays(events, commands):
+def test_no_order_of_events_breaks_it_and_the_first_outcome_stays(
+    events: list[tuple[str, str]], commands: list[str]
+) -> None:
     coordinator, outcome = make(5), None
     commands = commands + ["tick"] * len(events)
     for now_s, ((name, kind), command) in enumerate(zip(events, commands, strict=False)):

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -25,8 +27,8 @@ REPOSITORY = Path(__file__).parents[2]
 
 
 @pytest.fixture
-def write(tmp_path):
-    def write_file(text, name="experiment.yaml"):
+def write(tmp_path: Path) -> Callable[..., Path]:
+    def write_file(text: str | bytes, name: str = "experiment.yaml") -> Path:
         path = tmp_path / name
         path.write_bytes(text if isinstance(text, bytes) else text.encode())
         return path
@@ -34,31 +36,31 @@ def write(tmp_path):
     return write_file
 
 
-def faults_of(call, *arguments):
+def faults_of(call: Callable[..., object], *arguments: object) -> dict[str, str]:
     with pytest.raises(ExperimentError) as caught:
         call(*arguments)
     return {fault.path: fault.message for fault in caught.value.faults}
 
 
-def test_an_empty_tree_is_the_default_experiment():
+def test_an_empty_tree_is_the_default_experiment() -> None:
     assert parse({}) == Experiment()
 
 
-def test_a_file_is_read(write):
+def test_a_file_is_read(write: Callable[..., Path]) -> None:
     path = write("name: two\nduration_ms: 20\nspiking:\n  - regions: [rHC, lHC]\n")
     experiment = load_experiment(path)
     assert experiment.duration_ms == 20.0
     assert [region for region, _, _ in experiment.spiking_regions()] == ["rHC", "lHC"]
 
 
-def test_merged_parts_may_be_changed_but_no_key_is_there_twice(write):
+def test_merged_parts_may_be_changed_but_no_key_is_there_twice(write: Callable[..., Path]) -> None:
     text = "tvb:\n  model: &m {name: JansenRit}\n  coupling: {<<: *m, name: Linear}\n"
     assert load_experiment(write(text)).tvb.coupling.name == "Linear"
     (message,) = faults_of(load_experiment, write(f"{text}seed: 1\nseed: 2\n")).values()
     assert message.endswith("is not valid YAML: the key 'seed' is there twice, line 5, column 1")
 
 
-def test_what_is_written_reads_the_same(write):
+def test_what_is_written_reads_the_same(write: Callable[..., Path]) -> None:
     experiment = parse(
         {
             "adex": {"noise": {"nsig": 2.0}},
@@ -70,7 +72,7 @@ def test_what_is_written_reads_the_same(write):
     assert load_experiment(write(dump_yaml(experiment))) == experiment
 
 
-def test_experiments_are_frozen():
+def test_experiments_are_frozen() -> None:
     with pytest.raises(ValidationError):
         Experiment().seed = 2
 
@@ -86,13 +88,13 @@ def test_experiments_are_frozen():
         ({"stand_in": {"kind": "file", "path": "x", "pth": 1}}, "stand_in.pth", "path"),
     ],
 )
-def test_unknown_keys_are_named_with_near_ones(tree, path, near):
+def test_unknown_keys_are_named_with_near_ones(tree: dict[str, Any], path: str, near: str) -> None:
     message = faults_of(parse, tree)[path]
     assert message.startswith("unknown key; did you mean ")
     assert near in message
 
 
-def test_an_unknown_key_without_near_ones_lists_those_known():
+def test_an_unknown_key_without_near_ones_lists_those_known() -> None:
     assert faults_of(parse, {"window": {"zzz": 1}}) == {
         "window.zzz": "unknown key; known keys here: length_ms, lookahead"
     }
@@ -133,23 +135,23 @@ def test_an_unknown_key_without_near_ones_lists_those_known():
         ({1: 2}, "1"),
     ],
 )
-def test_a_wrong_value_is_one_fault_at_its_key(tree, path):
+def test_a_wrong_value_is_one_fault_at_its_key(tree: dict[Any, Any], path: str) -> None:
     assert list(faults_of(parse, tree)) == [path]
 
 
-def test_the_message_says_what_was_got_and_expected():
+def test_the_message_says_what_was_got_and_expected() -> None:
     message = faults_of(parse, {"window": {"length_ms": "long"}})["window.length_ms"]
     assert "valid number" in message
     assert "'auto'" in message
     assert message.endswith("got 'long'")
 
 
-def test_long_values_are_cut_short():
+def test_long_values_are_cut_short() -> None:
     message = faults_of(parse, {"duration_ms": "x" * 10_000})["duration_ms"]
     assert len(message) < 250
 
 
-def test_all_faults_come_at_once(write):
+def test_all_faults_come_at_once(write: Callable[..., Path]) -> None:
     text = """
         duratoin_ms: 5
         dt_ms: fast
@@ -163,7 +165,7 @@ def test_all_faults_come_at_once(write):
     assert "weight" in found["spiking.1.drive.weihgt"]
 
 
-def test_overrides_set_values_deep_in_the_tree(write):
+def test_overrides_set_values_deep_in_the_tree(write: Callable[..., Path]) -> None:
     path = write("spiking:\n  - regions: [rHC]\n  - regions: [lHC]\n")
     overrides = [
         "duration_ms=5",
@@ -180,7 +182,7 @@ def test_overrides_set_values_deep_in_the_tree(write):
     assert experiment.name == "a=b"
 
 
-def test_overrides_leave_the_tree_alone():
+def test_overrides_leave_the_tree_alone() -> None:
     tree = {"spiking": [{"regions": ["rHC"]}]}
     apply_overrides(tree, ["spiking.0.regions.0=lHC", "seed=3"])
     assert tree == {"spiking": [{"regions": ["rHC"]}]}
@@ -198,19 +200,19 @@ def test_overrides_leave_the_tree_alone():
         ("spiking.0.regions.0.name=x", "--set spiking.0.regions.0.name", "is a value"),
     ],
 )
-def test_bad_overrides_are_named(override, path, text):
+def test_bad_overrides_are_named(override: str, path: str, text: str) -> None:
     found = faults_of(apply_overrides, {"spiking": [{"regions": ["rHC"]}]}, [override])
     assert list(found) == [path]
     assert text in found[path]
 
 
-def test_all_bad_overrides_come_at_once():
+def test_all_bad_overrides_come_at_once() -> None:
     with pytest.raises(ExperimentError) as caught:
         apply_overrides({}, ["a", "b", "c=["])
     assert len(caught.value.faults) == 3
 
 
-def test_overrides_are_checked_like_the_file(write):
+def test_overrides_are_checked_like_the_file(write: Callable[..., Path]) -> None:
     found = faults_of(load_experiment, write("seed: 1"), ["duration_ms=-5", "windw.length_ms=3"])
     assert set(found) == {"duration_ms", "windw"}
 
@@ -237,13 +239,15 @@ BOMB = "a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n" + "".join(
         (b"#" * (MAX_FILE_BYTES + 1), "limit"),
     ],
 )
-def test_what_is_no_experiment_file_is_refused_in_one_sentence(write, text, says):
+def test_what_is_no_experiment_file_is_refused_in_one_sentence(
+    write: Callable[..., Path], text: bytes, says: str
+) -> None:
     found = faults_of(load_experiment, write(text))
     assert list(found) == [""]
     assert says in found[""]
 
 
-def test_aliases_are_fine_where_they_help(write):
+def test_aliases_are_fine_where_they_help(write: Callable[..., Path]) -> None:
     text = (
         "spiking:\n- regions: [rHC]\n  rate: &rate {width_ms: 5}\n- {regions: [lHC], rate: *rate}"
     )
@@ -287,13 +291,15 @@ tvb: &tvb
         ("--set adex.neurons", [], None),
     ],
 )
-def test_a_fault_names_its_line_or_that_of_the_nearest_part(path, overrides, line):
+def test_a_fault_names_its_line_or_that_of_the_nearest_part(
+    path: str, overrides: list[str], line: int | None
+) -> None:
     with pytest.raises(ExperimentError) as caught, lines_of(LINED, overrides):
         raise ExperimentError.single(path, "wrong", "trace")
     assert caught.value.faults == (Fault(path, "wrong", "trace", line),)
 
 
-def test_faults_of_a_file_name_the_file(write):
+def test_faults_of_a_file_name_the_file(write: Callable[..., Path]) -> None:
     path = write("seed: 1\nspiking:\n  - regions: [rHC]\n    drive: {kind: sparks}\n")
     with pytest.raises(ExperimentError) as caught, lines_of(path, ["seed=0"]):
         load_experiment(path, ["seed=0"])
@@ -301,7 +307,7 @@ def test_faults_of_a_file_name_the_file(write):
     assert found == {"spiking.0.drive.kind": (4, str(path)), "seed": (None, "")}
 
 
-def test_text_that_is_not_yaml_has_a_line_but_no_places(write):
+def test_text_that_is_not_yaml_has_a_line_but_no_places(write: Callable[..., Path]) -> None:
     path = write("seed: 1\nname: [\n")
     with pytest.raises(ExperimentError) as caught, lines_of(path):
         load_experiment(path)
@@ -312,22 +318,22 @@ def test_text_that_is_not_yaml_has_a_line_but_no_places(write):
     assert caught.value.faults == (Fault("a", "wrong"),)
 
 
-def test_a_file_that_is_not_there(tmp_path):
+def test_a_file_that_is_not_there(tmp_path: Path) -> None:
     found = faults_of(load_experiment, tmp_path / "none.yaml")
     assert "No such file" in found[""]
 
 
-def test_a_folder_is_no_file(tmp_path):
+def test_a_folder_is_no_file(tmp_path: Path) -> None:
     assert "directory" in faults_of(load_experiment, tmp_path)[""]
 
 
-def test_the_committed_schema_is_the_present_one():
+def test_the_committed_schema_is_the_present_one() -> None:
     committed = (REPOSITORY / "docs" / "experiment.schema.json").read_text(encoding="utf-8")
     current = json.dumps(experiment_schema(), indent=2) + "\n"
     assert committed == current, "docs/experiment.schema.json is out of date; run `make schema`"
 
 
-def test_every_field_is_described():
+def test_every_field_is_described() -> None:
     schema = experiment_schema()
     parts = {"Experiment": schema, **schema["$defs"]}
     bare = [
@@ -340,7 +346,7 @@ def test_every_field_is_described():
 
 
 @pytest.mark.parametrize("path", EXPERIMENTS, ids=str)
-def test_examples_are_valid(path):
+def test_examples_are_valid(path: Path) -> None:
     tree = yaml.safe_load(path.read_text(encoding="utf-8"))
     assert parse(tree).name == tree["name"]
 

@@ -6,6 +6,7 @@ import hashlib
 import json
 import math
 import zlib
+from typing import Any
 
 import msgpack
 import numpy as np
@@ -21,14 +22,14 @@ MESSAGE_SCHEMAS = {2: "023600e19655f7fc6c727b943c099049702c2c5aab44ab3aaf1f1af63
 """SHA-256 of the messages' schemas by protocol version, descriptions left out."""
 
 
-def without_prose(node):
+def without_prose(node: Any) -> Any:
     if isinstance(node, dict):
         prose = ("description", "title") if "type" in node or "$ref" in node else ()
         return {key: without_prose(value) for key, value in node.items() if key not in prose}
     return [without_prose(value) for value in node] if isinstance(node, list) else node
 
 
-def test_messages_change_only_with_the_version():
+def test_messages_change_only_with_the_version() -> None:
     schema = without_prose(protocol.MESSAGES.json_schema())
     digest = hashlib.sha256(json.dumps(schema, sort_keys=True).encode()).hexdigest()
     assert MESSAGE_SCHEMAS.get(protocol.VERSION) == digest, (
@@ -37,19 +38,19 @@ def test_messages_change_only_with_the_version():
     )
 
 
-def test_there_is_a_golden_frame_of_everything():
+def test_there_is_a_golden_frame_of_everything() -> None:
     assert set(NAMES) == set(golden.encoded())
     kinds = set(protocol.MESSAGES.json_schema()["discriminator"]["mapping"])
     assert {message.kind for message in golden.MESSAGES.values()} == kinds
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_we_write_what_the_protocol_says(name):
+def test_we_write_what_the_protocol_says(name: str) -> None:
     assert golden.encoded()[name] == golden.read(name)
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a_second_reader_reads_what_the_description_says(name):
+def test_a_second_reader_reads_what_the_description_says(name: str) -> None:
     frames = golden.read(name)
     description = json.loads((golden.FOLDER / f"{name}.json").read_text(encoding="utf-8"))
     assert len(frames) == len(description)
@@ -69,7 +70,7 @@ def test_a_second_reader_reads_what_the_description_says(name):
 
 
 @pytest.mark.parametrize("name", sorted(golden.BLOCKS))
-def test_a_second_reader_finds_its_way_through_a_block(name):
+def test_a_second_reader_finds_its_way_through_a_block(name: str) -> None:
     packed, data = golden.read(name)
     header = msgpack.unpackb(packed)
     assert list(header) == [
@@ -84,18 +85,18 @@ def test_a_second_reader_finds_its_way_through_a_block(name):
 
 
 @pytest.mark.parametrize("name", sorted(golden.MESSAGES))
-def test_we_read_golden_messages(name):
+def test_we_read_golden_messages(name: str) -> None:
     assert decode_message(golden.read(name), "somebody") == golden.MESSAGES[name]
 
 
 @pytest.mark.parametrize("name", sorted(golden.MESSAGES))
-def test_messages_survive_the_way(name):
+def test_messages_survive_the_way(name: str) -> None:
     message = golden.MESSAGES[name]
     assert decode_message(encode_message(message), "somebody") == message
 
 
 @pytest.mark.parametrize("name", sorted(golden.BLOCKS))
-def test_we_read_golden_blocks(name):
+def test_we_read_golden_blocks(name: str) -> None:
     block, expected = decode_block(golden.read(name), golden.RUN, "nest-0"), golden.BLOCKS[name]
     assert (block.edge, block.window, block.rank) == (
         expected.edge,

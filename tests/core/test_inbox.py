@@ -14,12 +14,12 @@ EDGE = "nest>translator"
 OTHER = "tvb>translator"
 
 
-def block(window, rank=0, edge=EDGE):
+def block(window: int, rank: int = 0, edge: str = EDGE) -> Block:
     return Block(edge, window, rank, {})
 
 
 @st.composite
-def arrivals(draw):
+def arrivals(draw: st.DrawFn) -> tuple[dict[str, int], int, list[Block]]:
     ranks = {EDGE: draw(st.integers(1, 4)), OTHER: 1}
     windows = draw(st.integers(1, 6))
     everything = [
@@ -32,7 +32,9 @@ def arrivals(draw):
 
 
 @given(arrivals(), st.data())
-def test_any_order_of_arrival_gives_every_block_once_and_in_order(case, data):
+def test_any_order_of_arrival_gives_every_block_once_and_in_order(
+    case: tuple[dict[str, int], int, list[Block]], data: st.DataObject
+) -> None:
     ranks, windows, order = case
     inbox, due, taken = Inbox(ranks), dict.fromkeys(ranks, 0), []
     for arrived in order:
@@ -52,7 +54,9 @@ def test_any_order_of_arrival_gives_every_block_once_and_in_order(case, data):
 
 
 @given(arrivals(), st.data())
-def test_a_block_that_was_here_before_is_refused(case, data):
+def test_a_block_that_was_here_before_is_refused(
+    case: tuple[dict[str, int], int, list[Block]], data: st.DataObject
+) -> None:
     ranks, _, order = case
     inbox = Inbox(ranks)
     for arrived in order:
@@ -63,7 +67,7 @@ def test_a_block_that_was_here_before_is_refused(case, data):
         inbox.put(data.draw(st.sampled_from(order)), "nest")
 
 
-def test_a_used_window_is_late():
+def test_a_used_window_is_late() -> None:
     inbox = Inbox({EDGE: 1})
     inbox.put(block(0), "nest-0")
     inbox.take(EDGE, 0)
@@ -71,14 +75,14 @@ def test_a_used_window_is_late():
         inbox.put(block(0), "nest-0")
 
 
-def test_a_window_of_the_far_future_is_early():
+def test_a_window_of_the_far_future_is_early() -> None:
     inbox = Inbox({EDGE: 1})
     inbox.put(block(MAX_AHEAD - 1), "nest-0")
     with pytest.raises(ProtocolError, match="window 0 is due; a block came late, twice or early"):
         inbox.put(block(MAX_AHEAD), "nest-0")
 
 
-def test_unknown_edges_and_ranks_are_refused():
+def test_unknown_edges_and_ranks_are_refused() -> None:
     inbox = Inbox({EDGE: 2})
     with pytest.raises(ProtocolError, match=f"{OTHER}, window 0.*no such edge.*expected {EDGE}"):
         inbox.put(block(0, edge=OTHER), "tvb-0")
@@ -88,7 +92,7 @@ def test_unknown_edges_and_ranks_are_refused():
         Inbox({}).put(block(0), "nest-0")
 
 
-def test_windows_are_taken_complete_and_in_order():
+def test_windows_are_taken_complete_and_in_order() -> None:
     inbox = Inbox({EDGE: 2})
     inbox.put(block(0, 1), "nest-1")
     inbox.put(block(1, 0), "nest-0")
@@ -100,7 +104,7 @@ def test_windows_are_taken_complete_and_in_order():
         inbox.take(EDGE, 1)
 
 
-def test_it_says_what_is_missing():
+def test_it_says_what_is_missing() -> None:
     one, three = Inbox({EDGE: 1}), Inbox({EDGE: 3})
     assert one.lacks(EDGE) == "window 0 of nest>translator from nest"
     three.put(block(0, 1), "nest-1")

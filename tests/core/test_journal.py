@@ -5,7 +5,9 @@ from __future__ import annotations
 import struct
 import threading
 import zlib
+from io import FileIO
 from pathlib import Path
+from typing import Any, Never
 
 import msgpack
 import numpy as np
@@ -21,7 +23,7 @@ from tvb_nest_cosim.cosim_core.run_dir.layout import RunLayout
 from tvb_nest_cosim.cosim_core.run_dir.recorder import PHASES, Recorder, phases_of
 
 
-def blocks(count=3):
+def blocks(count: int = 3) -> list[Block]:
     return [
         Block(
             "nest>translator",
@@ -37,7 +39,7 @@ def blocks(count=3):
 
 
 @pytest.fixture
-def journal(tmp_path):
+def journal(tmp_path: Path) -> Path:
     path = tmp_path / "nest-0.journal"
     with JournalWriter(path) as writer:
         for block in blocks():
@@ -45,7 +47,7 @@ def journal(tmp_path):
     return path
 
 
-def assert_equal(got, expected):
+def assert_equal(got: list[Block], expected: list[Block]) -> None:
     assert len(got) == len(expected)
     for one, other in zip(got, expected, strict=True):
         assert (one.edge, one.window, one.rank) == (other.edge, other.window, other.rank)
@@ -55,7 +57,7 @@ def assert_equal(got, expected):
             np.testing.assert_array_equal(array, other.arrays[name], strict=True)
 
 
-def records(path):
+def records(path: Path) -> list[tuple[int, int, bytes]]:
     """Splits a journal with another reader: (start, stop, body) of every record."""
     data = path.read_bytes()
     assert data[:8] == b"COSIMJ1\n"
@@ -69,11 +71,11 @@ def records(path):
     return found
 
 
-def test_what_is_written_is_read(journal):
+def test_what_is_written_is_read(journal: Path) -> None:
     assert_equal(list(read_journal(journal)), blocks())
 
 
-def test_the_format_is_as_described(journal):
+def test_the_format_is_as_described(journal: Path) -> None:
     bodies = [msgpack.unpackb(body) for _, _, body in records(journal)]
     assert [list(body) for body in bodies] == [["edge", "window", "rank", "signals"]] * 3
     (name, dtype, shape, data), other = bodies[2]["signals"]
@@ -82,7 +84,7 @@ def test_the_format_is_as_described(journal):
     assert other[0] == "coupling/lHC"
 
 
-def test_every_block_is_handed_to_the_system_at_once(tmp_path):
+def test_every_block_is_handed_to_the_system_at_once(tmp_path: Path) -> None:
     path = tmp_path / "nest-0.journal"
     with JournalWriter(path) as writer:
         for number, block in enumerate(blocks(), start=1):
@@ -90,7 +92,7 @@ def test_every_block_is_handed_to_the_system_at_once(tmp_path):
             assert len(list(read_journal(path))) == number
 
 
-def test_a_cut_anywhere_in_the_last_record_leaves_the_blocks_before_it(journal):
+def test_a_cut_anywhere_in_the_last_record_leaves_the_blocks_before_it(journal: Path) -> None:
     start, stop, _ = records(journal)[-1]
     whole = journal.read_bytes()
     for length in range(start, stop):
@@ -98,7 +100,7 @@ def test_a_cut_anywhere_in_the_last_record_leaves_the_blocks_before_it(journal):
         assert_equal(list(read_journal(journal)), blocks(2))
 
 
-def test_a_flipped_bit_ends_the_reading_before_its_record(journal):
+def test_a_flipped_bit_ends_the_reading_before_its_record(journal: Path) -> None:
     start, stop, _ = records(journal)[1]
     whole = journal.read_bytes()
     for place in range(start, stop):
@@ -108,25 +110,25 @@ def test_a_flipped_bit_ends_the_reading_before_its_record(journal):
         assert_equal(list(read_journal(journal)), blocks(1))
 
 
-def test_a_journal_may_be_empty(tmp_path):
+def test_a_journal_may_be_empty(tmp_path: Path) -> None:
     JournalWriter(tmp_path / "empty.journal").close()
     assert list(read_journal(tmp_path / "empty.journal")) == []
 
 
 @pytest.mark.parametrize("content", [b"", b"COSIM", b"COSIMJ2\n", b"PK\x03\x04 and more"])
-def test_other_files_are_no_journals(tmp_path, content):
+def test_other_files_are_no_journals(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "other.journal"
     path.write_bytes(content)
     with pytest.raises(RunDirectoryError, match="is no journal: it does not begin with"):
         list(read_journal(path))
 
 
-def test_a_journal_that_is_not_there(tmp_path):
+def test_a_journal_that_is_not_there(tmp_path: Path) -> None:
     with pytest.raises(RunDirectoryError, match=r"cannot read the journal .*No such file"):
         list(read_journal(tmp_path / "none.journal"))
 
 
-def test_nothing_but_numbers_is_read(tmp_path):
+def test_nothing_but_numbers_is_read(tmp_path: Path) -> None:
     body = msgpack.packb(
         {"edge": "e", "window": 0, "rank": 0, "signals": [["a", "|O", [1], b"\0" * 8]]}
     )
@@ -136,13 +138,13 @@ def test_nothing_but_numbers_is_read(tmp_path):
         list(read_journal(path))
 
 
-def test_an_existing_journal_is_never_overwritten(journal):
+def test_an_existing_journal_is_never_overwritten(journal: Path) -> None:
     with pytest.raises(RunDirectoryError, match=r"cannot write the journal .*exists"):
         JournalWriter(journal)
     assert_equal(list(read_journal(journal)), blocks())
 
 
-def test_a_closed_journal_may_be_closed_again(tmp_path):
+def test_a_closed_journal_may_be_closed_again(tmp_path: Path) -> None:
     writer = JournalWriter(tmp_path / "twice.journal")
     writer.close()
     writer.close()
@@ -151,28 +153,30 @@ def test_a_closed_journal_may_be_closed_again(tmp_path):
 class FullDisk:
     """A file on a disk that takes only so many bytes."""
 
-    def __init__(self, file, room):
+    def __init__(self, file: FileIO, room: int) -> None:
         self._file, self.room = file, room
 
-    def write(self, data):
+    def write(self, data: memoryview) -> int:
         if not self.room:
             raise OSError(28, "No space left on device")
         taken = self._file.write(data[: self.room])
         self.room -= taken
         return taken
 
-    def __getattr__(self, name):
+    def __getattr__(self, name: str) -> Any:
         return getattr(self._file, name)
 
 
 @given(room=st.integers(0, 400))
-def test_a_full_disk_is_told_and_leaves_what_fitted(tmp_path_factory, room):
+def test_a_full_disk_is_told_and_leaves_what_fitted(
+    tmp_path_factory: pytest.TempPathFactory, room: int
+) -> None:
     path = tmp_path_factory.mktemp("full") / "nest-0.journal"
     fitted = []
     with JournalWriter(path) as writer:
         writer._file = FullDisk(writer._file, room)
 
-        def append_all():
+        def append_all() -> None:
             for block in blocks(20):
                 writer.append(block)
                 fitted.append(block)
@@ -182,7 +186,9 @@ def test_a_full_disk_is_told_and_leaves_what_fitted(tmp_path_factory, room):
     assert_equal(list(read_journal(path)), fitted)
 
 
-def test_a_disk_that_is_full_from_the_beginning(tmp_path, monkeypatch):
+def test_a_disk_that_is_full_from_the_beginning(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     path = tmp_path / "nest-0.journal"
     with Path("/dev/full").open("wb", buffering=0) as full:
         monkeypatch.setattr(Path, "open", lambda *arguments, **options: full)
@@ -191,8 +197,10 @@ def test_a_disk_that_is_full_from_the_beginning(tmp_path, monkeypatch):
         assert full.closed
 
 
-def test_what_does_not_reach_the_disk_is_told(tmp_path, monkeypatch):
-    def fsync(number):
+def test_what_does_not_reach_the_disk_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fsync(number: int) -> Never:
         raise OSError(5, "Input/output error")
 
     writer = JournalWriter(tmp_path / "nest-0.journal")
@@ -202,10 +210,12 @@ def test_what_does_not_reach_the_disk_is_told(tmp_path, monkeypatch):
     writer.close()
 
 
-def test_appending_does_not_wait_for_the_disk(tmp_path, monkeypatch):
+def test_appending_does_not_wait_for_the_disk(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     released, threads = threading.Event(), []
 
-    def fsync(number):
+    def fsync(number: int) -> None:
         threads.append(threading.current_thread())
         assert released.wait(10.0)
 
@@ -220,8 +230,10 @@ def test_appending_does_not_wait_for_the_disk(tmp_path, monkeypatch):
     assert_equal(list(read_journal(tmp_path / "j")), blocks(3))
 
 
-def test_what_the_disk_refused_meanwhile_is_told_later(tmp_path, monkeypatch):
-    def fsync(number):
+def test_what_the_disk_refused_meanwhile_is_told_later(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fsync(number: int) -> Never:
         raise OSError(5, "Input/output error")
 
     monkeypatch.setattr("os.fsync", fsync)
@@ -235,7 +247,7 @@ def test_what_the_disk_refused_meanwhile_is_told_later(tmp_path, monkeypatch):
         writer.close()
 
 
-def test_a_recorder_keeps_blocks_and_times(tmp_path):
+def test_a_recorder_keeps_blocks_and_times(tmp_path: Path) -> None:
     layout = RunLayout(tmp_path / "run")
     layout.make()
     recorder = Recorder(layout, "nest", 1)
@@ -260,6 +272,6 @@ def test_a_recorder_keeps_blocks_and_times(tmp_path):
     )
 
 
-def test_times_of_other_phases_are_refused():
+def test_times_of_other_phases_are_refused() -> None:
     with pytest.raises(RunDirectoryError, match=r"nest.timing .* another version"):
         phases_of(Block("nest.timing", 0, 0, {"phases": np.zeros((4, 5))}))

@@ -7,6 +7,9 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Literal, TypeVar
 
 import psutil
 import pytest
@@ -22,8 +25,10 @@ from tvb_nest_cosim.cosim_core.processes.commands import (
 )
 from tvb_nest_cosim.cosim_core.processes.process_group import how_it_ended
 from tvb_nest_cosim.cosim_core.run_dir.layout import RunLayout
-from tvb_nest_cosim.cosim_core.wire.protocol import MODULES
-from tvb_nest_cosim.orchestrator.launchers.local import LOCAL
+from tvb_nest_cosim.cosim_core.wire.protocol import MODULES, Role
+from tvb_nest_cosim.orchestrator.launchers.local import LOCAL, LocalProcesses
+
+T = TypeVar("T")
 
 WORKER = """
 import os, signal, subprocess, sys, time
@@ -47,7 +52,7 @@ else:
 """
 
 
-def test_the_command_of_a_worker():
+def test_the_command_of_a_worker() -> None:
     assert worker_command("nest", "ipc:///s/control", "run-1", "abc") == [
         *[sys.executable, "-P", "-m", "tvb_nest_cosim.nest_service", "worker"],
         *["--control", "ipc:///s/control", "--run", "run-1", "--digest", "abc"],
@@ -55,11 +60,11 @@ def test_the_command_of_a_worker():
 
 
 @pytest.mark.parametrize(("role", "module"), sorted(MODULES.items()))
-def test_every_role_has_a_module(role, module):
+def test_every_role_has_a_module(role: Role, module: str) -> None:
     assert worker_command(role, "c", "r", "d")[3] == module
 
 
-def test_hostile_names_stay_single_arguments():
+def test_hostile_names_stay_single_arguments() -> None:
     command = worker_command("tvb", "ipc:///a b/'c", "run; rm -rf /", "$(id)")
     assert command[5:] == [
         *["--control", "ipc:///a b/'c", "--run", "run; rm -rf /", "--digest", "$(id)"],
@@ -80,11 +85,11 @@ def test_hostile_names_stay_single_arguments():
         (EXIT_DESERTED, "lost its connection"),
     ],
 )
-def test_exit_codes_in_words(code, says):
+def test_exit_codes_in_words(code: int, says: str) -> None:
     assert how_it_ended(code).startswith(says)
 
 
-def test_workers_use_one_thread_per_library_unless_told_otherwise():
+def test_workers_use_one_thread_per_library_unless_told_otherwise() -> None:
     environment = worker_environment("tvb", {"PATH": "/bin", "OMP_NUM_THREADS": "3"})
     assert environment["PATH"] == "/bin"
     assert environment["OMP_NUM_THREADS"] == "3"
@@ -92,13 +97,13 @@ def test_workers_use_one_thread_per_library_unless_told_otherwise():
     assert "OMPI_MCA_mpi_yield_when_idle" not in environment
 
 
-def test_ranks_of_nest_yield_when_they_wait():
+def test_ranks_of_nest_yield_when_they_wait() -> None:
     assert worker_environment("nest", {})["OMPI_MCA_mpi_yield_when_idle"] == "1"
     kept = worker_environment("nest", {"OMPI_MCA_mpi_yield_when_idle": "0"})
     assert kept["OMPI_MCA_mpi_yield_when_idle"] == "0"
 
 
-def test_a_rank_of_this_process_is_none_of_the_workers():
+def test_a_rank_of_this_process_is_none_of_the_workers() -> None:
     environment = worker_environment(
         "nest", {"PMIX_RANK": "1", "SLURM_PROCID": "1", "PATH": "/bin"}
     )
@@ -106,7 +111,7 @@ def test_a_rank_of_this_process_is_none_of_the_workers():
     assert environment["PATH"] == "/bin"
 
 
-def test_the_step_of_a_batch_script_is_none_of_the_workers():
+def test_the_step_of_a_batch_script_is_none_of_the_workers() -> None:
     """OpenMPI took it for a sign that srun had started the worker, and gave up."""
     slurm = {"SLURM_JOB_ID": "7", "SLURM_STEP_ID": "-5", "SLURM_STEPID": "-5"}
     environment = worker_environment("nest", slurm)
@@ -114,7 +119,9 @@ def test_the_step_of_a_batch_script_is_none_of_the_workers():
 
 
 @pytest.fixture
-def launch(tmp_path, monkeypatch):
+def launch(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Callable[..., LocalProcesses]]:
     """Starts the processes of a run whose one worker does what the test wants."""
     (tmp_path / "stand_in_worker.py").write_text(WORKER)
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
@@ -123,7 +130,7 @@ def launch(tmp_path, monkeypatch):
     RunLayout(tmp_path / "run").make()
     launched = []
 
-    def start(what, participants=None):
+    def start(what: str, participants: dict[str, int] | None = None) -> LocalProcesses:
         monkeypatch.setenv("WHAT", what)
         plan = make_plan(
             tmp_path / "run", experiment_digest="abc", participants=participants or {"tvb": 1}
@@ -139,7 +146,7 @@ def launch(tmp_path, monkeypatch):
         processes.close()
 
 
-def eventually(get):
+def eventually(get: Callable[[], T | Literal[False]]) -> T:
     deadline = Deadline.after(30)
     while not (value := get()):
         assert not deadline.passed(), "it never came"
@@ -147,20 +154,20 @@ def eventually(get):
     return value
 
 
-def family(tmp_path):
+def family(tmp_path: Path) -> list[int]:
     """Waits for the ids that a worker wrote down."""
     path = tmp_path / "pids"
     return [int(pid) for pid in eventually(lambda: path.exists() and path.read_text()).split()]
 
 
-def is_alive(pid):
+def is_alive(pid: int) -> bool:
     try:
         return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:
         return False
 
 
-def test_an_end_is_told_once_with_the_last_words(launch):
+def test_an_end_is_told_once_with_the_last_words(launch: Callable[..., LocalProcesses]) -> None:
     processes = launch("4")
     (gone,) = eventually(processes.poll)
     assert gone.names == ("tvb-0",)
@@ -172,12 +179,12 @@ def test_an_end_is_told_once_with_the_last_words(launch):
     assert processes.poll() == []
 
 
-def test_a_killed_worker_is_told_with_its_signal(launch):
+def test_a_killed_worker_is_told_with_its_signal(launch: Callable[..., LocalProcesses]) -> None:
     (gone,) = eventually(launch("killed").poll)
     assert gone.how.startswith("was killed by signal 9 (SIGKILL)")
 
 
-def test_causes_are_told_before_consequences(launch):
+def test_causes_are_told_before_consequences(launch: Callable[..., LocalProcesses]) -> None:
     processes = launch(str(EXIT_DESERTED), {"nest": 1})
     eventually(lambda: processes._group._children[0].process.poll() is not None)
     processes._group._children += launch("4")._group._children
@@ -188,7 +195,9 @@ def test_causes_are_told_before_consequences(launch):
     ]
 
 
-def test_stop_ends_whoever_does_not_leave_and_its_children(launch, tmp_path):
+def test_stop_ends_whoever_does_not_leave_and_its_children(
+    launch: Callable[..., LocalProcesses], tmp_path: Path
+) -> None:
     processes = launch("family")
     pids = family(tmp_path)
     assert all(map(is_alive, pids))
@@ -197,7 +206,9 @@ def test_stop_ends_whoever_does_not_leave_and_its_children(launch, tmp_path):
     assert processes._group._children[0].process.returncode == -signal.SIGKILL
 
 
-def test_stop_ends_what_a_finished_worker_left_behind(launch, tmp_path):
+def test_stop_ends_what_a_finished_worker_left_behind(
+    launch: Callable[..., LocalProcesses], tmp_path: Path
+) -> None:
     processes = launch("orphan")
     _, orphan = family(tmp_path)
     eventually(processes.poll)
@@ -206,7 +217,9 @@ def test_stop_ends_what_a_finished_worker_left_behind(launch, tmp_path):
     eventually(lambda: not is_alive(orphan))
 
 
-def test_stop_waits_for_those_who_leave_by_themselves(launch):
+def test_stop_waits_for_those_who_leave_by_themselves(
+    launch: Callable[..., LocalProcesses],
+) -> None:
     processes = launch("0")
     processes.stop(30.0)
     (gone,) = processes.poll()
@@ -215,7 +228,7 @@ def test_stop_waits_for_those_who_leave_by_themselves(launch):
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells a child of its parent's end")
-def test_a_process_on_a_leash_dies_with_its_parent():
+def test_a_process_on_a_leash_dies_with_its_parent() -> None:
     command = tied_to_parent(["sleep", "60"])
     code = f"import subprocess, time; print(subprocess.Popen({command!r}).pid, flush=True)"
     with subprocess.Popen(

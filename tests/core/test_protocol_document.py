@@ -22,40 +22,40 @@ CLASSES = {
 }  # one of every kind, as test_golden_frames proves
 
 
-def section(heading):
+def section(heading: str) -> str:
     """Returns what stands under a heading, up to the next one of any level."""
     found = re.search(rf"^#+ {re.escape(heading)}\n(.*?)(?=^#+ |\Z)", TEXT, re.M | re.S)
     assert found, f"there is no section '{heading}'"
     return found[1]
 
 
-def first_cells(text):
+def first_cells(text: str) -> list[str]:
     return [cell.strip() for cell in re.findall(r"^\| (.+?) \|", text, re.M)]
 
 
-def test_it_is_of_the_version_that_the_code_speaks():
+def test_it_is_of_the_version_that_the_code_speaks() -> None:
     assert TEXT.startswith(f"# The wire protocol, version {protocol.VERSION}\n")
 
 
-def test_the_table_lists_every_message():
+def test_the_table_lists_every_message() -> None:
     listed = re.findall(r"^\| \[`(\w+)`\]", section("Control plane: messages"), re.M)
     assert sorted(listed) == sorted(CLASSES)
 
 
 @pytest.mark.parametrize("kind", sorted(CLASSES))
-def test_every_field_of_a_message_is_listed(kind):
+def test_every_field_of_a_message_is_listed(kind: str) -> None:
     listed = [cell.strip("`") for cell in first_cells(section(f"`{kind}`"))[1:]]
     listed = [cell for cell in listed if not cell.startswith("--")]
     assert listed == [name for name in CLASSES[kind].model_fields if name != "kind"]
 
 
-def test_fields_of_a_fault_are_listed():
+def test_fields_of_a_fault_are_listed() -> None:
     text = section("`refused`")
     assert all(f"`{name}`" in text for name in protocol.FaultReport.model_fields)
 
 
 @pytest.mark.parametrize("state", State)
-def test_the_table_of_states_is_the_one_of_the_code(state):
+def test_the_table_of_states_is_the_one_of_the_code(state: State) -> None:
     (row,) = re.findall(rf"^\| `{state.value}` \| (.*) \|$", section("States"), re.M)
     for kind in CLASSES:
         if kind == "abort":
@@ -68,19 +68,19 @@ def test_the_table_of_states_is_the_one_of_the_code(state):
             assert re.search(rf"`{kind}`(, `\w+`)* -> `{leads_to}`", row)
 
 
-def test_every_message_of_agents_is_listed_with_its_fields():
+def test_every_message_of_agents_is_listed_with_its_fields() -> None:
     rows = re.findall(r"^\| `(\w+)` \| [\w ]+ \| [\w ]+ \| (.*) \|$", section("Agents"), re.M)
     classes = get_args(agent_protocol.AgentMessage)
     expected = {c.model_fields["kind"].default: c.model_fields.keys() - {"kind"} for c in classes}
     assert {kind: set(re.findall(r"`(\w+)`", fields)) for kind, fields in rows} == expected
 
 
-def documented_signals():
+def documented_signals() -> dict[str, tuple[str, str]]:
     rows = re.findall(r"^\| `(\w+/.+?)` \| `(.+?)` \| (\w+) \|", section("Signals"), re.M)
     return {name: (edge, dtype) for name, edge, dtype in rows}
 
 
-def test_every_signal_of_the_code_is_listed_with_its_type():
+def test_every_signal_of_the_code_is_listed_with_its_type() -> None:
     listed = documented_signals()
     stated = re.findall(r"^``(\w+)/REGION(?:/\.\.\.)?``", signals.__doc__, re.M)
     assert {name.split("/")[0] for name in listed} == set(stated)
@@ -91,7 +91,7 @@ def test_every_signal_of_the_code_is_listed_with_its_type():
         assert kinds.get(parts[-1], signals.REAL).name == dtype, name
 
 
-def test_what_the_golden_blocks_hold_is_listed():
+def test_what_the_golden_blocks_hold_is_listed() -> None:
     listed = documented_signals()
     for block in golden.BLOCKS.values():
         for name, array in block.arrays.items():
@@ -101,11 +101,11 @@ def test_what_the_golden_blocks_hold_is_listed():
             )
 
 
-def test_every_edge_is_named():
+def test_every_edge_is_named() -> None:
     assert all(f"`{edge}`" in section("Data plane: blocks") for edge in signals.EDGES)
 
 
-def test_the_header_of_a_block_is_listed():
+def test_the_header_of_a_block_is_listed() -> None:
     cells = [cell.strip("`") for cell in first_cells(section("Data plane: blocks"))]
     assert set(cells) >= codec._HEADER_KEYS
 
@@ -121,21 +121,21 @@ def test_the_header_of_a_block_is_listed():
         ("messages waiting in a socket", str(zmq_transport.HIGH_WATER_MARK)),
     ],
 )
-def test_limits_are_those_of_the_code(what, limit):
+def test_limits_are_those_of_the_code(what: str, limit: str) -> None:
     assert f"| {what} | {limit} |" in section("Limits")
 
 
-def test_the_magic_of_journals():
+def test_the_magic_of_journals() -> None:
     assert f"`{journal.MAGIC.decode().strip()}\\n`" in section("Journals")
 
 
-def shown_frames():
+def shown_frames() -> list[tuple[str, list[str]]]:
     shown = re.findall(r"<!-- golden: (\S+) -->\n```\n(.*?)```", TEXT, re.S)
     return [(name, text.strip().split("\n\n")) for name, text in shown]
 
 
 @pytest.mark.parametrize(("name", "dumps"), shown_frames())
-def test_frames_shown_are_golden(name, dumps):
+def test_frames_shown_are_golden(name: str, dumps: list[str]) -> None:
     frames = golden.read(name)
     assert len(frames) == len(dumps)
     for frame, dump in zip(frames, dumps, strict=True):
@@ -145,11 +145,11 @@ def test_frames_shown_are_golden(name, dumps):
         assert text == "".join(chr(b) if 32 <= b < 127 else "." for b in frame)
 
 
-def test_a_message_and_a_block_are_shown():
+def test_a_message_and_a_block_are_shown() -> None:
     assert {name for name, _ in shown_frames()} == {"hello", "block-coupling"}
 
 
-def test_links_lead_somewhere():
+def test_links_lead_somewhere() -> None:
     anchors = {
         re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-")
         for heading in re.findall(r"^#+ (.*)$", TEXT, re.M)

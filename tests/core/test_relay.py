@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import nullcontext
+from pathlib import Path
+from typing import Never
 
 import numpy as np
 import pytest
@@ -10,35 +13,43 @@ import pytest
 from core.ensembles import POPULATIONS, Doubling, Echo, make_plan
 from small_orchestrator import run_in_memory
 from tvb_nest_cosim.cosim_core.errors import ParticipantLost
-from tvb_nest_cosim.cosim_core.model.plan import Built
-from tvb_nest_cosim.cosim_core.model.signals import NEST_TO_TRANSLATOR, TRANSLATOR_TO_NEST
+from tvb_nest_cosim.cosim_core.model.arrays import Arrays
+from tvb_nest_cosim.cosim_core.model.plan import Built, Populations
+from tvb_nest_cosim.cosim_core.model.signals import (
+    NEST_TO_TRANSLATOR,
+    TRANSLATOR_TO_NEST,
+    Block,
+    KeepSignals,
+)
+from tvb_nest_cosim.cosim_core.model.timegrid import Window
 from tvb_nest_cosim.cosim_core.participant.translator_loop import _Relay
 from tvb_nest_cosim.cosim_core.run_dir.journal import read_journal
 from tvb_nest_cosim.cosim_core.run_dir.layout import RunLayout
+from tvb_nest_cosim.cosim_core.wire.protocol import Frame, Frames
 
 
 class Recording(Doubling):
     """Records every window as soon as both directions have translated it."""
 
-    def build(self, record):
+    def build(self, record: KeepSignals) -> Built:
         self._record, self._translated = record, {}
         return Built()
 
-    def drive(self, window, coupling):
+    def drive(self, window: Window, coupling: Arrays) -> Arrays:
         self._note(window)
         return super().drive(window, coupling)
 
-    def rates(self, window, ranks):
+    def rates(self, window: Window, ranks: Sequence[Arrays]) -> Arrays:
         self._note(window)
         return super().rates(window, ranks)
 
-    def _note(self, window):
+    def _note(self, window: Window) -> None:
         self._translated[window.index] = self._translated.get(window.index, 0) + 1
         if self._translated[window.index] == 2:
             self._record(window, {})
 
 
-def test_what_came_in_is_kept_before_the_window_counts_as_complete(tmp_path):
+def test_what_came_in_is_kept_before_the_window_counts_as_complete(tmp_path: Path) -> None:
     plan = make_plan(tmp_path / "run")
     run_in_memory(
         plan, {"tvb": lambda rank: Echo("tvb", 1), "nest": lambda rank: Echo("nest", 1)}, Recording
@@ -55,19 +66,21 @@ def test_what_came_in_is_kept_before_the_window_counts_as_complete(tmp_path):
 
 
 @pytest.mark.parametrize("lookahead", [1, 2])
-def test_a_stand_in_keeps_the_lead_of_the_side_that_it_replaces(tmp_path, lookahead):
+def test_a_stand_in_keeps_the_lead_of_the_side_that_it_replaces(
+    tmp_path: Path, lookahead: int
+) -> None:
     leads = []
 
     class StandIn(Doubling):
-        def start(self, populations):
+        def start(self, populations: Populations) -> None:
             assert populations == POPULATIONS
             self.returned = 0
 
-        def coupling_of(self, window):
+        def coupling_of(self, window: Window) -> Arrays:
             leads.append(window.index - self.returned)
             return {"x": np.zeros(window.ticks)}
 
-        def rates(self, window, ranks):
+        def rates(self, window: Window, ranks: Sequence[Arrays]) -> Arrays:
             self.returned = window.index + 1
             return {}
 
@@ -86,28 +99,30 @@ def test_a_stand_in_keeps_the_lead_of_the_side_that_it_replaces(tmp_path, lookah
 class Clockless:
     """A recorder that keeps no times."""
 
-    def phase(self, name):
+    def phase(self, name: str) -> nullcontext[None]:
         return nullcontext()
 
 
 class LeftAlone:
     """A link whose peers have left, perhaps because the run was told to stop."""
 
-    def __init__(self, end):
+    def __init__(self, end: int | None) -> None:
         self.end = end
 
-    def frames_of(self, block):
+    def frames_of(self, block: Block) -> list[Frame]:
         return []
 
-    def send_frames(self, frames, peer):
+    def send_frames(self, frames: Frames, peer: str) -> Never:
         raise ParticipantLost(f"{peer} has left")
 
-    def ends_before(self, window):
+    def ends_before(self, window: int) -> bool:
         return self.end is not None and self.end <= window
 
 
 @pytest.mark.parametrize(("end", "is_lost"), [(None, True), (4, True), (3, False)])
-def test_who_left_after_a_stop_is_not_missed(tmp_path, end, is_lost):
+def test_who_left_after_a_stop_is_not_missed(
+    tmp_path: Path, end: int | None, is_lost: bool
+) -> None:
     plan = make_plan(tmp_path / "run")
     relay = _Relay(Doubling(plan), LeftAlone(end), plan, Clockless())
     window = plan.grid.window(3)
@@ -118,7 +133,7 @@ def test_who_left_after_a_stop_is_not_missed(tmp_path, end, is_lost):
         relay.send(TRANSLATOR_TO_NEST, window, {})
 
 
-def test_nothing_is_translated_beyond_a_stop(tmp_path):
+def test_nothing_is_translated_beyond_a_stop(tmp_path: Path) -> None:
     plan = make_plan(tmp_path / "run")
     relay = _Relay(Doubling(plan), LeftAlone(3), plan, Clockless())
     assert relay.last() == 3

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -20,13 +21,13 @@ from tvb_nest_cosim.cosim_core.run_dir.layout import RunLayout, write_atomically
 from tvb_nest_cosim.cosim_core.run_dir.logs import log_to
 
 
-def make_block():
+def make_block() -> Block:
     return Block(
         "tvb>translator", 3, 0, {"coupling/rHC": np.arange(4.0), "coupling/lHC": np.ones(2)}
     )
 
 
-def test_blocks_are_frozen():
+def test_blocks_are_frozen() -> None:
     values = np.arange(4.0)
     block = Block("tvb>translator", 0, 0, {"coupling/rHC": values})
     with pytest.raises(ValueError, match="read-only"):
@@ -39,26 +40,26 @@ def test_blocks_are_frozen():
         block.window = 5
 
 
-def test_a_block_does_not_follow_the_mapping_it_was_made_from():
+def test_a_block_does_not_follow_the_mapping_it_was_made_from() -> None:
     arrays = {"rates/rHC": np.ones((1, 2))}
     block = Block("translator>tvb", 0, 0, arrays)
     arrays["rates/lHC"] = np.ones((1, 2))
     assert list(block.arrays) == ["rates/rHC"]
 
 
-def test_signals_are_grouped_by_whole_names():
+def test_signals_are_grouped_by_whole_names() -> None:
     arrays = {"coupling/rHC": 1, "coupling/rHC2": 2, "couplings/x": 3, "coupling/a/b": 4}
     assert group_signals(arrays, "coupling") == {"rHC": 1, "rHC2": 2, "a/b": 4}
     assert group_signals(arrays, "coupling/a") == {"b": 4}
 
 
 @pytest.mark.parametrize("edge", EDGES)
-def test_edges_name_their_ends(edge):
+def test_edges_name_their_ends(edge: str) -> None:
     assert f"{sender_of(edge)}>{receiver_of(edge)}" == edge
     assert "translator" in (sender_of(edge), receiver_of(edge))
 
 
-def test_a_deadline_runs_out():
+def test_a_deadline_runs_out() -> None:
     soon, later = Deadline.after(-1.0), Deadline.after(1000.0)
     assert soon.passed()
     assert soon.remaining_s() == 0.0
@@ -68,7 +69,7 @@ def test_a_deadline_runs_out():
     assert 0 < later.remaining_s() <= 1000.0
 
 
-def test_a_run_directory_is_made_once(tmp_path):
+def test_a_run_directory_is_made_once(tmp_path: Path) -> None:
     layout = RunLayout(tmp_path / "deep" / "run")
     layout.make()
     assert layout.journals.is_dir()
@@ -77,7 +78,7 @@ def test_a_run_directory_is_made_once(tmp_path):
         layout.make()
 
 
-def test_no_two_files_of_a_run_have_the_same_path(tmp_path):
+def test_no_two_files_of_a_run_have_the_same_path(tmp_path: Path) -> None:
     layout = RunLayout(tmp_path)
     names = [name for name in vars(RunLayout) if isinstance(getattr(RunLayout, name), property)]
     paths = [getattr(layout, name) for name in names]
@@ -89,7 +90,7 @@ def test_no_two_files_of_a_run_have_the_same_path(tmp_path):
     assert all(path.is_relative_to(tmp_path) for path in paths)
 
 
-def test_files_appear_whole(tmp_path):
+def test_files_appear_whole(tmp_path: Path) -> None:
     path = tmp_path / "plan.json"
     path.write_bytes(b"old")
     write_atomically(path, b"new")
@@ -97,7 +98,7 @@ def test_files_appear_whole(tmp_path):
     assert list(tmp_path.iterdir()) == [path]
 
 
-def test_a_failed_write_leaves_the_old_file(tmp_path):
+def test_a_failed_write_leaves_the_old_file(tmp_path: Path) -> None:
     path = tmp_path / "plan.json"
     path.write_bytes(b"old")
     with pytest.raises(TypeError):
@@ -105,7 +106,7 @@ def test_a_failed_write_leaves_the_old_file(tmp_path):
     assert path.read_bytes() == b"old"
 
 
-def test_log_lines_are_json(tmp_path, monkeypatch):
+def test_log_lines_are_json(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     root = logging.getLogger()
     monkeypatch.setattr(root, "handlers", [])
     monkeypatch.setattr(root, "level", root.level)

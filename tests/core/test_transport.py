@@ -6,6 +6,7 @@ import shutil
 import tempfile
 import threading
 import time
+from collections.abc import Callable, Iterator
 
 import numpy as np
 import pytest
@@ -14,7 +15,7 @@ from tvb_nest_cosim.cosim_core.deadline import Deadline
 from tvb_nest_cosim.cosim_core.errors import ParticipantLost
 from tvb_nest_cosim.cosim_core.model.signals import Block
 from tvb_nest_cosim.cosim_core.wire.codec import decode_block, encode_block
-from tvb_nest_cosim.cosim_core.wire.transport import MemoryTransport
+from tvb_nest_cosim.cosim_core.wire.transport import Channel, MemoryTransport, Transport
 from tvb_nest_cosim.cosim_core.wire.zmq_transport import ZmqTransport
 
 TIMEOUT_S = 20.0
@@ -23,23 +24,23 @@ TIMEOUT_S = 20.0
 class Place:
     """Where a conversation takes place; every party has a transport, as every process has."""
 
-    def __init__(self, endpoint, make):
+    def __init__(self, endpoint: str, make: Callable[[], Transport]) -> None:
         self.endpoint = endpoint
         self._make = make
         self._transports = []
 
-    def transport(self):
+    def transport(self) -> Transport:
         transport = self._make()
         self._transports.append(transport)
         return transport
 
-    def close(self):
+    def close(self) -> None:
         for transport in self._transports:
             transport.close()
 
 
 @pytest.fixture(params=["memory", "ipc", "tcp"])
-def place(request):
+def place(request: pytest.FixtureRequest) -> Iterator[Place]:
     # Paths of local sockets are limited to about 100 bytes; those of pytest may be longer.
     folder = tempfile.mkdtemp(prefix="cosim-")
     shared = MemoryTransport()
@@ -54,7 +55,7 @@ def place(request):
     shutil.rmtree(folder)
 
 
-def receive(transport, channel):
+def receive(transport: Transport, channel: Channel) -> tuple[str, list[bytes]]:
     deadline = Deadline.after(TIMEOUT_S)
     while (received := channel.receive()) is None:
         assert not deadline.passed(), "nothing came"
@@ -63,7 +64,7 @@ def receive(transport, channel):
     return peer, [bytes(frame) for frame in frames]
 
 
-def lost(transport, channel):
+def lost(transport: Transport, channel: Channel) -> str:
     deadline = Deadline.after(TIMEOUT_S)
     while not deadline.passed():
         try:
@@ -74,7 +75,7 @@ def lost(transport, channel):
     pytest.fail("the loss was not noticed")
 
 
-def met(place, *names):
+def met(place: Place, *names: str) -> tuple[Transport, Channel, list[tuple[Transport, Channel]]]:
     """Returns a hub and its connected peers, who have greeted and were answered."""
     transport = place.transport()
     hub = transport.bind(place.endpoint)
@@ -90,7 +91,7 @@ def met(place, *names):
     return transport, hub, peers
 
 
-def test_frames_go_to_whom_they_are_sent(place):
+def test_frames_go_to_whom_they_are_sent(place: Place) -> None:
     transport, hub, ((a_side, a), (b_side, b)) = met(place, "nest-0", "nest-1")
     hub.send([b"for a", b"", b"\x00\xff"], "nest-0")
     hub.send([b"for b"], "nest-1")
@@ -102,7 +103,7 @@ def test_frames_go_to_whom_they_are_sent(place):
     assert hub.receive() is None
 
 
-def test_messages_of_a_peer_stay_in_order(place):
+def test_messages_of_a_peer_stay_in_order(place: Place) -> None:
     transport, hub, ((_, peer),) = met(place, "tvb-0")
     for number in range(500):
         peer.send([str(number).encode()])
@@ -110,7 +111,7 @@ def test_messages_of_a_peer_stay_in_order(place):
     assert got == list(range(500))
 
 
-def test_large_blocks_arrive_whole(place):
+def test_large_blocks_arrive_whole(place: Place) -> None:
     transport, hub, ((_, peer),) = met(place, "tvb-0")
     values = np.arange(300_000.0)
     peer.send(encode_block(Block("tvb>translator", 0, 0, {"coupling/r": values}), "run"))
@@ -119,18 +120,18 @@ def test_large_blocks_arrive_whole(place):
     np.testing.assert_array_equal(got, values)
 
 
-def test_an_unknown_peer_cannot_be_sent_to(place):
+def test_an_unknown_peer_cannot_be_sent_to(place: Place) -> None:
     _, hub, _ = met(place, "tvb-0")
     with pytest.raises(ParticipantLost, match="nest-7"):
         hub.send([b"anybody?"], "nest-7")
 
 
-def test_a_peer_that_left_cannot_be_sent_to(place):
+def test_a_peer_that_left_cannot_be_sent_to(place: Place) -> None:
     _, hub, ((_, peer),) = met(place, "tvb-0")
     peer.close()
     deadline = Deadline.after(TIMEOUT_S)
 
-    def insist():
+    def insist() -> None:
         while not deadline.passed():
             hub.send([b"still there?"], "tvb-0")
             time.sleep(0.01)
@@ -139,13 +140,13 @@ def test_a_peer_that_left_cannot_be_sent_to(place):
         insist()
 
 
-def test_a_hub_that_left_is_noticed(place):
+def test_a_hub_that_left_is_noticed(place: Place) -> None:
     _, hub, ((side, peer),) = met(place, "tvb-0")
     hub.close()
     assert hub.endpoint in lost(side, peer)
 
 
-def test_what_was_sent_before_leaving_is_received_before_the_loss(place):
+def test_what_was_sent_before_leaving_is_received_before_the_loss(place: Place) -> None:
     _, hub, ((side, peer),) = met(place, "tvb-0")
     for number in range(20):
         hub.send([bytes([number])], "tvb-0")
@@ -154,7 +155,7 @@ def test_what_was_sent_before_leaving_is_received_before_the_loss(place):
     lost(side, peer)
 
 
-def test_waiting_ends_when_a_message_comes(place):
+def test_waiting_ends_when_a_message_comes(place: Place) -> None:
     transport, hub, ((_, peer),) = met(place, "tvb-0")
     sender = threading.Timer(0.05, peer.send, args=([b"now"],))
     sender.start()
@@ -163,7 +164,7 @@ def test_waiting_ends_when_a_message_comes(place):
     assert hub.receive() is not None
 
 
-def test_waiting_ends_when_the_hub_is_gone(place):
+def test_waiting_ends_when_the_hub_is_gone(place: Place) -> None:
     _, hub, ((side, peer),) = met(place, "tvb-0")
     hub.close()
     deadline = Deadline.after(TIMEOUT_S)
@@ -171,14 +172,14 @@ def test_waiting_ends_when_the_hub_is_gone(place):
     assert not deadline.passed()
 
 
-def test_waiting_ends_at_its_time(place):
+def test_waiting_ends_at_its_time(place: Place) -> None:
     transport, hub, _ = met(place, "tvb-0")
     transport.wait([hub], 0.01)
     transport.wait([hub], 0.0)
     assert hub.receive() is None
 
 
-def test_closing_twice_is_harmless(place):
+def test_closing_twice_is_harmless(place: Place) -> None:
     transport, hub, ((side, peer),) = met(place, "tvb-0")
     peer.close()
     peer.close()
@@ -190,20 +191,20 @@ def test_closing_twice_is_harmless(place):
 
 
 @pytest.mark.parametrize("place", ["memory", "tcp"], indirect=True)
-def test_a_taken_endpoint_is_refused(place):
+def test_a_taken_endpoint_is_refused(place: Place) -> None:
     transport = place.transport()
     hub = transport.bind(place.endpoint)
     with pytest.raises(ParticipantLost, match=r"bind|bound"):
         transport.bind(hub.endpoint)
 
 
-def test_ports_are_resolved(place):
+def test_ports_are_resolved(place: Place) -> None:
     hub = place.transport().bind(place.endpoint)
     assert "*" not in hub.endpoint
 
 
 @pytest.mark.parametrize("place", ["ipc"], indirect=True)
-def test_who_comes_first_waits(place):
+def test_who_comes_first_waits(place: Place) -> None:
     side, transport = place.transport(), place.transport()
     peer = side.connect(place.endpoint, "tvb-0")
     peer.send([b"early"])
@@ -211,7 +212,7 @@ def test_who_comes_first_waits(place):
     assert receive(transport, hub) == ("tvb-0", [b"early"])
 
 
-def test_memory_knows_who_is_bound():
+def test_memory_knows_who_is_bound() -> None:
     with pytest.raises(ParticipantLost, match="nobody is bound to memory://none"):
         MemoryTransport().connect("memory://none", "tvb-0")
 
@@ -219,7 +220,7 @@ def test_memory_knows_who_is_bound():
 @pytest.mark.parametrize(
     "endpoint", ["nonsense", "ipc://", "tcp://127.0.0.1:nowhere", "smoke://signal"]
 )
-def test_bad_endpoints_are_refused(endpoint):
+def test_bad_endpoints_are_refused(endpoint: str) -> None:
     transport = ZmqTransport()
     with pytest.raises(ParticipantLost, match="cannot bind"):
         transport.bind(endpoint)
