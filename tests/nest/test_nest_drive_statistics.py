@@ -6,8 +6,16 @@ the statistic named, computed from the counts; seeds are fixed.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
 import numpy as np
 import pytest
+
+from tvb_nest_cosim.cosim_core.model.plan import RunPlan
+
+if TYPE_CHECKING:  # relative: this folder has the name of NEST's package
+    from .conftest import MakePlan, Outcome, Run
 
 PARROTS = 200
 TOTAL = 4000
@@ -16,7 +24,7 @@ DT_S = 1e-4
 RATE_HZ = 1000.0
 
 
-def trains(outcome) -> np.ndarray:
+def trains(outcome: Outcome) -> np.ndarray:
     """Number of spikes, [neuron, tick]."""
     counts = np.zeros((PARROTS, TOTAL))
     spikes = np.array(outcome.spikes())
@@ -35,8 +43,8 @@ def mean_correlation(counts: np.ndarray) -> float:
 
 
 @pytest.fixture
-def make_parrots(make_plan):
-    def make(kind: str, **options):
+def make_parrots(make_plan: MakePlan) -> Callable[..., RunPlan]:
+    def make(kind: str, **options: Any) -> RunPlan:
         return make_plan(
             kind=kind,
             parameters={"count": PARROTS},
@@ -55,7 +63,9 @@ def mother(rate_hz: float) -> dict[str, np.ndarray]:
     return {"tick": ticks + 1, "count": counts[ticks]}
 
 
-def test_poisson_has_the_rate_and_spread_asked_for(make_parrots, run):
+def test_poisson_has_the_rate_and_spread_asked_for(
+    make_parrots: Callable[..., RunPlan], run: Run
+) -> None:
     counts = trains(run(make_parrots("poisson"), {"rHC": {"rate": np.full(TOTAL, RATE_HZ)}}))
     acting = TOTAL - 1  # what is emitted at the last tick acts after the end
     expected = RATE_HZ * DT_S * PARROTS * acting
@@ -65,7 +75,9 @@ def test_poisson_has_the_rate_and_spread_asked_for(make_parrots, run):
     assert mean_correlation(binned) == pytest.approx(0.0, abs=5 / np.sqrt(binned.shape[1]) / 10)
 
 
-def test_poisson_is_as_dense_at_the_edges_of_a_window_as_inside(make_parrots, run):
+def test_poisson_is_as_dense_at_the_edges_of_a_window_as_inside(
+    make_parrots: Callable[..., RunPlan], run: Run
+) -> None:
     counts = trains(run(make_parrots("poisson"), {"rHC": {"rate": np.full(TOTAL, RATE_HZ)}}))
     by_place = counts.sum(0).reshape(-1, WINDOW)[1:].sum(0)
     expected = RATE_HZ * DT_S * PARROTS * (TOTAL / WINDOW - 1)
@@ -73,7 +85,9 @@ def test_poisson_is_as_dense_at_the_edges_of_a_window_as_inside(make_parrots, ru
 
 
 @pytest.mark.parametrize("correlation", [0.1, 0.4])
-def test_mip_has_the_rate_and_correlation_asked_for(make_parrots, run, correlation):
+def test_mip_has_the_rate_and_correlation_asked_for(
+    make_parrots: Callable[..., RunPlan], run: Run, correlation: float
+) -> None:
     drive = mother(RATE_HZ / correlation)
     counts = trains(run(make_parrots("mip", correlation=correlation), {"rHC": drive}))
     copied = drive["count"][drive["tick"] <= TOTAL - 2].sum() * PARROTS
@@ -83,7 +97,7 @@ def test_mip_has_the_rate_and_correlation_asked_for(make_parrots, run, correlati
     assert mean_correlation(counts) == pytest.approx(correlation, rel=relative)
 
 
-def test_sip_adds_own_spikes_to_shared_ones(make_parrots, run):
+def test_sip_adds_own_spikes_to_shared_ones(make_parrots: Callable[..., RunPlan], run: Run) -> None:
     """With a share c of the rate in common, the pairwise correlation is c."""
     share = 0.3
     drive = mother(share * RATE_HZ) | {"rate": np.full(TOTAL, (1 - share) * RATE_HZ)}

@@ -2,27 +2,36 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
 import numpy as np
 import pytest
 
+from tvb_nest_cosim.cosim_core.model.plan import Built, RunPlan
+from tvb_nest_cosim.nest_service.context import Nodes
 from tvb_nest_cosim.nest_service.kernel import load_nest
 from tvb_nest_cosim.nest_service.networks.brunel import BrunelParameters, psp_peak
 from tvb_nest_cosim.nest_service.simulator import NestSimulator
+
+if TYPE_CHECKING:  # relative: this folder has the name of NEST's package
+    from .conftest import MakePlan, Run
 
 ADEX_REGION = "tvb_nest_cosim.nest_service.networks.adex_region:build"
 BRUNEL = "tvb_nest_cosim.nest_service.networks.brunel:build"
 
 
-def build(plan):
+def build(plan: RunPlan) -> Built:
     """Builds without running; returns what was built."""
     return NestSimulator().build(plan, 0, lambda window, arrays: None)
 
 
 @pytest.fixture
-def adex_nodes(make_plan, nest):
+def adex_nodes(make_plan: MakePlan, nest: ModuleType) -> Callable[..., tuple[Nodes, Nodes]]:
     """Builds an AdEx region and returns its two populations."""
 
-    def make(parameters=None, **adex):
+    def make(parameters: dict[str, Any] | None = None, **adex: Any) -> tuple[Nodes, Nodes]:
         plan = make_plan(ADEX_REGION, adex={"neurons": 100} | adex, parameters=parameters)
         sizes = build(plan).populations["rHC"]
         first = sizes["excitatory"] + 1
@@ -34,7 +43,9 @@ def adex_nodes(make_plan, nest):
     return make
 
 
-def test_adex_cells_have_the_declared_parameters(adex_nodes):
+def test_adex_cells_have_the_declared_parameters(
+    adex_nodes: Callable[..., tuple[Nodes, Nodes]],
+) -> None:
     exc, inh = adex_nodes(excitatory={"b_pA": 60.0, "E_L_mV": -63.0}, tau_i_ms=7.0)
     assert (len(exc), len(inh)) == (80, 20)
     assert exc[0].get(["b", "E_L", "V_m", "Delta_T", "tau_w", "tau_syn_in", "w"]) == {
@@ -46,7 +57,9 @@ def test_adex_cells_have_the_declared_parameters(adex_nodes):
     }  # fmt: skip
 
 
-def test_adex_in_degrees_weights_and_delays(adex_nodes, nest):
+def test_adex_in_degrees_weights_and_delays(
+    adex_nodes: Callable[..., tuple[Nodes, Nodes]], nest: ModuleType
+) -> None:
     exc, inh = adex_nodes(p_connect=0.1, Q_e_nS=1.2, Q_i_nS=6.0)
     for source, indegree, weight in ((exc, 8, 1.2), (inh, 2, -6.0)):
         synapses = nest.GetConnections(source, exc + inh)
@@ -56,7 +69,9 @@ def test_adex_in_degrees_weights_and_delays(adex_nodes, nest):
         assert set(synapses.get("delay")) == {0.1}
 
 
-def test_adex_extras_spread_the_initial_state_and_add_input(adex_nodes, nest):
+def test_adex_extras_spread_the_initial_state_and_add_input(
+    adex_nodes: Callable[..., tuple[Nodes, Nodes]], nest: ModuleType
+) -> None:
     """Means of 80 cells lie within five standard errors."""
     extras = {
         "V_sigma_mV": 3.0, "w_mean_pA": 10.0, "w_sigma_pA": 2.0, "I_sigma_pA": 5.0,
@@ -77,7 +92,9 @@ def test_adex_extras_spread_the_initial_state_and_add_input(adex_nodes, nest):
 
 
 @pytest.mark.parametrize("model", ["iaf_psc_delta", "iaf_psc_alpha"])
-def test_brunel_fires_irregularly_at_a_moderate_rate(make_plan, run, model):
+def test_brunel_fires_irregularly_at_a_moderate_rate(
+    make_plan: MakePlan, run: Run, model: str
+) -> None:
     """With g = 5 and eta = 2 (Brunel's asynchronous irregular state) cells fire at tens of Hz."""
     plan = make_plan(
         BRUNEL, parameters={"model": model}, total_ticks=3000, window_ticks=50, weight=0.1
@@ -88,7 +105,7 @@ def test_brunel_fires_irregularly_at_a_moderate_rate(make_plan, run, model):
     assert outcome.populations["rHC"] == {"excitatory": 1000, "inhibitory": 250}
 
 
-def test_brunel_without_background_is_silent_until_driven(make_plan, run):
+def test_brunel_without_background_is_silent_until_driven(make_plan: MakePlan, run: Run) -> None:
     plan = make_plan(BRUNEL, parameters={"eta": 0.0, "neurons": 50}, weight=30.0, kind="mip")
     outcome = run(plan, {"rHC": {"tick": np.array([6]), "count": np.array([1])}})
     assert outcome.spike_ticks() == {8}
@@ -96,7 +113,9 @@ def test_brunel_without_background_is_silent_until_driven(make_plan, run):
 
 
 @pytest.mark.parametrize(("tau_m", "tau_syn"), [(20.0, 0.5), (10.0, 9.0), (15.0, 3.0)])
-def test_psp_peak_is_that_of_nests_alpha_synapse(nest, tau_m, tau_syn):
+def test_psp_peak_is_that_of_nests_alpha_synapse(
+    nest: ModuleType, tau_m: float, tau_syn: float
+) -> None:
     """The bound is the sampling of a smooth maximum at 0.05 ms."""
     nest.ResetKernel()
     nest.resolution = 0.05
@@ -114,7 +133,7 @@ def test_psp_peak_is_that_of_nests_alpha_synapse(nest, tau_m, tau_syn):
     assert meter.events["V_m"].max() == pytest.approx(1.0, abs=1e-3)
 
 
-def test_brunel_background_at_eta_one_brings_the_mean_to_threshold():
+def test_brunel_background_at_eta_one_brings_the_mean_to_threshold() -> None:
     """Mean potential: rate times the integral of one potential."""
     delta = BrunelParameters(eta=1.0)
     assert delta.background_hz / 1000.0 * delta.J_mV * delta.tau_m_ms == pytest.approx(20.0)
@@ -124,7 +143,7 @@ def test_brunel_background_at_eta_one_brings_the_mean_to_threshold():
     assert potential == pytest.approx(20.0)
 
 
-def test_seeds_differ_between_regions_and_repeat_between_runs(make_plan):
+def test_seeds_differ_between_regions_and_repeat_between_runs(make_plan: MakePlan) -> None:
     regions = tuple(f"r{index}" for index in range(8))
     plans = [
         make_plan("probe_networks:reports_seed", regions=regions, seed=seed) for seed in (5, 5, 6)
@@ -134,7 +153,9 @@ def test_seeds_differ_between_regions_and_repeat_between_runs(make_plan):
     assert len(set(sizes[0])) > 1
 
 
-def test_only_the_first_rank_of_a_kernel_reports_populations(make_plan, monkeypatch):
+def test_only_the_first_rank_of_a_kernel_reports_populations(
+    make_plan: MakePlan, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Of two ranks, played by one process without MPI."""
     monkeypatch.setattr(
         "tvb_nest_cosim.nest_service.simulator.load_nest", lambda ranks: load_nest()
@@ -147,7 +168,7 @@ def test_only_the_first_rank_of_a_kernel_reports_populations(make_plan, monkeypa
     assert set(second.versions) == {"nest"}
 
 
-def test_every_kernel_builds_its_own_region(make_plan):
+def test_every_kernel_builds_its_own_region(make_plan: MakePlan) -> None:
     plan = make_plan(regions=("rHC", "lHC"))
     participants = {**plan.participants, "nest": 2}
     plan = plan.model_copy(update={"participants": participants, "nest_kernels": 2})

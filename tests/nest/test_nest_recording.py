@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 import pytest
 
 from tvb_nest_cosim.cosim_core.model.plan import TractPlan
+
+if TYPE_CHECKING:  # relative: this folder has the name of NEST's package
+    from .conftest import MakePlan, Run
 
 
 def spikes_at(*pairs: tuple[int, int]) -> dict[str, np.ndarray]:
@@ -16,7 +21,7 @@ def spikes_at(*pairs: tuple[int, int]) -> dict[str, np.ndarray]:
     }
 
 
-def test_a_spike_on_the_last_tick_belongs_to_the_window(make_plan, run):
+def test_a_spike_on_the_last_tick_belongs_to_the_window(make_plan: MakePlan, run: Run) -> None:
     plan = make_plan(kind="trains", total_ticks=13, window_ticks=5)
     outcome = run(plan, {"rHC": spikes_at((5, 0), (6, 1), (10, 2), (13, 3))})
     found = [
@@ -27,7 +32,7 @@ def test_a_spike_on_the_last_tick_belongs_to_the_window(make_plan, run):
     assert np.argwhere(outcome.counts()).tolist() == [[0, 4], [0, 5], [0, 9], [0, 12]]
 
 
-def test_counts_add_up_to_the_recorded_spikes(make_plan, run):
+def test_counts_add_up_to_the_recorded_spikes(make_plan: MakePlan, run: Run) -> None:
     plan = make_plan(
         "tvb_nest_cosim.nest_service.networks.brunel:build",
         parameters={"neurons": 200},
@@ -51,7 +56,7 @@ def test_counts_add_up_to_the_recorded_spikes(make_plan, run):
         assert counts.sum() > 100
 
 
-def test_neuron_indices_follow_the_order_of_populations(make_plan, run):
+def test_neuron_indices_follow_the_order_of_populations(make_plan: MakePlan, run: Run) -> None:
     """The population returned first comes first, though its nodes were made last."""
     plan = make_plan("probe_networks:two_parrot_populations", kind="trains", window_ticks=5)
     outcome = run(plan, {"rHC": spikes_at((4, 0), (4, 4), (9, 2))})
@@ -63,7 +68,9 @@ def test_neuron_indices_follow_the_order_of_populations(make_plan, run):
 @pytest.mark.parametrize(
     ("spikes", "expected"), [(True, [0, 4]), (["first"], [4]), (["second"], [0])]
 )
-def test_only_the_populations_named_are_recorded(make_plan, run, spikes, expected):
+def test_only_the_populations_named_are_recorded(
+    make_plan: MakePlan, run: Run, spikes: bool | list[str], expected: list[int]
+) -> None:
     plan = make_plan(
         "probe_networks:two_parrot_populations", kind="trains", record={"spikes": spikes}
     )
@@ -72,7 +79,7 @@ def test_only_the_populations_named_are_recorded(make_plan, run, spikes, expecte
     assert outcome.counts().sum() == 2
 
 
-def test_without_recording_every_window_still_reports(make_plan, run):
+def test_without_recording_every_window_still_reports(make_plan: MakePlan, run: Run) -> None:
     outcome = run(make_plan(kind="trains", record={"spikes": False}), {"rHC": spikes_at((4, 0))})
     assert [(window.index, arrays) for window, arrays in outcome.recorded] == [
         (index, {}) for index in range(4)
@@ -80,7 +87,9 @@ def test_without_recording_every_window_still_reports(make_plan, run):
     assert outcome.counts().sum() == 1
 
 
-def test_single_spikes_are_sent_only_to_a_translator_that_needs_them(make_plan, run):
+def test_single_spikes_are_sent_only_to_a_translator_that_needs_them(
+    make_plan: MakePlan, run: Run
+) -> None:
     drive = {"rHC": spikes_at((7, 3))}
     silent = run(make_plan(kind="trains"), drive)
     assert {name for _, arrays in silent.sent for name in arrays} == {"counts/rHC"}
@@ -95,7 +104,7 @@ def test_single_spikes_are_sent_only_to_a_translator_that_needs_them(make_plan, 
     assert asked.sent[0][1]["spikes/rHC/tick"].size == 0
 
 
-def test_tracts_deliver_after_their_delay(make_plan, run):
+def test_tracts_deliver_after_their_delay(make_plan: MakePlan, run: Run) -> None:
     """Every target neuron gets ``synapses_per_neuron`` spikes on average, at the delay exactly."""
     tract = TractPlan(
         source="rHC",
@@ -115,7 +124,7 @@ def test_tracts_deliver_after_their_delay(make_plan, run):
     assert arrived == [4 + 9] * 10
 
 
-def test_samples_are_labelled_by_the_tick_they_show(make_plan, run):
+def test_samples_are_labelled_by_the_tick_they_show(make_plan: MakePlan, run: Run) -> None:
     """The potential of a perfect integrator counts the ticks of a constant current."""
     plan = make_plan(
         "probe_networks:perfect_integrators",

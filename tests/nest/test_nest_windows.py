@@ -6,12 +6,16 @@ that is written here independently of it. Every spike must be the same.
 
 from __future__ import annotations
 
-from typing import Any
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
 
-from tvb_nest_cosim.cosim_core.model.plan import TractPlan
+from tvb_nest_cosim.cosim_core.model.plan import RunPlan, TractPlan
+
+if TYPE_CHECKING:  # relative: this folder has the name of NEST's package
+    from .conftest import MakePlan, Run
 
 TOTAL = 400
 ADEX = {"neurons": 50, "p_connect": 0.2, "excitatory": {"b_pA": 20.0}}
@@ -41,7 +45,7 @@ def drive_of(kind: str) -> dict[str, Any]:
     }[kind]
 
 
-def plan_of(make_plan, kind: str, window_ticks: int, **options: Any):
+def plan_of(make_plan: MakePlan, kind: str, window_ticks: int, **options: Any) -> RunPlan:
     return make_plan(
         "tvb_nest_cosim.nest_service.networks.adex_region:build",
         kind=kind,
@@ -57,7 +61,7 @@ def plan_of(make_plan, kind: str, window_ticks: int, **options: Any):
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_windows_do_not_change_a_spike(make_plan, run, kind):
+def test_windows_do_not_change_a_spike(make_plan: MakePlan, run: Run, kind: str) -> None:
     """One window for the whole run, windows that divide it, and one that leaves a remainder."""
     drive = {"rHC": drive_of(kind)}
     whole, *parts = (run(plan_of(make_plan, kind, w), drive).spikes() for w in (TOTAL, 20, 33))
@@ -66,13 +70,15 @@ def test_windows_do_not_change_a_spike(make_plan, run, kind):
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_spikes_equal_those_of_a_plain_nest_script(make_plan, run, nest, kind):
+def test_spikes_equal_those_of_a_plain_nest_script(
+    make_plan: MakePlan, run: Run, nest: ModuleType, kind: str
+) -> None:
     cosimulated = run(plan_of(make_plan, kind, 20), {"rHC": drive_of(kind)}).spikes()
     assert len(cosimulated) > 20
     assert cosimulated == plain_script(nest, kind)
 
 
-def plain_script(nest, kind: str) -> list[tuple[int, int]]:
+def plain_script(nest: ModuleType, kind: str) -> list[tuple[int, int]]:
     """Builds the same network by hand, gives it the whole drive, simulates once."""
     nest.ResetKernel()
     nest.resolution = 0.1
@@ -100,7 +106,7 @@ def plain_script(nest, kind: str) -> list[tuple[int, int]]:
     return sorted(zip(times.tolist(), (recorder.events["senders"] - 1).tolist(), strict=True))
 
 
-def connect_drive(nest, kind: str, cells: Any) -> None:
+def connect_drive(nest: ModuleType, kind: str, cells: Any) -> None:
     drive = drive_of(kind)
     grid = np.round(np.arange(1, TOTAL + 1) * 0.1, 1)
     if kind in ("poisson", "sip"):
@@ -129,7 +135,7 @@ def connect_drive(nest, kind: str, cells: Any) -> None:
 
 
 @pytest.mark.parametrize("kind", ["poisson", "mip"])
-def test_threads_do_not_change_a_spike(make_plan, run, kind):
+def test_threads_do_not_change_a_spike(make_plan: MakePlan, run: Run, kind: str) -> None:
     """Two virtual processes, asked for directly or as two threads."""
     drive = {"rHC": drive_of(kind)}
     by_number = run(plan_of(make_plan, kind, 20, nest={"virtual_processes": 2}), drive)
@@ -139,14 +145,16 @@ def test_threads_do_not_change_a_spike(make_plan, run, kind):
     assert "2 threads" in by_number.warnings[0]
 
 
-def test_nest_keeps_no_log_that_grows_with_time(make_plan, run, nest):
+def test_nest_keeps_no_log_that_grows_with_time(
+    make_plan: MakePlan, run: Run, nest: ModuleType
+) -> None:
     """A line for every change of a buffer's size, of which there were several in each window."""
     outcome = run(plan_of(make_plan, "poisson", 20), {"rHC": drive_of("poisson")})
     assert len(outcome.sent) > 10
     assert len(nest.spike_buffer_resize_log["times"]) < 10
 
 
-def test_windows_do_not_change_tracts_or_analog_samples(make_plan, run):
+def test_windows_do_not_change_tracts_or_analog_samples(make_plan: MakePlan, run: Run) -> None:
     tract = TractPlan(
         source="rHC",
         target="lHC",

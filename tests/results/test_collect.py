@@ -5,13 +5,16 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 import h5py
 import libsonata
 import numpy as np
+import numpy.typing as npt
 import pytest
 import xarray as xr
 
+from results.conftest import MakeRun
 from results.synthetic_run import DT_MS, HOP_TICKS, POPULATIONS, REGIONS, Activity, labels, v_m
 from tvb_nest_cosim.cosim_core.errors import RunDirectoryError
 from tvb_nest_cosim.cosim_core.model.signals import Block
@@ -22,7 +25,9 @@ from tvb_nest_cosim.cosim_core.run_dir.layout import RunLayout
 EXCITATORY = POPULATIONS["excitatory"]
 
 
-def expected_spikes(activity, region, population):
+def expected_spikes(
+    activity: Activity, region: str, population: str
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.int64]]:
     rows = activity.spikes[region]
     rows = rows[np.lexsort((rows[:, 1], rows[:, 0]))]
     chosen = (rows[:, 1] >= EXCITATORY) == (population == "inhibitory")
@@ -31,7 +36,9 @@ def expected_spikes(activity, region, population):
 
 
 @pytest.mark.parametrize(("window_ticks", "ranks"), [(40, 1), (40, 2), (7, 3), (600, 2)])
-def test_every_spike_arrives_once_in_sonata_layout(make_run, window_ticks, ranks):
+def test_every_spike_arrives_once_in_sonata_layout(
+    make_run: MakeRun, window_ticks: int, ranks: int
+) -> None:
     activity = Activity.make()
     root = make_run(activity=activity, window_ticks=window_ticks, nest_ranks=ranks)
     collect(root)
@@ -52,7 +59,7 @@ def test_every_spike_arrives_once_in_sonata_layout(make_run, window_ticks, ranks
                 assert group.attrs["dt_ms"] == DT_MS
 
 
-def test_tvb_series_are_labelled_and_unfed_proxy_variables_stay_nan(make_run):
+def test_tvb_series_are_labelled_and_unfed_proxy_variables_stay_nan(make_run: MakeRun) -> None:
     activity = Activity.make()
     root = make_run(activity=activity)
     collect(root)
@@ -66,7 +73,7 @@ def test_tvb_series_are_labelled_and_unfed_proxy_variables_stay_nan(make_run):
         assert np.isnan(series.sel(variable_TemporalAverage="I", region="rHC")).all()
 
 
-def test_modes_get_an_axis_only_when_there_are_several(make_run):
+def test_modes_get_an_axis_only_when_there_are_several(make_run: MakeRun) -> None:
     activity = Activity.make()
     activity.tvb = np.concatenate([activity.tvb, activity.tvb + 1], axis=3)
     root = make_run(activity=activity)
@@ -76,7 +83,7 @@ def test_modes_get_an_axis_only_when_there_are_several(make_run):
         np.testing.assert_array_equal(tvb["TemporalAverage"].values, activity.tvb)
 
 
-def test_input_is_dated_when_it_acts_and_counts_are_summed_over_ranks(make_run):
+def test_input_is_dated_when_it_acts_and_counts_are_summed_over_ranks(make_run: MakeRun) -> None:
     activity = Activity.make()
     root = make_run(activity=activity)
     collect(root)
@@ -96,7 +103,7 @@ def test_input_is_dated_when_it_acts_and_counts_are_summed_over_ranks(make_run):
             assert found >= 1
 
 
-def test_multimeters_of_all_ranks_become_one_table(make_run):
+def test_multimeters_of_all_ranks_become_one_table(make_run: MakeRun) -> None:
     root = make_run(window_ticks=7)
     collect(root)
     with xr.open_dataset(RunLayout(root).analog, engine="h5netcdf") as analog:
@@ -109,7 +116,7 @@ def test_multimeters_of_all_ranks_become_one_table(make_run):
         assert table.attrs["population"] == "excitatory"
 
 
-def test_results_end_at_the_last_window_that_everybody_completed(make_run):
+def test_results_end_at_the_last_window_that_everybody_completed(make_run: MakeRun) -> None:
     activity = Activity.make()
     root = make_run(activity=activity, windows={"nest": 9, "translator": 11, "tvb": 12})
     found = collect(root)
@@ -129,7 +136,9 @@ def test_results_end_at_the_last_window_that_everybody_completed(make_run):
 
 
 @pytest.mark.parametrize("role", ["nest", "tvb", "translator"])
-def test_a_journal_cut_anywhere_ends_the_results_at_its_last_whole_window(make_run, role):
+def test_a_journal_cut_anywhere_ends_the_results_at_its_last_whole_window(
+    make_run: MakeRun, role: str
+) -> None:
     root = make_run()
     journal = RunLayout(root).journal(role, 0)
     whole = journal.read_bytes()
@@ -142,7 +151,7 @@ def test_a_journal_cut_anywhere_ends_the_results_at_its_last_whole_window(make_r
     assert found[3] == 14
 
 
-def test_a_missing_journal_leaves_empty_results(make_run):
+def test_a_missing_journal_leaves_empty_results(make_run: MakeRun) -> None:
     root = make_run()
     RunLayout(root).journal("nest", 1).unlink()
     found = collect(root)
@@ -158,7 +167,9 @@ def test_a_missing_journal_leaves_empty_results(make_run):
         ("nest", {"spikes.h5", "rates.nc", "analog.nc", "timing.csv"}),
     ],
 )
-def test_one_sided_runs_have_the_files_of_their_side(make_run, simulators, names):
+def test_one_sided_runs_have_the_files_of_their_side(
+    make_run: MakeRun, simulators: str, names: set[str]
+) -> None:
     root = make_run(simulators=simulators)
     found = collect(root)
     assert {path.name for path in found.files} == names
@@ -166,7 +177,7 @@ def test_one_sided_runs_have_the_files_of_their_side(make_run, simulators, names
     assert not list(root.glob(".*"))
 
 
-def test_collecting_again_replaces_the_files(make_run):
+def test_collecting_again_replaces_the_files(make_run: MakeRun) -> None:
     root = make_run()
     collect(root)
     before = RunLayout(root).timing.read_text()
@@ -175,7 +186,7 @@ def test_collecting_again_replaces_the_files(make_run):
     assert RunLayout(root).timing.read_text() == before
 
 
-def test_a_folder_that_is_no_run_is_named_with_a_remedy(tmp_path):
+def test_a_folder_that_is_no_run_is_named_with_a_remedy(tmp_path: Path) -> None:
     with pytest.raises(RunDirectoryError, match=r"no plan\.json.*cosim run"):
         collect(tmp_path)
     RunLayout(tmp_path).plan.write_text('{"plan": 3}')
@@ -183,7 +194,7 @@ def test_a_folder_that_is_no_run_is_named_with_a_remedy(tmp_path):
         collect(tmp_path)
 
 
-def test_the_core_imports_without_the_extras():
+def test_the_core_imports_without_the_extras() -> None:
     code = (
         "import sys\n"
         "for name in ('xarray', 'h5netcdf', 'pandas', 'neo', 'matplotlib'):\n"
@@ -193,7 +204,9 @@ def test_the_core_imports_without_the_extras():
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
-def test_rates_of_a_stand_in_are_kept_under_the_populations_it_speaks_for(make_run):
+def test_rates_of_a_stand_in_are_kept_under_the_populations_it_speaks_for(
+    make_run: MakeRun,
+) -> None:
     root = make_run()
     plan = RunLayout(root).plan
     tree = json.loads(plan.read_text())
@@ -212,7 +225,7 @@ def test_rates_of_a_stand_in_are_kept_under_the_populations_it_speaks_for(make_r
 
 
 @pytest.mark.parametrize("name", ["EEG", "MEG", "iEEG", "SEEG"])
-def test_sensors_have_an_axis_of_their_own(make_run, name):
+def test_sensors_have_an_axis_of_their_own(make_run: MakeRun, name: str) -> None:
     activity = Activity.make()
     root = make_run(activity=activity)
     layout = RunLayout(root)
@@ -241,7 +254,7 @@ def test_sensors_have_an_axis_of_their_own(make_run, name):
 
 
 @pytest.mark.parametrize("nest_ranks", [1, 2])
-def test_libsonata_reads_the_spikes(make_run, nest_ranks):
+def test_libsonata_reads_the_spikes(make_run: MakeRun, nest_ranks: int) -> None:
     root = make_run(nest_ranks=nest_ranks)
     collect(root)
     reader = libsonata.SpikeReader(str(RunLayout(root).spikes))
@@ -259,7 +272,7 @@ def test_libsonata_reads_the_spikes(make_run, nest_ranks):
     assert sum(map(len, trains)) > 10
 
 
-def test_signals_for_a_replay_end_at_the_first_missing_window(make_run):
+def test_signals_for_a_replay_end_at_the_first_missing_window(make_run: MakeRun) -> None:
     root = make_run(window_ticks=40)
     path = RunLayout(root).journal("translator", 0)
     blocks = list(read_journal(path))

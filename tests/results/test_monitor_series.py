@@ -13,7 +13,7 @@ from tvb_nest_cosim.cosim_core.results import first_series
 from tvb_nest_cosim.orchestrator.report.figures.sensors import MAX_CHANNELS, draw_sensors
 
 
-def run_with(model, *monitors, nodes=3):
+def run_with(model: str, *monitors: str, nodes: int = 3) -> SimpleNamespace:
     """A run whose monitors all read 0.005 but for a ramp of the last sensor."""
     tvb = {"model": {"name": model}, "monitors": [{"name": name} for name in monitors]}
     tables = {}
@@ -48,14 +48,16 @@ def run_with(model, *monitors, nodes=3):
         ("WilsonCowan", ["TemporalAverage"], "TemporalAverage", "", 0.005),
     ],
 )
-def test_only_rates_of_the_mean_field_are_in_hz(model, monitors, name, unit, value):
+def test_only_rates_of_the_mean_field_are_in_hz(
+    model: str, monitors: list[str], name: str, unit: str, value: float
+) -> None:
     series = first_series(run_with(model, *monitors))
     assert (series.name, series.attrs["variable"], series.attrs["units"]) == (name, "E", unit)
     assert series.dims == (f"time_{name}", "region")
     np.testing.assert_allclose(series.values, value)
 
 
-def test_sensors_are_drawn_by_name_without_their_mean():
+def test_sensors_are_drawn_by_name_without_their_mean() -> None:
     (drawn,) = draw_sensors(run_with("WilsonCowan", "Raw", "EEG", nodes=40))
     assert drawn.name == "sensors-EEG"
     assert drawn.caption.startswith(f"{MAX_CHANNELS} of 40 channels")
@@ -69,5 +71,5 @@ def test_sensors_are_drawn_by_name_without_their_mean():
     )
 
 
-def test_runs_without_sensors_have_no_such_figure():
+def test_runs_without_sensors_have_no_such_figure() -> None:
     assert not list(draw_sensors(run_with("WilsonCowan", "Raw")))

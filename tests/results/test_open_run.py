@@ -2,27 +2,31 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from pathlib import Path
+
 import numpy as np
 import pytest
 from elephant.statistics import mean_firing_rate
 
+from results.conftest import MakeRun
 from results.synthetic_run import DT_MS, POPULATIONS, REGIONS, Activity, labels
 from tvb_nest_cosim.cosim_core.errors import RunDirectoryError
-from tvb_nest_cosim.cosim_core.results import collect, open_run, region_groups, summary
+from tvb_nest_cosim.cosim_core.results import Run, collect, open_run, region_groups, summary
 from tvb_nest_cosim.cosim_core.run_dir.layout import RunLayout
 from tvb_nest_cosim.cosim_core.run_dir.provenance import Provenance
 from tvb_nest_cosim.cosim_core.run_dir.recorder import PHASES
 
 
 @pytest.fixture
-def run(make_run):
+def run(make_run: MakeRun) -> Iterator[Run]:
     root = make_run()
     collect(root)
     with open_run(root) as run:
         yield run
 
 
-def test_spiketrains_cover_every_neuron_and_elephant_takes_them(run):
+def test_spiketrains_cover_every_neuron_and_elephant_takes_them(run: Run) -> None:
     activity = Activity.make()
     trains = run.spiketrains("rHC", "excitatory")
     assert len(trains) == POPULATIONS["excitatory"]
@@ -39,7 +43,7 @@ def test_spiketrains_cover_every_neuron_and_elephant_takes_them(run):
     assert np.mean(rates_hz) == pytest.approx(spikes / len(trains) / 0.06)
 
 
-def test_data_sets_and_tables(run):
+def test_data_sets_and_tables(run: Run) -> None:
     assert set(run.tvb.data_vars) == {"TemporalAverage"}
     assert run.rates.sizes["time"] == 600
     assert set(run.analog.data_vars) == {"V_m_rHC_0", "V_m_lHC_0"}
@@ -54,7 +58,7 @@ def test_data_sets_and_tables(run):
     assert run.provenance is None
 
 
-def test_summary_counts_every_spike_and_groups_every_region(run):
+def test_summary_counts_every_spike_and_groups_every_region(run: Run) -> None:
     activity = Activity.make()
     found = summary(run)
     assert (found.windows, found.windows_planned, found.simulated_ms) == (15, 15, 60.0)
@@ -71,7 +75,7 @@ def test_summary_counts_every_spike_and_groups_every_region(run):
 
 
 @pytest.mark.parametrize(("simulators", "has_rates"), [("tvb", False), ("nest", True)])
-def test_summary_of_one_side(make_run, simulators, has_rates):
+def test_summary_of_one_side(make_run: MakeRun, simulators: str, has_rates: bool) -> None:
     root = make_run(simulators=simulators)
     collect(root)
     with open_run(root) as run:
@@ -80,7 +84,7 @@ def test_summary_of_one_side(make_run, simulators, has_rates):
         assert bool(found.groups) is not has_rates
 
 
-def test_what_is_not_there_is_said(run, tmp_path):
+def test_what_is_not_there_is_said(run: Run, tmp_path: Path) -> None:
     with pytest.raises(RunDirectoryError, match="no spikes of 'granule' in 'rHC', it has those"):
         run.spikes("rHC", "granule")
     RunLayout(run.root).timing.unlink()
@@ -90,7 +94,7 @@ def test_what_is_not_there_is_said(run, tmp_path):
         open_run(tmp_path)
 
 
-def test_provenance_is_read(run):
+def test_provenance_is_read(run: Run) -> None:
     Provenance(outcome="finished", digest="d" * 64, seeds={"experiment": 7}).write(run.root)
     assert run.provenance is not None
     assert (run.provenance.outcome, run.provenance.digest) == ("finished", "d" * 64)
@@ -98,7 +102,7 @@ def test_provenance_is_read(run):
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{}", '{"outcome": "won"}'])
-def test_a_damaged_provenance_is_refused_by_name_or_left_out(run, text):
+def test_a_damaged_provenance_is_refused_by_name_or_left_out(run: Run, text: str) -> None:
     RunLayout(run.root).provenance.write_text(text)
     with pytest.raises(RunDirectoryError, match=r"cannot read .*provenance\.json"):
         _ = run.provenance
@@ -106,7 +110,7 @@ def test_a_damaged_provenance_is_refused_by_name_or_left_out(run, text):
 
 
 @pytest.mark.parametrize("name", ["spikes", "tvb", "rates", "analog"])
-def test_a_damaged_result_file_is_one_sentence(make_run, name):
+def test_a_damaged_result_file_is_one_sentence(make_run: MakeRun, name: str) -> None:
     root = make_run()
     collect(root)
     path = getattr(RunLayout(root), name)

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Mapping
 from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
+from results.conftest import MakeRun
 from results.synthetic_run import REGIONS, Activity, write_run
 from tvb_nest_cosim.cosim_core.errors import RunDirectoryError
 from tvb_nest_cosim.cosim_core.results import collect, open_run, summary
@@ -35,21 +39,21 @@ FINISHED = {
 class Page(HTMLParser):
     """Text of a page, and everything in it that a browser would load."""
 
-    def __init__(self, html):
+    def __init__(self, html: str) -> None:
         super().__init__()
         self.loads, self.words, self.tags = [], [], []
         self.feed(html)
         self.text = " ".join(" ".join(self.words).split())
 
-    def handle_starttag(self, tag, attrs):
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.tags.append(tag)
         self.loads += [value for name, value in attrs if name in ("src", "href", "srcset")]
 
-    def handle_data(self, data):
+    def handle_data(self, data: str) -> None:
         self.words.append(data)
 
 
-def report(root, provenance=None):
+def report(root: Path, provenance: Mapping[str, Any] | None = None) -> Page:
     if provenance is not None:
         RunLayout(root).provenance.write_text(json.dumps(provenance))
     path = write_report(root)
@@ -57,23 +61,25 @@ def report(root, provenance=None):
     return Page(path.read_text(encoding="utf-8"))
 
 
-def figure_names(root):
+def figure_names(root: Path) -> set[str]:
     return {path.name for path in RunLayout(root).figures.iterdir()}
 
 
-def pictures(*names):
+def pictures(*names: str) -> set[str]:
     return {f"{name}.{form}" for name in names for form in ("png", "svg")}
 
 
 @pytest.fixture(scope="module")
-def finished(tmp_path_factory):
+def finished(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, int, Page]:
     """A finished run whose results were collected before its report was written."""
     root = write_run(tmp_path_factory.mktemp("runs") / "run", Activity.make(), 40, 2)
     collect(root)
     return root, RunLayout(root).spikes.stat().st_mtime_ns, report(root, FINISHED)
 
 
-def test_a_finished_co_simulation_shows_everything_and_loads_nothing(finished):
+def test_a_finished_co_simulation_shows_everything_and_loads_nothing(
+    finished: tuple[Path, int, Page],
+) -> None:
     root, _, page = finished
     spiking = [f"spiking-{region}" for region in REGIONS]
     expected = pictures("brain", *spiking, "analog", "proxies", "connectome", "timing")
@@ -101,13 +107,13 @@ def test_a_finished_co_simulation_shows_everything_and_loads_nothing(finished):
         assert text in page.text
 
 
-def test_pictures_are_files_of_their_kind(finished):
+def test_pictures_are_files_of_their_kind(finished: tuple[Path, int, Page]) -> None:
     for path in RunLayout(finished[0]).figures.iterdir():
         head = path.read_bytes()[:8]
         assert head == b"\x89PNG\r\n\x1a\n" if path.suffix == ".png" else head[:5] == b"<?xml"
 
 
-def test_collected_results_are_not_collected_again(finished):
+def test_collected_results_are_not_collected_again(finished: tuple[Path, int, Page]) -> None:
     root, collected_ns, _ = finished
     assert RunLayout(root).spikes.stat().st_mtime_ns == collected_ns
 
@@ -126,14 +132,16 @@ def test_collected_results_are_not_collected_again(finished):
         ),
     ],
 )
-def test_one_sided_runs_have_the_figures_of_their_side(make_run, simulators, expected, absent):
+def test_one_sided_runs_have_the_figures_of_their_side(
+    make_run: MakeRun, simulators: str, expected: set[str], absent: str
+) -> None:
     root = make_run(simulators=simulators)
     page = report(root, FINISHED)
     assert figure_names(root) == expected
     assert absent not in page.text
 
 
-def test_a_failed_run_shows_its_cause_and_what_was_computed(make_run):
+def test_a_failed_run_shows_its_cause_and_what_was_computed(make_run: MakeRun) -> None:
     root = make_run(windows={"nest": 6, "translator": 7, "tvb": 7})
     failed = {"outcome": "failed", "cause": "nest 0 was killed by signal 9", "detail": "line 1"}
     page = report(root, failed)
@@ -143,7 +151,7 @@ def test_a_failed_run_shows_its_cause_and_what_was_computed(make_run):
     assert "spiking-rHC.png" in figure_names(root)
 
 
-def test_an_interrupted_run_says_so(make_run):
+def test_an_interrupted_run_says_so(make_run: MakeRun) -> None:
     root = make_run(windows={"tvb": 3})
     RunLayout(root).provenance.write_text('{"outcome": "interrupted"}')
     collect(root)
@@ -153,7 +161,7 @@ def test_an_interrupted_run_says_so(make_run):
 
 
 @pytest.mark.parametrize("windows", [0, 1])
-def test_a_run_of_hardly_any_window_has_a_report(make_run, windows):
+def test_a_run_of_hardly_any_window_has_a_report(make_run: MakeRun, windows: int) -> None:
     root = make_run(windows={"tvb": windows, "nest": windows, "translator": windows})
     page = report(root)
     assert f"How the run ended was not recorded. {windows} of 15 windows" in page.text
@@ -161,7 +169,7 @@ def test_a_run_of_hardly_any_window_has_a_report(make_run, windows):
     assert "connectome.png" in figure_names(root)
 
 
-def test_a_run_that_never_built_its_simulators_has_a_report(make_run):
+def test_a_run_that_never_built_its_simulators_has_a_report(make_run: MakeRun) -> None:
     root = make_run(windows={"tvb": 0, "nest": 0, "translator": 0})
     plan = RunLayout(root).plan
     tree = json.loads(plan.read_text())
@@ -170,12 +178,12 @@ def test_a_run_that_never_built_its_simulators_has_a_report(make_run):
     assert "NEST did not start" in page.text
 
 
-def test_no_run_no_report(tmp_path):
+def test_no_run_no_report(tmp_path: Path) -> None:
     with pytest.raises(RunDirectoryError, match="not a run directory"):
         write_report(tmp_path)
 
 
-def test_curves_are_thinned_by_averaging():
+def test_curves_are_thinned_by_averaging() -> None:
     times, values = thinned(np.arange(10.0), np.arange(20.0).reshape(10, 2), 4)
     np.testing.assert_array_equal(times, [1.0, 4.0, 7.0])
     np.testing.assert_array_equal(values, [[2.0, 3.0], [8.0, 9.0], [14.0, 15.0]])
@@ -183,7 +191,7 @@ def test_curves_are_thinned_by_averaging():
     np.testing.assert_array_equal(same, np.arange(4.0))
 
 
-def test_words_for_numbers():
+def test_words_for_numbers() -> None:
     assert [duration(s) for s in (0.06, 2.0, 119.0, 200.0, 7380.0)] == [
         *("60 ms", "2 s", "119 s", "3 min 20 s", "2 h 3 min"),
     ]
