@@ -9,6 +9,7 @@ import weakref
 from collections.abc import Callable, Iterator, Set
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
@@ -46,7 +47,7 @@ def _know_every_context() -> Iterator[None]:
     """Takes note of every ZeroMQ context that is made; pyzmq keeps no list of them."""
     original = zmq.Context.__init__
 
-    def noting(self, *args, **kwargs):
+    def noting(self: zmq.Context[zmq.Socket[bytes]], *args: Any, **kwargs: Any) -> None:
         original(self, *args, **kwargs)
         _contexts.add(self)
 

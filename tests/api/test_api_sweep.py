@@ -21,7 +21,7 @@ from tvb_nest_cosim.cosim_core.client import Client, RunAnswer, RunPage, ServerR
 from tvb_nest_cosim.cosim_core.errors import ExperimentError
 from tvb_nest_cosim.orchestrator.store.models import RunState
 from tvb_nest_cosim.orchestrator.sweep.campaign import Campaign, MakeExecutor
-from tvb_nest_cosim.orchestrator.sweep.executor import Needs
+from tvb_nest_cosim.orchestrator.sweep.executor import Ended, Needs
 from tvb_nest_cosim.orchestrator.sweep.remote_pool import RemotePool
 from tvb_nest_cosim.orchestrator.sweep.row import remember_failed
 
@@ -164,7 +164,7 @@ def test_a_run_that_was_deleted_failed(served: Served, tmp_path: Path) -> None:
     served.ensemble.acts["one"] = gate
 
     class Deleting(RemotePool):
-        def ended(self):  # type: ignore[no-untyped-def]
+        def ended(self) -> list[Ended]:
             for run in served.client.runs(state="queued", search="two").items:
                 served.client.delete(run.id)
                 gate.open()
@@ -187,7 +187,7 @@ def test_a_server_that_is_away_is_awaited_for_a_while(
     away = iter([True] * 3)
 
     class Shaky(Client):
-        def run(self, run: str):  # type: ignore[no-untyped-def]
+        def run(self, run: str) -> RunAnswer:
             if next(away, False):
                 raise ServerRefusal(0, "the server cannot be reached: gone")
             return super().run(run)

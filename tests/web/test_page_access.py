@@ -15,7 +15,7 @@ FILES = sorted(
 )
 
 
-def test_a_wrong_token_is_refused_and_the_right_one_lets_in(visitor: Visitor):
+def test_a_wrong_token_is_refused_and_the_right_one_lets_in(visitor: Visitor) -> None:
     visitor.expects_refusals = True
     page = visitor.page
     visitor.open(visitor.server.address)
@@ -31,7 +31,7 @@ def test_a_wrong_token_is_refused_and_the_right_one_lets_in(visitor: Visitor):
     assert visitor.server.token not in page.url
 
 
-def test_a_printed_address_signs_in_and_leaves_no_token_behind(visitor: Visitor):
+def test_a_printed_address_signs_in_and_leaves_no_token_behind(visitor: Visitor) -> None:
     page = visitor.page
     visitor.open(visitor.server.signed_in)
     page.get_by_role("heading", name="New run").wait_for()
@@ -39,21 +39,21 @@ def test_a_printed_address_signs_in_and_leaves_no_token_behind(visitor: Visitor)
     assert page.evaluate("document.cookie") == "", "scripts cannot read the cookie"
 
 
-def test_an_address_with_a_wrong_token_says_so(visitor: Visitor):
+def test_an_address_with_a_wrong_token_says_so(visitor: Visitor) -> None:
     visitor.expects_refusals = True
     visitor.open(f"{visitor.server.address}?token=old")
     visitor.page.get_by_text("This token was refused").wait_for()
     assert "denied" not in visitor.page.url
 
 
-def test_a_token_that_is_renewed_leads_back_to_the_question(visitor: Visitor):
+def test_a_token_that_is_renewed_leads_back_to_the_question(visitor: Visitor) -> None:
     visitor.expects_refusals = True
     page = visitor.sign_in("#/runs")
     visitor.server.token += "-renewed"
     page.get_by_role("heading", name="Sign in with the token").wait_for()
 
 
-def test_names_that_look_like_markup_stay_text(visitor: Visitor):
+def test_names_that_look_like_markup_stay_text(visitor: Visitor) -> None:
     evil = "<img src=x onerror=alert(1)>"
     run = visitor.server.add(state="failed", windows=3, label=evil, name=evil, cause=evil)
     page = visitor.sign_in("#/runs")
@@ -64,7 +64,7 @@ def test_names_that_look_like_markup_stay_text(visitor: Visitor):
     assert page.locator("img[src=x]").count() == 0
 
 
-def test_the_page_is_small_and_quick(visitor: Visitor):
+def test_the_page_is_small_and_quick(visitor: Visitor) -> None:
     page = visitor.sign_in()
     page.locator(".verdict[data-state=valid]").wait_for()
     size = sum(path.stat().st_size for path in WEB.rglob("*") if path.is_file())
@@ -75,7 +75,7 @@ def test_the_page_is_small_and_quick(visitor: Visitor):
     assert len(set(loaded)) >= 20, "modules are loaded as they are, without a build"
 
 
-def test_every_file_keeps_to_the_rules():
+def test_every_file_keeps_to_the_rules() -> None:
     assert len(FILES) > 30
     for path in FILES:
         text = path.read_text(encoding="utf-8")
@@ -91,7 +91,7 @@ def test_every_file_keeps_to_the_rules():
             assert re.findall(r"<script(?![^>]*\bsrc=)", text) == [], path
 
 
-def test_every_vendored_library_has_its_licence_and_version():
+def test_every_vendored_library_has_its_licence_and_version() -> None:
     for folder in VENDOR.iterdir():
         assert {"LICENSE", "README.md"} <= {path.name for path in folder.iterdir()}
         version = re.search(r"\d+\.\d+\.\d+", (folder / "README.md").read_text())

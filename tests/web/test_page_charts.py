@@ -76,7 +76,7 @@ MERGED = """async () => {
 }"""
 
 
-def test_samples_of_one_column_become_their_mean_and_range(visitor: Visitor):
+def test_samples_of_one_column_become_their_mean_and_range(visitor: Visitor) -> None:
     page = visitor.sign_in("#/runs")
     values = [10.0 * (t % 2) for t in range(1000)]
     values[333] = 70.0
@@ -88,13 +88,13 @@ def test_samples_of_one_column_become_their_mean_and_range(visitor: Visitor):
     assert len(page.evaluate(COLUMNS, [values, 1000, 20])[0]) == 20, "a sharper screen shows more"
 
 
-def test_lone_samples_stay_where_they_are(visitor: Visitor):
+def test_lone_samples_stay_where_they_are(visitor: Visitor) -> None:
     page = visitor.sign_in("#/runs")
     values = [3.0, 1.0, 4.0, 1.0, 5.0]
     assert page.evaluate(COLUMNS, [values, 5, 1000]) == [list(range(5)), values, values, values]
 
 
-def test_merged_samples_are_drawn_as_their_mean_and_range(visitor: Visitor):
+def test_merged_samples_are_drawn_as_their_mean_and_range(visitor: Visitor) -> None:
     page = visitor.sign_in("#/runs")
     mean, above, below, outside, peak = page.evaluate(MERGED)
     assert mean > above + 30, "a line at the mean"
@@ -120,7 +120,7 @@ HEADROOM = """async (values) => {
 }"""
 
 
-def test_curves_below_zero_are_seen_and_others_stand_on_zero(visitor: Visitor):
+def test_curves_below_zero_are_seen_and_others_stand_on_zero(visitor: Visitor) -> None:
     page = visitor.sign_in("#/runs")
     low, high = page.evaluate(HEADROOM, [-65.0, -50.0, -60.0])
     assert -75 < low < -65 < -50 < high < -40
@@ -132,7 +132,7 @@ def legend(page: Page, at: int) -> str:
     return page.locator("section[aria-label=Rates] .legend").nth(at).inner_text()
 
 
-def test_dragging_zooms_every_chart_and_a_double_click_goes_back(visitor: Visitor):
+def test_dragging_zooms_every_chart_and_a_double_click_goes_back(visitor: Visitor) -> None:
     run = visitor.server.add(state="finished")
     page = visitor.sign_in(f"#/runs/{run.id}")
     plot = page.locator("section[aria-label=Rates] .plot").first
@@ -157,7 +157,7 @@ def test_dragging_zooms_every_chart_and_a_double_click_goes_back(visitor: Visito
     until(lambda: whole.count() == 1, "everything is shown again")
 
 
-def test_a_cursor_reads_every_chart_of_a_run(visitor: Visitor):
+def test_a_cursor_reads_every_chart_of_a_run(visitor: Visitor) -> None:
     run = visitor.server.add(state="finished")
     page = visitor.sign_in(f"#/runs/{run.id}")
     plot = page.locator("section[aria-label=Rates] .plot").first
@@ -176,7 +176,7 @@ def test_a_cursor_reads_every_chart_of_a_run(visitor: Visitor):
     assert legend(page, 1) == before
 
 
-def test_only_charts_in_sight_are_painted(visitor: Visitor):
+def test_only_charts_in_sight_are_painted(visitor: Visitor) -> None:
     run = visitor.server.add(duration_ms=60_000.0, per_tick=2)
     page = visitor.sign_in(f"#/runs/{run.id}")
     page.locator("canvas.connectome").wait_for()
@@ -192,7 +192,7 @@ def test_only_charts_in_sight_are_painted(visitor: Visitor):
     until(lambda: page.evaluate(PAINTINGS)[-2][1] > 3, "it is painted once it is in sight")
 
 
-def test_spikes_are_dots_of_their_population(visitor: Visitor):
+def test_spikes_are_dots_of_their_population(visitor: Visitor) -> None:
     page = visitor.sign_in("#/runs")
     spikes = [[250, 40], [500, 200], [750, 450], [900, 499], [950, 700]]
     (excitatory, inhibitory), note = page.evaluate(RASTER, spikes)

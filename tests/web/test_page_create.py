@@ -5,7 +5,7 @@ from __future__ import annotations
 from web.conftest import Visitor, until
 
 
-def test_faults_appear_with_key_path_and_line_while_typing(visitor: Visitor):
+def test_faults_appear_with_key_path_and_line_while_typing(visitor: Visitor) -> None:
     page = visitor.sign_in()
     page.locator(".verdict[data-state=valid]").get_by_text("3.7 ms \u00d7 271").wait_for()
     assert "566 MB" in page.locator(".verdict").inner_text()
@@ -30,7 +30,7 @@ def test_faults_appear_with_key_path_and_line_while_typing(visitor: Visitor):
     assert page.get_by_role("button", name="Start").is_enabled()
 
 
-def test_a_fault_of_a_field_is_shown_at_the_field(visitor: Visitor):
+def test_a_fault_of_a_field_is_shown_at_the_field(visitor: Visitor) -> None:
     page = visitor.sign_in()
     page.locator(".verdict[data-state=valid]").wait_for()
     field = page.locator("[name=duration_ms]")
@@ -43,14 +43,14 @@ def test_a_fault_of_a_field_is_shown_at_the_field(visitor: Visitor):
     page.locator(".verdict[data-state=valid]").wait_for()
 
 
-def test_text_that_is_no_yaml_is_told(visitor: Visitor):
+def test_text_that_is_no_yaml_is_told(visitor: Visitor) -> None:
     page = visitor.sign_in()
     page.locator(".verdict[data-state=valid]").wait_for()
     page.get_by_label("Experiment in YAML").fill("spiking: [")
     page.locator(".faults").get_by_text("not valid YAML").wait_for()
 
 
-def test_fields_show_what_the_yaml_says(visitor: Visitor):
+def test_fields_show_what_the_yaml_says(visitor: Visitor) -> None:
     page = visitor.sign_in()
     page.locator(".verdict[data-state=valid]").wait_for()
     page.locator("#preset").select_option("mouse_ca1_async")
@@ -62,7 +62,7 @@ def test_fields_show_what_the_yaml_says(visitor: Visitor):
     assert page.locator("[name='resources.nest.threads']").get_attribute("placeholder") == "2"
 
 
-def test_what_was_typed_outlives_a_look_at_other_pages(visitor: Visitor):
+def test_what_was_typed_outlives_a_look_at_other_pages(visitor: Visitor) -> None:
     page = visitor.sign_in()
     page.locator(".verdict[data-state=valid]").wait_for()
     page.get_by_label("Experiment in YAML").fill("name: mine\nsimulators: tvb\n")
@@ -74,6 +74,6 @@ def test_what_was_typed_outlives_a_look_at_other_pages(visitor: Visitor):
     assert page.locator("[name=seed]").input_value() == "7"
 
 
-def test_page_says_where_runs_take_place(visitor: Visitor):
+def test_page_says_where_runs_take_place(visitor: Visitor) -> None:
     page = visitor.sign_in()
     page.get_by_text("Runs on the machine of this server").wait_for()

@@ -10,7 +10,7 @@ def active(visitor: Visitor) -> str:
     return visitor.page.evaluate(f"() => {{ {script} }}")
 
 
-def test_pages_are_reached_by_keys(visitor: Visitor):
+def test_pages_are_reached_by_keys(visitor: Visitor) -> None:
     run = visitor.server.add(duration_ms=60_000.0)
     visitor.server.add(state="finished")
     page = visitor.sign_in("#/runs")
@@ -36,7 +36,7 @@ def test_pages_are_reached_by_keys(visitor: Visitor):
     page.get_by_role("heading", name="New run").wait_for()
 
 
-def test_help_opens_by_key_and_gives_the_focus_back(visitor: Visitor):
+def test_help_opens_by_key_and_gives_the_focus_back(visitor: Visitor) -> None:
     page = visitor.sign_in("#/runs")
     page.locator("#help").focus()
     page.keyboard.press("?")
@@ -47,7 +47,7 @@ def test_help_opens_by_key_and_gives_the_focus_back(visitor: Visitor):
     assert active(visitor) == "help"
 
 
-def test_shortcuts_rest_while_somebody_types(visitor: Visitor):
+def test_shortcuts_rest_while_somebody_types(visitor: Visitor) -> None:
     page = visitor.sign_in()
     page.locator(".verdict[data-state=valid]").wait_for()
     page.get_by_label("Experiment in YAML").press("End")
@@ -56,7 +56,7 @@ def test_shortcuts_rest_while_somebody_types(visitor: Visitor):
     assert page.url.endswith("#/new")
 
 
-def test_the_tab_key_leaves_the_editor_and_starts_a_run(visitor: Visitor):
+def test_the_tab_key_leaves_the_editor_and_starts_a_run(visitor: Visitor) -> None:
     page = visitor.sign_in()
     page.locator(".verdict[data-state=valid]").wait_for()
     page.get_by_label("Experiment in YAML").focus()
@@ -66,7 +66,7 @@ def test_the_tab_key_leaves_the_editor_and_starts_a_run(visitor: Visitor):
     visitor.state("running")
 
 
-def test_the_first_stop_leads_past_the_header_and_focus_is_seen(visitor: Visitor):
+def test_the_first_stop_leads_past_the_header_and_focus_is_seen(visitor: Visitor) -> None:
     page = visitor.sign_in("#/runs")
     page.evaluate("document.activeElement.blur(); document.body.focus()")
     visitor.open()
@@ -78,7 +78,7 @@ def test_the_first_stop_leads_past_the_header_and_focus_is_seen(visitor: Visitor
     assert page.locator(".skip").bounding_box()["x"] >= 0
 
 
-def test_curves_and_connectome_are_read_by_keys(visitor: Visitor):
+def test_curves_and_connectome_are_read_by_keys(visitor: Visitor) -> None:
     run = visitor.server.add(state="finished")
     page = visitor.sign_in(f"#/runs/{run.id}")
     chart = page.locator("section[aria-label=Rates] .plot").first
@@ -101,7 +101,7 @@ def test_curves_and_connectome_are_read_by_keys(visitor: Visitor):
     )
 
 
-def test_changes_of_state_are_announced(visitor: Visitor):
+def test_changes_of_state_are_announced(visitor: Visitor) -> None:
     run = visitor.server.add(duration_ms=100.0)
     page = visitor.sign_in(f"#/runs/{run.id}")
     said = page.locator("#announcer")

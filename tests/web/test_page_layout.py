@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 
 from web.conftest import Visitor, until
+from web.fake_server import FakeServer
 
 OVERHANG = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
 
 
 @pytest.mark.parametrize(("width", "height"), [(360, 780), (1280, 800)], ids=["phone", "laptop"])
-def test_every_page_fits(visit, server, width, height):
-    visitor: Visitor = visit(width, height)
+def test_every_page_fits(
+    visit: Callable[..., Visitor], server: FakeServer, width: int, height: int
+) -> None:
+    visitor = visit(width, height)
     long = "a-long-name-without-any-place-to-break-" * 3
     server.add(state="finished", label=long)
     server.add(state="failed", windows=40, cause=f"nest-0 died: {long}")
@@ -45,7 +50,7 @@ def look(visitor: Visitor, name: str) -> None:
         assert page.evaluate(OVERHANG) <= 0, name
 
 
-def test_the_chosen_theme_is_kept(visitor: Visitor):
+def test_the_chosen_theme_is_kept(visitor: Visitor) -> None:
     page = visitor.sign_in("#/runs")
     page.get_by_role("button", name="Use dark colours").click()
     assert page.evaluate("document.documentElement.dataset.theme") == "dark"

@@ -64,7 +64,9 @@ def real_server(tmp_path: Path) -> Iterator[RealServer]:
         yield server
 
 
-def test_a_real_run_is_started_watched_and_looked_at(browser: Browser, real_server: RealServer):
+def test_a_real_run_is_started_watched_and_looked_at(
+    browser: Browser, real_server: RealServer
+) -> None:
     context = browser.new_context(viewport={"width": 1280, "height": 1400})
     visitor = Visitor(context.new_page(), real_server)
     page = visitor.page
@@ -90,7 +92,7 @@ def test_a_real_run_is_started_watched_and_looked_at(browser: Browser, real_serv
     assert (visitor.problems, visitor.foreign) == ([], [])
 
 
-def test_a_new_token_ends_the_session_of_an_open_page(browser: Browser, tmp_path: Path):
+def test_a_new_token_ends_the_session_of_an_open_page(browser: Browser, tmp_path: Path) -> None:
     context = browser.new_context()
     with serving(tmp_path / "home") as server:
         visitor = Visitor(context.new_page(), server)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from web.conftest import Visitor, until
 
 
-def test_a_run_is_started_by_clicking_and_watched_to_its_end(visitor: Visitor):
+def test_a_run_is_started_by_clicking_and_watched_to_its_end(visitor: Visitor) -> None:
     page = visitor.sign_in()
     page.get_by_role("button", name="Start").click()
     visitor.state("running")
@@ -43,7 +43,9 @@ def test_a_run_is_started_by_clicking_and_watched_to_its_end(visitor: Visitor):
     assert page.get_by_role("button", name="Stop").count() == 0
 
 
-def test_sizes_of_populations_are_asked_for_until_every_region_has_its_colours(visitor: Visitor):
+def test_sizes_of_populations_are_asked_for_until_every_region_has_its_colours(
+    visitor: Visitor,
+) -> None:
     visitor.expects_refusals = True
     run = visitor.server.add(duration_ms=60_000.0, per_tick=1, silent_asks=2)
     page = visitor.sign_in(f"#/runs/{run.id}")
@@ -52,7 +54,7 @@ def test_sizes_of_populations_are_asked_for_until_every_region_has_its_colours(v
     visitor.picture("raster-colours")
 
 
-def test_overrides_of_the_form_reach_the_run(visitor: Visitor):
+def test_overrides_of_the_form_reach_the_run(visitor: Visitor) -> None:
     page = visitor.sign_in()
     page.locator(".verdict[data-state=valid]").wait_for()
     page.fill("[name=duration_ms]", "40")
@@ -68,7 +70,7 @@ def test_overrides_of_the_form_reach_the_run(visitor: Visitor):
     assert "- lHC" not in run.yaml
 
 
-def test_a_run_is_paused_stepped_and_resumed(visitor: Visitor):
+def test_a_run_is_paused_stepped_and_resumed(visitor: Visitor) -> None:
     run = visitor.server.add(duration_ms=3000.0)
     page = visitor.sign_in(f"#/runs/{run.id}")
     until(lambda: visitor.windows > 0, "the run goes on")
@@ -85,7 +87,7 @@ def test_a_run_is_paused_stepped_and_resumed(visitor: Visitor):
     until(lambda: visitor.windows > before + 3, "the run goes on again")
 
 
-def test_a_run_is_stopped_after_a_question(visitor: Visitor):
+def test_a_run_is_stopped_after_a_question(visitor: Visitor) -> None:
     run = visitor.server.add(duration_ms=60_000.0)
     page = visitor.sign_in(f"#/runs/{run.id}")
     visitor.state("running")
@@ -99,7 +101,7 @@ def test_a_run_is_stopped_after_a_question(visitor: Visitor):
     page.locator(".figures img").first.wait_for()
 
 
-def test_a_failed_run_names_its_cause_and_can_be_deleted(visitor: Visitor):
+def test_a_failed_run_names_its_cause_and_can_be_deleted(visitor: Visitor) -> None:
     run = visitor.server.add(
         state="failed", windows=71, cause="nest-0 died of SIGKILL in window 71"
     )
@@ -112,13 +114,13 @@ def test_a_failed_run_names_its_cause_and_can_be_deleted(visitor: Visitor):
     assert not visitor.server.runs
 
 
-def test_an_unknown_run_is_said_to_be_unknown(visitor: Visitor):
+def test_an_unknown_run_is_said_to_be_unknown(visitor: Visitor) -> None:
     visitor.expects_refusals = True
     page = visitor.sign_in("#/runs/nobody")
     page.get_by_text("there is no such run").wait_for()
 
 
-def test_runs_are_filtered_searched_and_paged(visitor: Visitor):
+def test_runs_are_filtered_searched_and_paged(visitor: Visitor) -> None:
     for number in range(24):
         state = "failed" if number % 3 == 0 else "finished"
         visitor.server.add(state=state, windows=5, label=f"sweep {number}")
@@ -136,7 +138,7 @@ def test_runs_are_filtered_searched_and_paged(visitor: Visitor):
     page.get_by_text("No run fits").wait_for()
 
 
-def test_two_runs_are_compared_side_by_side(visitor: Visitor):
+def test_two_runs_are_compared_side_by_side(visitor: Visitor) -> None:
     tree = "seed: {}\nadex:\n  neurons: 500\nspiking:\n- regions:\n  - rHC\n"
     for seed, digest in ((1, "aa"), (2, "bb")):
         values = {"label": f"seed {seed}", "yaml": tree.format(seed), "digest": digest * 32}
@@ -159,7 +161,7 @@ def test_two_runs_are_compared_side_by_side(visitor: Visitor):
     visitor.picture("compare")
 
 
-def test_runs_of_one_name_are_told_apart_by_their_identity(visitor: Visitor):
+def test_runs_of_one_name_are_told_apart_by_their_identity(visitor: Visitor) -> None:
     for _ in range(2):
         visitor.server.add(state="finished")
     page = visitor.sign_in("#/compare/run-0001/run-0002")

@@ -8,7 +8,7 @@ import math
 from web.conftest import Visitor, until
 
 
-def test_a_lost_stream_is_taken_up_where_it_ended(visitor: Visitor):
+def test_a_lost_stream_is_taken_up_where_it_ended(visitor: Visitor) -> None:
     run = visitor.server.add(duration_ms=60_000.0, per_tick=2)
     page = visitor.sign_in(f"#/runs/{run.id}")
     page.locator("#stream").get_by_text("live").wait_for()
@@ -26,7 +26,7 @@ def test_a_lost_stream_is_taken_up_where_it_ended(visitor: Visitor):
     assert page.evaluate(gaps) < 2, "no sample was lost"
 
 
-def test_a_server_that_is_down_is_seen_and_waited_for(visitor: Visitor):
+def test_a_server_that_is_down_is_seen_and_waited_for(visitor: Visitor) -> None:
     visitor.expects_refusals = True
     run = visitor.server.add(duration_ms=60_000.0, per_tick=2)
     page = visitor.sign_in(f"#/runs/{run.id}")
@@ -42,7 +42,7 @@ def test_a_server_that_is_down_is_seen_and_waited_for(visitor: Visitor):
     page.locator("#stream").get_by_text("live").wait_for()
 
 
-def test_memory_stays_bounded_however_long_the_run(visitor: Visitor):
+def test_memory_stays_bounded_however_long_the_run(visitor: Visitor) -> None:
     run = visitor.server.add(state="running", duration_ms=3_600_000.0, per_tick=0)
     run.goal = 0
     page = visitor.sign_in(f"#/runs/{run.id}")
@@ -76,7 +76,7 @@ def test_memory_stays_bounded_however_long_the_run(visitor: Visitor):
     page.get_by_text("The last 1000 lines are kept").wait_for()
 
 
-def test_merged_points_keep_mean_and_range(visitor: Visitor):
+def test_merged_points_keep_mean_and_range(visitor: Visitor) -> None:
     page = visitor.sign_in("#/runs")
     low, high, mean, length = page.evaluate("""async () => {
       const { Overview } = await import('/js/series.js');
@@ -90,7 +90,7 @@ def test_merged_points_keep_mean_and_range(visitor: Visitor):
     assert 32 <= length <= 64
 
 
-def test_events_are_found_wherever_the_network_cuts_them(visitor: Visitor):
+def test_events_are_found_wherever_the_network_cuts_them(visitor: Visitor) -> None:
     page = visitor.sign_in("#/runs")
     text = ': hi\nid: 7\nevent: log\ndata: {"a":\ndata: 1}\n\r\ndata: 2\r\n\r\nevent: x\n\n'
     found = page.evaluate("""async (text) => {

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING, NoReturn
+
+if TYPE_CHECKING:
+    from tvb_nest_cosim.nest_service.context import NetworkContext, Nodes
 
 
-def raises(context):
+def raises(context: NetworkContext) -> NoReturn:
     raise ValueError("tau must be positive\nand finite")
 
 
-def returns_a_list(context):
+def returns_a_list(context: NetworkContext) -> list[Nodes]:
     return [context.nest.Create("parrot_neuron", 2)]
 
 
-def unstable_after_20_ms(context):
+def unstable_after_20_ms(context: NetworkContext) -> dict[str, Nodes]:
     """AdEx cells with a current, from 20 ms on, that no numerical scheme survives."""
     cells = context.nest.Create("aeif_cond_exp", 4)
     current = context.nest.Create(
@@ -23,7 +27,7 @@ def unstable_after_20_ms(context):
     return {"excitatory": cells}
 
 
-def builds_for_hours(context):
+def builds_for_hours(context: NetworkContext) -> dict[str, int]:
     """Stays in one call into C that lets no other thread run, as NEST does when it connects."""
     Path("NEST-builds").touch()
     return {"excitatory": sum(range(10**15))}

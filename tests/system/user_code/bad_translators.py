@@ -2,46 +2,53 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, NoReturn
+
 import numpy as np
+
+if TYPE_CHECKING:
+    from tvb_nest_cosim.cosim_core.model.arrays import Counts, Reals
+    from tvb_nest_cosim.cosim_core.model.timegrid import Window
+    from tvb_nest_cosim.translator.interfaces import RateContext, Spikes
 
 
 class _Failing:
-    def __init__(self, context, window):
+    def __init__(self, context: RateContext, window: int) -> None:
         self.window = window
 
-    def translate(self, window, counts, spikes):
+    def translate(self, window: Window, counts: Counts, spikes: Spikes) -> Reals:
         rates = counts.astype(float)
         return self.fail(rates) if window.index >= self.window else rates
 
 
 class WrongShape(_Failing):
-    def fail(self, rates):
+    def fail(self, rates: Reals) -> Reals:
         return rates[:, :-1]
 
 
 class NotANumber(_Failing):
-    def fail(self, rates):
+    def fail(self, rates: Reals) -> Reals:
         return np.full_like(rates, np.nan)
 
 
 class Negative(_Failing):
-    def fail(self, rates):
+    def fail(self, rates: Reals) -> Reals:
         return rates - 1e6
 
 
 class Raises(_Failing):
-    def fail(self, rates):
+    def fail(self, rates: Reals) -> NoReturn:
         raise KeyError("no [calibration] for this rate")
 
 
 class Exits(_Failing):
-    def fail(self, rates):
+    def fail(self, rates: Reals) -> NoReturn:
         raise SystemExit(3)
 
 
 class CannotBeMade:
-    def __init__(self, context):
+    def __init__(self, context: RateContext) -> None:
         raise ValueError(f"no table for {context.region}")
 
-    def translate(self, window, counts, spikes):
+    def translate(self, window: Window, counts: Counts, spikes: Spikes) -> Reals:
         return counts.astype(float)
