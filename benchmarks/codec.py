@@ -1,4 +1,4 @@
-"""What turning blocks into frames and back takes, without a socket.
+"""Time to turn blocks into frames and back, without a socket.
 
 The copy out of the socket is not in it, nor is the send, which copies nothing.
 """

@@ -1,4 +1,4 @@
-"""What a benchmark is, and how one is carried out.
+"""Benchmarks: their definition, and how one is carried out.
 
 A benchmark reports, it is no test: a missed target is written down and fails nothing. It prepares
 what it needs once and then measures several times; medians are reported. The machine may be busy

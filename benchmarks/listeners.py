@@ -1,4 +1,4 @@
-"""What clients cost a run: nobody listening against one and fifty, in one repetition.
+"""Cost of clients to a run: nobody listening against one and fifty, in one repetition.
 
 The order of the cases changes from one repetition to the next, so that a machine that becomes
 busier favours none. Clients are one process beside the run; on few cores their work, too, competes

@@ -1,4 +1,4 @@
-"""What coupling costs: a co-simulation against NEST alone, in one piece, and TVB alone.
+"""Cost of coupling: a co-simulation against NEST alone, in one piece, and TVB alone.
 
 NEST alone is the same network, built by the same service, with the same recording; the drive that
 the co-simulation recorded is set at once and one ``Simulate`` does the whole run. Its time is that

@@ -1,4 +1,4 @@
-"""What the translator spends on collecting from many ranks of NEST: a model of its costs.
+"""Time that the translator spends on collecting from many ranks of NEST: a model of its costs.
 
 Everything the translator does for a window is done here by its own code, in one process and without
 simulators: take the frames of every rank's block, check, decode and journal them, add up or merge,

@@ -1,4 +1,4 @@
-"""What journals and recording cost: a run as it is, one that keeps nothing, one without recording.
+"""Cost of journals and recording: a run as it is, one that keeps nothing, one without recording.
 
 Journals cannot be switched off; the services are started with journals that lead nowhere. Without
 recording, NEST hands over no single spikes and no potentials either, only the counts that TVB

@@ -1,4 +1,4 @@
-"""What a point of a sweep costs beside its windows: before the first, and until its row is there.
+"""Cost of a point of a sweep beside its windows: before the first, and until its row is there.
 
 The sweep is called as a user does, one point at a time. When a point's windows ended is read from
 its journals, when its row was there from its record.

@@ -1,4 +1,4 @@
-"""What a tick of TVB costs: tvb-library itself, the plain loop, the compiled engine.
+"""Cost of a tick of TVB: tvb-library itself, the plain loop, the compiled engine.
 
 The three advance by turns, ten ticks each, and the fastest of their turns count: what else the
 machine does only ever makes a turn slower. The loop and the compiled engine feed two proxies and

@@ -1,4 +1,4 @@
-"""What a window takes, by its length, by the number of spiking regions and by the size of TVB.
+"""Time that a window takes, by its length, by the number of spiking regions and by the size of TVB.
 
 Networks are small, so that what comes with every window shows beside computing. A straight line is
 fitted to the cost by length: so much per window, so much per tick. The cost is wall time; what each

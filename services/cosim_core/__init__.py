@@ -1,1 +1,1 @@
-"""What every service shares: time, signals, experiment, protocol, transport, journal."""
+"""Shared by all services: values, wire format, participants, processes, run directories."""

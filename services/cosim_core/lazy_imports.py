@@ -21,7 +21,7 @@ class _LazyModule(ModuleType):
     """Stands in for a module and passes on what is asked of it, which imports it."""
 
     def __getattr__(self, name: str) -> Any:
-        # Whoever looks through all modules asks for such names and wants nothing of this one.
+        # Code that looks through all modules asks for such names, without need for this one.
         # A package's path is asked for by the import of something in it.
         if name.startswith("__") and name != "__path__":
             raise AttributeError(f"module {self.__name__!r} has no attribute {name!r}")

@@ -184,7 +184,7 @@ def test_faults_and_plans_do_not_show_folders_of_the_server(shared: Served) -> N
     for changes, message in (
         ({"connectome": {"source": "missing.zip"}}, "there is no file examples/missing.zip"),
         ({"simulators": "nest", "stand_in": file}, "there is no file examples/missing.csv"),
-        ({"simulators": "nest", "stand_in": journal}, "there is no run directory runs/missing"),
+        ({"simulators": "nest", "stand_in": journal}, "there is not a run directory runs/missing"),
         ({}, ""),
     ):
         verdict = shared.client.validate({**TINY, **changes})
@@ -216,7 +216,7 @@ BOMB = "a: &a [1,1,1,1,1,1,1,1,1,1]\n" + "".join(
         ({"experiment": TINY, "overrides": ["adex=" + "[" * 1500]}, "adex"),
         ({"experiment": {**TINY, "duration_ms": 1e308}}, ""),
         ({"experiment": {**TINY, "dt_ms": 1e-300}}, ""),
-        ({"experiment": {**TINY, "name": "\ud800"}}, "no text"),
+        ({"experiment": {**TINY, "name": "\ud800"}}, "not text"),
         ({"experiment": {**TINY, "name": "a\x00"}}, "character 0"),
         ({"experiment": TINY, "yaml": "a: 1"}, "one of them"),
         ({}, "one of them"),

@@ -400,7 +400,7 @@ def test_a_run_that_can_no_longer_be_carried_out_is_refused_at_its_turn(served: 
     gate.open()
     refused = served.client.wait(waiting)
     assert refused["state"] == "refused"
-    assert refused["faults"][0]["message"] == f"there is no run directory runs/{earlier}"
+    assert refused["faults"][0]["message"] == f"there is not a run directory runs/{earlier}"
 
 
 def test_archive_holds_files_and_figures_and_leaves_nothing(served: Served) -> None:

@@ -181,8 +181,8 @@ def test_service_on_postgresql(postgresql: str, start: Any, settings: Settings) 
 @pytest.mark.parametrize(
     ("url", "told"),
     [
-        ("nonsense", "no usable database URL"),
-        ("nodb://x", "no usable database URL"),
+        ("nonsense", "not a usable database URL"),
+        ("nodb://x", "not a usable database URL"),
         ("sqlite:////nowhere/at/all.db", "cannot be used"),
         ("postgresql://u:secret@127.0.0.1:1/x", "cannot be used"),
     ],

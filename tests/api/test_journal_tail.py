@@ -91,7 +91,7 @@ def test_nothing_is_read_beyond_damage(tmp_path: Path) -> None:
 def test_other_files_are_refused(tmp_path: Path) -> None:
     path = tmp_path / "j"
     path.write_bytes(b"no journal at all")
-    with pytest.raises(RunDirectoryError, match="is no journal"):
+    with pytest.raises(RunDirectoryError, match="is not a journal"):
         JournalTail(path, MUCH).new()
 
 

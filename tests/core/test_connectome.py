@@ -113,7 +113,7 @@ def test_regions_are_found_by_name_or_near_ones_named(make_zip: Callable[..., Pa
     connectome = load(make_zip())
     assert connectome.index("lB") == 1
     with pytest.raises(
-        KeyError, match=r"'lC' is no region of this connectome of 3 regions; did you mean l[AB]"
+        KeyError, match=r"'lC' is not a region of this connectome of 3 regions; did you mean l[AB]"
     ):
         connectome.index("lC")
 
@@ -202,8 +202,8 @@ def change(table: Reals, i: int, j: int, value: float) -> str:
         ({"centres_txt": "lA 0 0\nlB 1 1 1\nrA 2 2 2\n"}, "line 1: expected a label and x, y, z"),
         ({"centres_txt": "lA 0 0 high\n"}, "high"),
         ({"centres_txt": ""}, "0 regions, expected 1 to"),
-        ({"weights_txt": "1 2\n3\n"}, "weights.txt is no table of numbers"),
-        ({"weights_txt": "a b c\n"}, "weights.txt is no table of numbers"),
+        ({"weights_txt": "1 2\n3\n"}, "weights.txt is not a table of numbers"),
+        ({"weights_txt": "a b c\n"}, "weights.txt is not a table of numbers"),
         ({"weights_txt": ""}, "weights.txt is empty"),
         ({"weights_txt": b"\xff\xfe1\x00"}, "utf-8"),
     ],

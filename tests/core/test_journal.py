@@ -119,7 +119,7 @@ def test_a_journal_may_be_empty(tmp_path: Path) -> None:
 def test_other_files_are_no_journals(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "other.journal"
     path.write_bytes(content)
-    with pytest.raises(RunDirectoryError, match="is no journal: it does not begin with"):
+    with pytest.raises(RunDirectoryError, match="is not a journal: it does not begin with"):
         list(read_journal(path))
 
 

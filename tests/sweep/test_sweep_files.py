@@ -73,7 +73,7 @@ def test_faults_of_plans_are_found_before_anything_starts(tmp_path: Path) -> Non
     assert "statistics.discard_ms" in paths
     by_path = {fault.path: fault.message for fault in caught.value.faults}
     assert by_path["spiking.0.regions.0"].startswith("point 2 (spiking.0.regions = ['rHCC'], ")
-    assert "is no region of this connectome" in by_path["spiking.0.regions.0"]
+    assert "is not a region of this connectome" in by_path["spiking.0.regions.0"]
     assert "window.length_ms" in paths
     assert not layout.root.exists()
 
@@ -95,7 +95,7 @@ def test_faults_of_plans_are_found_before_anything_starts(tmp_path: Path) -> Non
         (
             {"kind": "sobol", "number": 12, "vary": {DRIVE: {"low": 0, "high": 1}}},
             {},
-            "design.number: 12 is no power of 2, and only those Sobol points are spread evenly; "
+            "design.number: 12 is not a power of 2, and only those Sobol points are spread evenly; "
             "take 8 or 16",
         ),
         (
@@ -123,7 +123,7 @@ def test_two_axes_do_not_set_the_same_key() -> None:
 def test_only_numbers_can_be_scaled() -> None:
     design = grid(b=["a"])
     design["vary"]["b"]["keys"] = {B: {"factor": 2}}
-    assert told(design) == ["design.vary.b: 'a' is no number, so no key can be computed from it"]
+    assert told(design) == ["design.vary.b: 'a' is not a number, so no key can be computed from it"]
 
 
 def test_a_missing_experiment_is_told(tmp_path: Path) -> None:

@@ -362,8 +362,8 @@ JOBS = "Batch jobs (--launcher slurm)"
     ("command", "panels"),
     [
         ("", ["Options", "Running", "Before and after a run", "Servers"]),
-        ("run", ["Arguments", "Options", "Agents (--orchestrator)", JOBS]),
-        ("validate", ["Arguments", "Options", "Agents (--orchestrator)"]),
+        ("run", ["Arguments", "Options", "Agents (--launcher agents)", JOBS]),
+        ("validate", ["Arguments", "Options", "Agents (--launcher agents)"]),
         ("sweep", ["Arguments", "Options", JOBS, "Servers"]),
     ],
 )

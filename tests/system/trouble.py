@@ -38,7 +38,7 @@ def eventually(condition: Callable[[], Any], what: str) -> Any:
     """Waits until something is true and returns it."""
     give_up_at = time.monotonic() + PATIENCE_S
     while not (result := condition()):
-        assert time.monotonic() < give_up_at, f"waited in vain for {what}"
+        assert time.monotonic() < give_up_at, f"waited too long for {what}"
         time.sleep(0.02)
     return result
 

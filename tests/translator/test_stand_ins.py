@@ -232,7 +232,7 @@ def test_journal_absent_or_damaged(tmp_path: Path) -> None:
     write_run(tmp_path / "run", make_plan(ticks=TICKS))
     layout = RunLayout(tmp_path / "run")
     layout.journal("translator", 0).write_bytes(b"something else")
-    assert "is no journal" in faults_of(replay(tmp_path, "nest"))[0]
+    assert "is not a journal" in faults_of(replay(tmp_path, "nest"))[0]
     layout.plan.write_text("{}")
     assert "damaged or of another version" in faults_of(replay(tmp_path, "nest"))[0]
 

@@ -1,1 +1,1 @@
-"""What a run is made of: experiment, connectome, plan, time grid and signals. Pure values."""
+"""Values that a run is made of: experiment, connectome, plan, time grid and signals."""

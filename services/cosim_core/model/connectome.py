@@ -84,7 +84,7 @@ class Connectome:
             near = near_names(region, self.labels)
             hint = f"; did you mean {' or '.join(near)}?" if near else ""
             raise KeyError(
-                f"'{region}' is no region of this connectome of {len(self.labels)} regions{hint}"
+                f"'{region}' is not a region of this connectome of {len(self.labels)} regions{hint}"
             ) from None
 
 
@@ -191,7 +191,7 @@ def _numbers(text: str, stem: str) -> Reals:
     try:
         return np.loadtxt(io.StringIO(text), dtype=np.float64, ndmin=2)
     except ValueError as error:
-        raise ValueError(f"{stem}.txt is no table of numbers ({error})") from error
+        raise ValueError(f"{stem}.txt is not a table of numbers ({error})") from error
 
 
 def _centres(archive: zipfile.ZipFile) -> tuple[tuple[str, ...], Reals]:

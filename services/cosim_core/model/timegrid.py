@@ -17,7 +17,7 @@ _RELATIVE_TOLERANCE = 1e-12
 
 
 class InexactTimeError(CosimError):
-    """A time in milliseconds that is no whole number of ticks."""
+    """A time in milliseconds that is not a whole number of ticks."""
 
 
 def ticks_of(time_ms: float, dt_ms: float) -> int:

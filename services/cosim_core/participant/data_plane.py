@@ -83,7 +83,7 @@ class DataPlane:
     def take(self, channel: Channel) -> None:
         """Takes one message; that the other end left matters only to who waits for it.
 
-        The loss is told when nothing is left to receive.
+        The loss is reported when nothing is left to receive.
 
         Raises:
             ProtocolError: If what arrived is not due.

@@ -60,7 +60,7 @@ _POLL_S = 0.25
 
 @dataclass(frozen=True)
 class Identity:
-    """Who a worker is, as its launcher told it.
+    """Who a worker is, as its launcher has set it.
 
     Attributes:
         role: Its role.
@@ -271,7 +271,7 @@ class Link:
         while not reached():
             if deadline.passed():
                 text = what if isinstance(what, str) else what()
-                raise DeadlineExceeded(f"{self.identity.name} waited in vain for {text}")
+                raise DeadlineExceeded(f"{self.identity.name} waited too long for {text}")
             if self._data.lost is not None:
                 raise self._data.lost
             self._take_messages(deadline.sooner(_POLL_S))

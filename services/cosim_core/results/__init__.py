@@ -1,4 +1,4 @@
-"""What a run leaves behind: from journals to files, and from files to arrays.
+"""Results of a run: from journals to files, and from files to arrays.
 
 Importing this package needs nothing beyond the core; :func:`collect` needs ``h5netcdf``, and
 :class:`Run` needs ``xarray``, ``pandas`` and ``neo`` (extra ``orchestrator``) where it returns

@@ -137,7 +137,7 @@ def read_journal(path: Path) -> Iterator[Block]:
     """Yields the blocks of a journal in the order written, up to a damaged end.
 
     Raises:
-        RunDirectoryError: If there is no such file or it is no journal.
+        RunDirectoryError: If there is no such file or it is not a journal.
     """
     try:
         file = path.open("rb")
@@ -145,7 +145,7 @@ def read_journal(path: Path) -> Iterator[Block]:
         raise RunDirectoryError(f"cannot read the journal {path}: {error}") from error
     with file:
         if file.read(len(MAGIC)) != MAGIC:
-            raise RunDirectoryError(f"{path} is no journal: it does not begin with {MAGIC!r}")
+            raise RunDirectoryError(f"{path} is not a journal: it does not begin with {MAGIC!r}")
         while len(head := file.read(HEAD.size)) == HEAD.size:
             length, checksum = HEAD.unpack(head)
             body = file.read(length)
@@ -170,4 +170,4 @@ def block_of(body: bytes) -> Block:
             arrays[name] = np.frombuffer(data, dtype=kind).reshape(shape)
         return Block(record["edge"], record["window"], record["rank"], arrays)
     except (ValueError, TypeError, KeyError, msgpack.UnpackException) as error:
-        raise RunDirectoryError(f"a record of a journal is no block: {error}") from error
+        raise RunDirectoryError(f"a record of a journal is not a block: {error}") from error

@@ -34,7 +34,7 @@ class JournalTail:
         """Returns the blocks that were added, in the order written; none if there is no file.
 
         Raises:
-            RunDirectoryError: If the file is no journal or cannot be read.
+            RunDirectoryError: If the file is not a journal or cannot be read.
         """
         try:
             data = self._read()
@@ -59,7 +59,7 @@ class JournalTail:
                 file.seek(0)
                 if file.read(len(MAGIC)) != MAGIC:
                     raise RunDirectoryError(
-                        f"{self._path} is no journal: it does not begin with {MAGIC!r}"
+                        f"{self._path} is not a journal: it does not begin with {MAGIC!r}"
                     )
                 self._offset = len(MAGIC)
             if size - self._offset > self._most_bytes:

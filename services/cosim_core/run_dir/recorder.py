@@ -1,4 +1,4 @@
-"""What a participant keeps for itself: its journal, and how long each phase took."""
+"""Writes a participant's journal and how long each phase of a window took."""
 
 from __future__ import annotations
 

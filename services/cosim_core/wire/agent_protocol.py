@@ -1,4 +1,4 @@
-"""What agents and the orchestrator say to one another; docs/protocol.md explains.
+"""Messages between agents and the orchestrator; see docs/protocol.md.
 
 An *agent* waits in a simulator's container and starts a fresh worker for every run.
 

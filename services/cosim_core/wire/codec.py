@@ -64,7 +64,7 @@ def decode_as(adapter: TypeAdapter[Kind], frames: Frames, sender: str) -> Kind:
         sender: Who sent it, for error messages.
 
     Raises:
-        ProtocolError: If the frames are no message of this version of the protocol.
+        ProtocolError: If the frames are not a message of this version of the protocol.
     """
     if len(frames) != 2 or bytes(frames[0]) != TAG:
         raise ProtocolError(
@@ -159,7 +159,7 @@ def _unpack(data: Frame, what: str) -> dict[str, Any]:
     try:
         tree = msgpack.unpackb(data, raw=False, max_ext_len=0, strict_map_key=True)
     except (ValueError, msgpack.UnpackException, RecursionError) as error:
-        raise ProtocolError(f"{what} is no MessagePack map: {error}") from error
+        raise ProtocolError(f"{what} is not a MessagePack map: {error}") from error
     if not isinstance(tree, dict):
         raise ProtocolError(f"{what} is {type(tree).__name__}, expected a map")
     return tree
@@ -225,7 +225,7 @@ def _described(signal: Any, where: str) -> tuple[str, np.dtype[np.generic], list
 
 
 def _count(shape: Any) -> int | None:
-    """Returns the number of values, or None if it is no shape."""
+    """Returns the number of values, or None if it is not a shape."""
     if not isinstance(shape, list) or len(shape) > MAX_DIMENSIONS:
         return None
     count = bound = 1

@@ -80,7 +80,7 @@ class ZmqTransport:
         """Connects a DEALER; succeeds even if nobody is bound there yet.
 
         Raises:
-            ParticipantLost: If the endpoint is no valid address.
+            ParticipantLost: If the endpoint is not a valid address.
             SecurityError: If it lies beyond this host and there are no keys.
         """
         socket = self._socket(zmq.DEALER, endpoint)
@@ -198,7 +198,7 @@ class ZmqChannel:
             ) from error
 
     def receive(self) -> Received | None:
-        """Returns the next message; a lost connection is told after the messages before it."""
+        """Returns the next message; a lost connection is reported after the messages before it."""
         parts = self._take()
         if parts is None and self._monitor is not None and self._monitor.poll(0):
             # What arrived before the break is in the queue by now.

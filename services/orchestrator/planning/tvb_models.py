@@ -1,4 +1,4 @@
-"""What the planner knows of tvb-library's classes, which it cannot import.
+"""Facts about tvb-library's classes, which the planner cannot import.
 
 Taken from tvb-library 2.10; a test compares every entry with the installed library.
 """

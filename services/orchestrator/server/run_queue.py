@@ -62,7 +62,7 @@ class RunQueue:
 
     Args:
         store: Remembers the runs.
-        hub: Is told what happens.
+        hub: Gets an event for whatever happens.
         settings: Settings of the server.
         launcher: Where the processes of runs come from.
         carry_out: Carries out a plan.

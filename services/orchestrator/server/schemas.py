@@ -56,10 +56,10 @@ class ExperimentBody(Body):
             text.encode()
         except (ValueError, TypeError, RecursionError) as error:
             raise ValueError(
-                "holds values that are no numbers, or characters that are no text"
+                "holds values that are not numbers, or characters that are not text"
             ) from error
         if "\\u0000" in text:
-            raise ValueError("holds the character 0, which is no text")
+            raise ValueError("holds the character 0, which is not text")
         return tree
 
     @model_validator(mode="after")

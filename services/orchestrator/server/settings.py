@@ -1,4 +1,4 @@
-"""What a server needs to know before it starts; nothing else is read from the environment."""
+"""Settings of a server; nothing else is read from the environment."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class Settings(BaseModel):
     max_queued: int = Field(default=500, ge=1)
     """Most runs that may wait."""
     grace_s: float = Field(default=20.0, gt=0)
-    """How long a run may take to end in good order when the server is told to end."""
+    """How long a run may take to end in good order when the server ends."""
 
     @property
     def runs(self) -> Path:

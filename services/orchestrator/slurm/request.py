@@ -1,4 +1,4 @@
-"""What a job asks Slurm for, as the first lines of a batch script. Pure.
+"""Resources that a job asks Slurm for, as the first lines of a batch script. Pure.
 
 Every text that a user chose passes ``quoted`` or ``directive`` here, and nothing else quotes.
 """
@@ -95,11 +95,13 @@ def request_faults(request: Request) -> list[Fault]:
         faults.append(Fault("--out", f"{request.output}: Slurm takes no backslash in a path"))
     if request.time is not None and not _TIME.fullmatch(request.time):
         what = "use minutes, HOURS:MINUTES:SECONDS or DAYS-HOURS"
-        faults.append(Fault("--time", f"{request.time!r} is no time limit; {what}"))
+        faults.append(Fault("--time", f"{request.time!r} is not a time limit; {what}"))
     if request.array is not None and not _ARRAY.fullmatch(request.array):
-        faults.append(Fault("--array", f"{request.array!r} is no list of elements, as 0-99%4 is"))
+        faults.append(
+            Fault("--array", f"{request.array!r} is not a list of elements, as 0-99%4 is")
+        )
     faults += [
-        Fault("--sbatch-arg", f"{option!r} is no option of sbatch, as --mem=4G is")
+        Fault("--sbatch-arg", f"{option!r} is not an option of sbatch, as --mem=4G is")
         for option in request.further
         if not option.startswith("-")
     ]

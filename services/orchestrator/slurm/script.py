@@ -101,7 +101,7 @@ class EnsembleJob:
 
     Attributes:
         out: Run directory, absolute.
-        command: What ``cosim`` is told on the node.
+        command: Arguments of ``cosim`` on the node.
         participants: Processes by role.
         nest_kernels: How many NESTs share the ranks of that role; each is a job step of its own.
         threads: Threads of a rank of NEST.

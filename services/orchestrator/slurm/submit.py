@@ -134,7 +134,7 @@ def _typed(what: Submission, choice: JobChoice) -> tuple[Request, EnsembleJob]:
 
 
 def _command(what: Submission, choice: JobChoice) -> Iterator[str]:
-    """Yields what the orchestrator is told on the node."""
+    """Yields the orchestrator's arguments on the node."""
     yield from ("run", str(what.experiment), "--out", str(what.out))
     for override in what.overrides:
         yield from ("--set", override)

@@ -1,4 +1,4 @@
-"""What the service remembers of its runs: SQLite in its folder, or PostgreSQL by URL."""
+"""Database of the server's runs: SQLite in its folder, or PostgreSQL by URL."""
 
 from tvb_nest_cosim.orchestrator.store.database import Database
 from tvb_nest_cosim.orchestrator.store.models import FINAL, SIMULATING, RunRow, RunState

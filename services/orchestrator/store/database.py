@@ -41,7 +41,7 @@ class Database:
             self._engine = create_engine(_with_driver(url), pool_pre_ping=True)
         except (ArgumentError, NoSuchModuleError, ImportError) as error:
             raise StoreError(
-                f"'{_hidden(url)}' is no usable database URL: {error}; "
+                f"'{_hidden(url)}' is not a usable database URL: {error}; "
                 "examples: sqlite:////data/cosim.db, postgresql://user:password@host/name"
             ) from error
         if self._engine.dialect.name == "sqlite":

@@ -1,4 +1,4 @@
-"""What a terminal shows of a sweep."""
+"""Progress and table of a sweep in a terminal."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What carries out the points of a sweep: processes of this machine, a server, a batch system."""
+"""Who runs the points of a sweep: processes of this machine, a server, a batch system."""
 
 from __future__ import annotations
 

@@ -84,7 +84,7 @@ class SweepLayout:
 
 @contextmanager
 def held(lock: Path) -> Iterator[None]:
-    """Keeps others from the same work; whoever dies lets go.
+    """Keeps others from the same work; a process that dies releases it.
 
     Raises:
         ExperimentError: If somebody else is at it.

@@ -22,7 +22,7 @@ from tvb_nest_cosim.orchestrator.sweep.needs import needs_of
 from tvb_nest_cosim.orchestrator.sweep.points import Point
 
 LAST_WORDS_LINES = 12
-"""Lines of a point's output that are told if it left nothing else."""
+"""Lines of a point's output that are shown if it left nothing else."""
 
 
 @dataclass
@@ -101,8 +101,8 @@ class LocalPool:
         if known is not None and known.cause:
             return known.cause
         lines = gone.last_words.splitlines()[-LAST_WORDS_LINES:]
-        told = " ".join(line.strip() for line in lines)
-        return f"its process {gone.how}: {told}" if told else f"its process {gone.how}"
+        shown = " ".join(line.strip() for line in lines)
+        return f"its process {gone.how}: {shown}" if shown else f"its process {gone.how}"
 
     def stop(self) -> None:
         """See :meth:`Executor.stop`."""

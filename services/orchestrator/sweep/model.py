@@ -1,4 +1,4 @@
-"""What a sweep file says: which experiment, which points, which statistics."""
+"""Content of a sweep file: the experiment, the points, the statistics."""
 
 from __future__ import annotations
 
@@ -165,7 +165,7 @@ def load_sweep(path: Path) -> Sweep:
     """Reads a sweep file.
 
     Raises:
-        ExperimentError: If it cannot be read or is no valid sweep; with every fault.
+        ExperimentError: If it cannot be read or is not a valid sweep; with every fault.
     """
     with lines_of(path):
         return parse_as(Sweep, read_yaml(path, "sweep"))

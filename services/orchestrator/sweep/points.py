@@ -36,7 +36,7 @@ _DIGITS = 12
 """Significant digits of computed values: 0.3, not 0.30000000000000004."""
 
 Values = dict[str, Any]
-Told = TypeVar("Told", bound=Hashable)
+Content = TypeVar("Content", bound=Hashable)
 
 
 @dataclass(frozen=True)
@@ -103,7 +103,7 @@ def resolve(sweep: Sweep, base: Mapping[str, Any], origin: str) -> list[Point]:
         origin: Where it comes from, for messages.
 
     Raises:
-        ExperimentError: With every fault of every point, each told once.
+        ExperimentError: With every fault of every point, each listed once.
     """
     points: list[Point] = []
     faulty: list[tuple[int, ExperimentError]] = []
@@ -178,10 +178,10 @@ def merged(faulty: Iterable[tuple[int, ExperimentError]], labels: Mapping[int, s
     ]
 
 
-def by_content(told: Iterable[tuple[int, Iterable[Told]]]) -> dict[Told, list[int]]:
-    """Sorts what is told of points by content: which points is it told of?"""
-    found: dict[Told, list[int]] = {}
-    for index, things in told:
+def by_content(found_at: Iterable[tuple[int, Iterable[Content]]]) -> dict[Content, list[int]]:
+    """Returns the indices of the points by what holds for them."""
+    found: dict[Content, list[int]] = {}
+    for index, things in found_at:
         for thing in things:
             found.setdefault(thing, []).append(index)
     return found
@@ -219,13 +219,13 @@ def _design_faults(sweep: Sweep) -> Iterator[Fault]:
     if isinstance(design, Zip):
         lengths = {name: len(_values(axis)) for name, axis in design.vary.items()}
         if len(set(lengths.values())) > 1:
-            told = ", ".join(f"{name} has {number}" for name, number in lengths.items())
-            yield Fault("design.vary", f"a zip needs as many values in every dimension; {told}")
+            counts = ", ".join(f"{name} has {number}" for name, number in lengths.items())
+            yield Fault("design.vary", f"a zip needs as many values in every dimension; {counts}")
     if isinstance(design, Sobol) and design.number & (design.number - 1):
         below = 2 ** (design.number.bit_length() - 1)
         yield Fault(
             "design.number",
-            f"{design.number} is no power of 2, and only those Sobol points are spread evenly; "
+            f"{design.number} is not a power of 2, and only those Sobol points are spread evenly; "
             f"take {below} or {2 * below}",
         )
 
@@ -309,7 +309,7 @@ def _followed(link: Link, value: Any, name: str) -> Any:
         return value
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise ExperimentError.single(
-            f"design.vary.{name}", f"{value!r} is no number, so no key can be computed from it"
+            f"design.vary.{name}", f"{value!r} is not a number, so no key can be computed from it"
         )
     return _short(link.offset + link.factor * value)
 

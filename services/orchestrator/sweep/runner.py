@@ -23,7 +23,7 @@ POLL_S = 0.05
 
 
 class Observer(Protocol):
-    """Is told how a sweep goes on."""
+    """Shows how a sweep goes on."""
 
     def began(self, points: Sequence[Point]) -> None:
         """Points have been started."""

@@ -51,7 +51,7 @@ class SlurmArray:
     """Gives all points to Slurm at once; results come through the file system.
 
     An array goes on if this process ends. The numbers of the arrays are kept in the folder of the
-    sweep, so that whoever goes on with it waits for elements that are still there.
+    sweep, so that who goes on with it waits for elements that are still there.
 
     Args:
         layout: Paths of the sweep.

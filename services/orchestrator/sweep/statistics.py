@@ -1,4 +1,4 @@
-"""What a run is reduced to: one row of numbers.
+"""Reduces a run to one row of numbers.
 
 elephant takes the intervals between spikes and the spectra. Only files are read, no journals, so
 that runs from a server are measured like those of this machine.

@@ -1,4 +1,4 @@
-"""What all parts of the experiment tree have in common."""
+"""Base class and types of all parts of an experiment."""
 
 from __future__ import annotations
 

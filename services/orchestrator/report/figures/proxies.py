@@ -1,4 +1,4 @@
-"""What crosses the border between the simulators: drive in, rates out."""
+"""Figures of what the simulators exchange: drive in, rates out."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What EEG, MEG and SEEG monitors recorded."""
+"""Figures of EEG, MEG and SEEG."""
 
 from __future__ import annotations
 

@@ -26,7 +26,7 @@ from tvb_nest_cosim.orchestrator.server.schemas import (
 from tvb_nest_cosim.orchestrator.server.service import Served, Service
 
 SWEEPS = "sweep_"
-"""How the names of shipped sweeps begin; a sweep is no experiment."""
+"""How the names of shipped sweeps begin; a sweep is not an experiment."""
 
 _SHOWN = {"agents": "attach"}
 """Names of launchers where clients know them by another; the interface keeps its words."""

@@ -88,7 +88,7 @@ async def _stream(service: Service, run: str, after: str | None) -> AsyncIterato
             if event_or_end is None:
                 return
             if event_or_end.kind == "state":
-                # What the store says counts: it has been written before the event was told.
+                # What the store says counts: it has been written before the event was published.
                 event_or_end = await run_in_threadpool(_state, service, run, event_or_end)
             yield event_or_end.frame()
             if event_or_end.id == END:
@@ -109,8 +109,8 @@ def _state(service: Service, run: str, event: Event | None = None) -> Event:
     if event is not None:
         return event
     answer = service.answer(row)
-    told = {"state": answer.state.value, "cause": answer.cause}
-    return Event("0", "state", json.dumps(told))
+    state = {"state": answer.state.value, "cause": answer.cause}
+    return Event("0", "state", json.dumps(state))
 
 
 async def _feed(service: Service, run: str) -> None:

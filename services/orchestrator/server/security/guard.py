@@ -159,7 +159,7 @@ class Guard:
         return f"a request may have {self._max_body_bytes} bytes; an experiment has a few kB"
 
     def _bounded(self, receive: Receive) -> Receive:
-        """Counts bodies whose length was not told."""
+        """Counts bodies whose length was not announced."""
         got = 0
 
         async def bounded() -> Message:
