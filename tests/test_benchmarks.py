@@ -78,37 +78,42 @@ def one_server() -> Iterator[Served]:
         yield there
 
 
-def with_one_server(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    there = request.getfixturevalue("one_server")
-    name = str(request.node.callspec.params["part"]).replace("-", "_")
-    monkeypatch.setattr(f"benchmarks.{name}.served", lambda: nullcontext(there))
+SERVED = ("first-window", "listeners", "page-load", "page-hour")
+"""Benchmarks of a server."""
 
 
-@pytest.mark.parametrize("part", PARTS)
-def test_every_benchmark_runs(
-    part: str,
-    tmp_path: Path,
-    request: pytest.FixtureRequest,
-    monkeypatch: pytest.MonkeyPatch,
+@pytest.mark.parametrize("part", [part for part in PARTS if part not in SERVED])
+def test_every_benchmark_runs(part: str, tmp_path: Path) -> None:
+    if part == "ranks-run" and (reason := mpi_is_missing()):
+        pytest.skip(reason)
+    carry_out_part(part, tmp_path)
+
+
+@pytest.mark.parametrize("part", SERVED)
+def test_every_benchmark_of_a_server_runs(
+    part: str, tmp_path: Path, one_server: Served, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     if part.startswith("page"):
         browser = pytest.importorskip("benchmarks.browser", reason="playwright is not installed")
         if not browser.CHROMIUM.exists():
             pytest.skip(f"there is no Chromium at {browser.CHROMIUM}")
-    if part == "ranks-run" and (reason := mpi_is_missing()):
-        pytest.skip(reason)
-    if part in ("first-window", "listeners", "page-load", "page-hour"):
-        with_one_server(request, monkeypatch)
-    main([part, "--tiny", "--repeats", "1", "--out", str(tmp_path)])
-    (found,) = json.loads((tmp_path / "results.json").read_text())["benchmarks"]
+    name = part.replace("-", "_")
+    monkeypatch.setattr(f"benchmarks.{name}.served", lambda: nullcontext(one_server))
+    carry_out_part(part, tmp_path)
+
+
+def carry_out_part(part: str, folder: Path) -> None:
+    """Carries out one benchmark at its smallest, and checks what it leaves."""
+    main([part, "--tiny", "--repeats", "1", "--out", str(folder)])
+    (found,) = json.loads((folder / "results.json").read_text())["benchmarks"]
     assert found["name"] == part
     measured = [q["key"] for q in found["quantities"]]
     declared = [q.key for q in PARTS[part].quantities]
     assert measured == [key for key in declared if key in measured]
     assert len(measured) == len(declared) or part in SERIES
-    assert (tmp_path / "page-hour.svg").is_file() == (part == "page-hour")
+    assert (folder / "page-hour.svg").is_file() == (part == "page-hour")
     has_figure = PARTS[part].draw is not None or part == "drift"
-    assert (tmp_path / f"{part}.png").is_file() == has_figure
+    assert (folder / f"{part}.png").is_file() == has_figure
 
 
 def test_windows_that_are_taken_in_one_go_count_with_the_time_of_the_first() -> None:

@@ -184,20 +184,20 @@ def test_faults_and_plans_do_not_show_folders_of_the_server(shared: Served) -> N
     for changes, message in (
         ({"connectome": {"source": "missing.zip"}}, "there is no file examples/missing.zip"),
         ({"simulators": "nest", "stand_in": file}, "there is no file examples/missing.csv"),
-        ({"simulators": "nest", "stand_in": journal}, "there is not a run directory runs/missing"),
+        ({"simulators": "nest", "stand_in": journal}, "there is no run directory runs/missing"),
         ({}, ""),
     ):
         verdict = shared.client.validate({**TINY, **changes})
-        assert verdict["valid"] == (not message)
-        assert message in "".join(fault["message"] for fault in verdict["faults"])
-        text = json.dumps(verdict)
+        assert verdict.valid == (not message)
+        assert message in "".join(fault.message for fault in verdict.faults)
+        text = verdict.model_dump_json()
         for folder in (settings.home, EXAMPLES, tempfile.gettempdir()):
             assert str(folder) not in text
 
 
 def test_a_missing_connectome_is_reported_with_all_other_faults(shared: Served) -> None:
     tree = {**TINY, "connectome": {"source": "missing"}, "duration_ms": 20.05, "stand_in": CONSTANT}
-    paths = {fault["path"] for fault in shared.client.validate(tree)["faults"]}
+    paths = {fault.path for fault in shared.client.validate(tree).faults}
     assert paths == {"connectome.source", "duration_ms", "stand_in"}
 
 

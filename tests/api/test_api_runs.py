@@ -133,12 +133,12 @@ def test_stop_takes_a_waiting_run_out_of_the_queue(served: Served) -> None:
 def test_a_run_that_computed_nothing_has_no_digest(served: Served) -> None:
     gate = Gate()
     served.ensemble.acts["first"] = gate
-    run = served.client.create(named("first"))["id"]
+    run = served.client.create(named("first")).id
     assert gate.reached.wait(30)
     served.client.abort(run)
     gate.open()
     done = served.until(run, "interrupted")
-    assert (done["windows"], done["digest"]) == (0, None)
+    assert (done.windows, done.digest) == (0, None)
 
 
 def test_abort_ends_a_paused_run(served: Served) -> None:
@@ -379,28 +379,28 @@ def test_a_run_is_planned_once_and_its_plan_file_is_its_own(
 
     monkeypatch.setattr(admission, "plan_run", counted)
     gate = served.ensemble.ends["tiny"] = Gate()
-    run = served.client.create(TINY)["id"]
+    run = served.client.create(TINY).id
     assert gate.reached.wait(30)
     root = served.service.settings.runs / run
     assert RunRecords.open(root).plan.connectome_path == str(root / "connectome.zip")
     gate.open()
-    assert served.client.wait(run)["state"] == "finished"
+    assert served.client.wait(run).state == "finished"
     assert planned == [run]
 
 
 def test_a_run_that_can_no_longer_be_carried_out_is_refused_at_its_turn(served: Served) -> None:
-    earlier = served.client.create(TINY)["id"]
+    earlier = served.client.create(TINY).id
     served.client.wait(earlier)
     gate = served.ensemble.ends["tiny"] = Gate()
     served.client.create(TINY)
     assert gate.reached.wait(30)
     stand_in = {"kind": "journal", "run": earlier}
-    waiting = served.client.create(named("alone", simulators="nest", stand_in=stand_in))["id"]
+    waiting = served.client.create(named("alone", simulators="nest", stand_in=stand_in)).id
     served.client.delete(earlier)
     gate.open()
     refused = served.client.wait(waiting)
-    assert refused["state"] == "refused"
-    assert refused["faults"][0]["message"] == f"there is not a run directory runs/{earlier}"
+    assert refused.state == "refused"
+    assert refused.faults[0].message == f"there is no run directory runs/{earlier}"
 
 
 def test_archive_holds_files_and_figures_and_leaves_nothing(served: Served) -> None:

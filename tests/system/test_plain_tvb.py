@@ -73,16 +73,23 @@ def raw(root: Path) -> np.ndarray:
 
 
 def pretend_nest_did(root: Path, tree: Mapping[str, Any], states: np.ndarray) -> None:
-    """Writes the journal of a run in which the proxy's populations had these rates."""
+    """Writes the journal of a run in which the proxy's populations had its states as rates.
+
+    Args:
+        root: Run directory to make.
+        tree: The experiment.
+        states: States of all regions, [tick, variable, region].
+    """
     with_stand_in = {**tree, "stand_in": {"kind": "constant", "hz": 0.0}}
     plan = plan_run(parse(with_stand_in), root.parent, root).plan
     layout = RunLayout(root)
     layout.make()
+    proxy = plan.regions[0].index
     populations = {PROXY: dict.fromkeys(plan.regions[0].fed_populations, 1)}
     write_plan(layout.root, plan, Built(populations=populations))
     with JournalWriter(layout.journal("translator", 0)) as journal:
         for window in plan.grid.windows():
-            rates = np.ascontiguousarray(states[window.start : window.stop].T)
+            rates = np.ascontiguousarray(states[window.start : window.stop, :, proxy].T)
             journal.append(Block("translator.record", window.index, 0, {f"rates/{PROXY}": rates}))
 
 
@@ -90,8 +97,7 @@ def check(
     tree: dict[str, Any], tmp_path: Path, carry_out: Callable[[dict[str, Any]], Path]
 ) -> None:
     plain = raw(carry_out(tree))
-    proxy = plan_run(parse(tree), tmp_path, tmp_path / "look").plan.regions[0].index
-    pretend_nest_did(tmp_path / "recorded", tree, plain[:, :, proxy])
+    pretend_nest_did(tmp_path / "recorded", tree, plain)
     fed = raw(
         carry_out({**tree, "stand_in": {"kind": "journal", "run": str(tmp_path / "recorded")}})
     )

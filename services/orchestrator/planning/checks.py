@@ -112,7 +112,7 @@ def _stand_in_faults(plan: RunPlan) -> list[Fault]:
     if isinstance(stand_in, RunJournal):
         path = find_run(plan.base_dir, stand_in.run)
         if not path.is_dir():
-            return [Fault("stand_in.run", f"there is not a run directory {path}")]
+            return [Fault("stand_in.run", f"there is no run directory {path}")]
     return []
 
 
