@@ -13,17 +13,17 @@ import os
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from tvb_nest_cosim.cosim_core.errors import ParticipantLost, ProtocolError
 from tvb_nest_cosim.cosim_core.processes.commands import worker_command, worker_environment
 from tvb_nest_cosim.cosim_core.processes.host import Host
-from tvb_nest_cosim.cosim_core.processes.log_follower import LogFollower
 from tvb_nest_cosim.cosim_core.processes.mpi import find_starter
 from tvb_nest_cosim.cosim_core.processes.process_group import ProcessGroup
 from tvb_nest_cosim.cosim_core.processes.warm_worker import Order, WarmWorker
 from tvb_nest_cosim.cosim_core.run_dir.layout import RunLayout
+from tvb_nest_cosim.cosim_core.run_dir.logs import LogTail
 from tvb_nest_cosim.cosim_core.wire.agent_protocol import (
     AGENT_MESSAGES,
     AgentMessage,
@@ -36,7 +36,7 @@ from tvb_nest_cosim.cosim_core.wire.agent_protocol import (
     Lines,
 )
 from tvb_nest_cosim.cosim_core.wire.codec import decode_as, encode_message
-from tvb_nest_cosim.cosim_core.wire.protocol import peer_name, programs_of
+from tvb_nest_cosim.cosim_core.wire.protocol import Role, peer_name, programs_of
 from tvb_nest_cosim.cosim_core.wire.transport import Channel, Transport
 
 _logger = logging.getLogger(__name__)
@@ -48,6 +48,8 @@ RECONNECT_S = 1.0
 """How long it waits before it calls an orchestrator again that went away."""
 
 _POLL_S = 0.1
+_MAX_LINES = 200
+"""Most lines of logs that one report carries."""
 
 
 @dataclass
@@ -56,7 +58,15 @@ class _Job:
 
     run: str
     group: ProcessGroup
-    log: LogFollower
+    logs: Path
+    tails: dict[Path, LogTail] = field(default_factory=dict)
+
+    def new_lines(self, role: Role) -> list[str]:
+        """Returns what the workers have logged since the last call, the last lines of too many."""
+        lines: list[bytes] = []
+        for path in sorted(self.logs.glob(f"{role}-*.jsonl")):
+            lines += self.tails.setdefault(path, LogTail(path)).new()
+        return [line.decode(errors="replace") for line in lines[-_MAX_LINES:]]
 
 
 class Agent:
@@ -148,7 +158,7 @@ class Agent:
             channel.send(encode_message(CannotLaunch(run=message.run, reason=reason)))
             return
         _logger.info("started %s for run %s", self._role, message.run)
-        self._job = _Job(message.run, group, LogFollower(logs, f"{self._role}-*.jsonl"))
+        self._job = _Job(message.run, group, logs)
 
     def _use_warm_worker(self, group: ProcessGroup, message: Launch, logs: Path) -> bool:
         """Sends the waiting worker into the run; returns whether there was one."""
@@ -178,7 +188,7 @@ class Agent:
         job = self._job
         if job is None:
             return
-        if lines := job.log.lines():
+        if lines := job.new_lines(self._role):
             channel.send(encode_message(Lines(run=job.run, lines=lines)))
         exits = job.group.poll()
         for gone in exits:
