@@ -60,5 +60,7 @@ def _put(name: str) -> None:
 
 
 def _withdraw() -> None:
-    for name in [name for name, module in sys.modules.items() if isinstance(module, _LazyModule)]:
-        del sys.modules[name]
+    # Other threads import meanwhile, or withdraw.
+    for name, module in list(sys.modules.items()):
+        if isinstance(module, _LazyModule):
+            sys.modules.pop(name, None)

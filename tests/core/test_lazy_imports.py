@@ -6,6 +6,7 @@ import importlib
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
@@ -82,3 +83,26 @@ def test_what_is_imported_already_is_left_alone() -> None:
         assert sys.modules["slow_package"] is real
     assert user.package is real
     assert user.part.value == 2
+
+
+def test_threads_that_import_meanwhile_do_no_harm(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Importing(ModuleType):
+        """While it is looked at, other threads import something and withdraw a module."""
+
+        @property
+        def __class__(self) -> type:  # type: ignore[override]
+            sys.modules.pop(NAMES[0], None)
+            for name in ("imported_meanwhile", "and_another"):
+                sys.modules[name] = ModuleType(name)
+            return ModuleType
+
+        @__class__.setter
+        def __class__(self, _: type) -> None: ...
+
+    with lazily_imported(*NAMES):
+        monkeypatch.setitem(sys.modules, "looked_at", Importing("looked_at"))
+        # Behind it, as others that are imported later.
+        sys.modules.update({name: sys.modules.pop(name) for name in NAMES})
+    for name in ("imported_meanwhile", "and_another"):
+        monkeypatch.delitem(sys.modules, name)
+    assert not any(name in sys.modules for name in NAMES)
