@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Mapping
 from importlib import metadata
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from tvb_nest_cosim.cosim_core.processes.commands import worker_command, worker_
 from tvb_nest_cosim.cosim_core.processes.host import Host, this_host
 from tvb_nest_cosim.cosim_core.processes.mpi import find_starter
 from tvb_nest_cosim.cosim_core.processes.process_group import Exit, ProcessGroup
+from tvb_nest_cosim.cosim_core.processes.process_state import ProcessState, look_at
 from tvb_nest_cosim.cosim_core.wire.protocol import LAUNCH_ORDER
 from tvb_nest_cosim.cosim_core.wire.zmq_transport import ZmqTransport
 from tvb_nest_cosim.orchestrator.launchers.base import Processes, programs_by_role
@@ -73,6 +75,11 @@ class LocalProcesses(Processes):
 
     def _ended(self) -> list[Exit]:
         return self._group.poll()
+
+    def look(self, reported: Mapping[str, tuple[str, int]]) -> dict[str, ProcessState]:
+        """Looks at the child processes, also at those that have not said hello yet."""
+        started = self._group.pids()
+        return look_at({name: pid or started[name] for name, (_, pid) in reported.items()})
 
     def stop(self, grace_s: float) -> None:
         """Waits ``grace_s`` for the processes to leave, then ends them."""

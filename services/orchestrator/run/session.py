@@ -17,7 +17,6 @@ from tvb_nest_cosim.orchestrator.launchers.base import Processes
 from tvb_nest_cosim.orchestrator.run.control import RunControl, signals_to
 from tvb_nest_cosim.orchestrator.run.coordinator import Coordinator
 from tvb_nest_cosim.orchestrator.run.peers import Outcome, Send
-from tvb_nest_cosim.orchestrator.run.process_state import describe_process_state
 
 _logger = logging.getLogger(__name__)
 
@@ -77,7 +76,6 @@ class Session:
             processes.data_endpoint,
             time.monotonic(),
             only_build=only_build,
-            describe_process=describe_process_state,
         )
         self._started_s: float | None = None
 
@@ -112,6 +110,7 @@ class Session:
             for command in self._commands.taken():
                 self._send(control, command(coordinator, time.monotonic()))
             self._note_exits(control)
+            self._look()
             self._send(control, coordinator.tick(time.monotonic()))
             if self._started_s is None and coordinator.is_running:
                 self._started_s = time.monotonic()
@@ -128,6 +127,13 @@ class Session:
                 _logger.warning("%s", error)
                 if name in self.coordinator.peers:
                     self._send(control, self.coordinator.fail(str(error)))
+
+    def _look(self) -> None:
+        """Looks at processes that have said nothing for a while."""
+        now_s, liveness = time.monotonic(), self.coordinator.liveness
+        if peers := liveness.worth_a_look(self.coordinator.peers.values(), now_s):
+            reported = {peer.name: (peer.host, peer.pid) for peer in peers}
+            liveness.see(self._processes.look(reported), now_s)
 
     def _note_exits(self, control: Channel) -> None:
         """Notes the end of processes, after their last messages."""
