@@ -190,6 +190,16 @@ def test_a_spinning_process_is_named_after_ten_seconds_where_windows_are_short()
     assert after_s < 10.5
 
 
+def test_a_window_that_is_told_late_by_who_waits_does_not_raise_the_limit() -> None:
+    world = fast()
+    world.waits = {"tvb-0", "translator-0"}
+    world.wait(0.9)
+    late = Progress(windows=21, waiting_for="a block")
+    world.coordinator.hear("tvb-0", late, world.now_s)
+    cause, _ = world.until_named("nest-0", like("R", 1.0), 60.0)
+    assert cause.startswith("no progress for 10 s: ")
+
+
 def test_windows_that_really_take_a_minute_are_none() -> None:
     world = World().begin()
     world.sights["nest-0"] = like("R", 1.0)

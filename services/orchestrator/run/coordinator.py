@@ -314,11 +314,12 @@ class Coordinator:
         return self._end(Outcome("refused", "the experiment cannot be built", faults=unique))
 
     def _note_progress(self, peer: Peer, message: Progress | Done, now_s: float) -> list[Send]:
+        waiting_for = message.waiting_for if isinstance(message, Progress) else None
         if message.windows > peer.windows:
-            self.liveness.note_move(self.windows, now_s, is_paused=self._paused)
-        peer.windows = message.windows
+            is_prompt = waiting_for is None and not self._paused
+            self.liveness.note_move(self.windows, now_s, is_prompt=is_prompt)
+        peer.windows, peer.waiting_for = message.windows, waiting_for
         peer.compute_s, peer.wait_s = message.compute_s, message.wait_s
-        peer.waiting_for = message.waiting_for if isinstance(message, Progress) else None
         if self._opened_s is None:
             peer.has_begun = True
             return self._when_all_have_answered(now_s)

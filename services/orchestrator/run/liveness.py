@@ -49,16 +49,16 @@ class Liveness:
         self._looked_s = now_s
         self._looks: deque[Look] = deque()
 
-    def note_move(self, windows: int, now_s: float, *, is_paused: bool) -> None:
+    def note_move(self, windows: int, now_s: float, *, is_prompt: bool) -> None:
         """Takes a completed window.
 
         Args:
             windows: Windows that everybody had completed before. The first ones are not measured:
                 what is compiled or read once would make a hang go unnoticed for long.
             now_s: Present time.
-            is_paused: Whether the time before was a user's.
+            is_prompt: Whether it was told at once; not so while paused, or by who waits meanwhile.
         """
-        if windows > self._lookahead and not is_paused:
+        if windows > self._lookahead and is_prompt:
             self._longest_s = max(self._longest_s, now_s - self._moved_s)
         self._moved_s = now_s
 
@@ -136,7 +136,7 @@ class Liveness:
             return ""
         longest = f" (the longest so far took {self._longest_s:.2g} s)" if self._longest_s else ""
         return (
-            f"no progress for {limit_s:g} s: {'; '.join(self._doing(p, now_s) for p in alive)}; "
+            f"no progress for {limit_s:.4g} s: {'; '.join(self._doing(p, now_s) for p in alive)}; "
             f"raise timeouts.stall_s if a window may take that long{longest}"
         )
 
