@@ -6,16 +6,17 @@ import tempfile
 from pathlib import Path
 
 from tvb_nest_cosim.cosim_core.errors import Fault
+from tvb_nest_cosim.cosim_core.processes.scratch import ScratchFolder
 
-_PREFIX = "cosim-"
+_KIND = "cosim"
 
-MAX_FOLDER_BYTES = 80
+MAX_FOLDER_BYTES = 76
 """Longest path of the folder for temporary files; a socket's path may have 107 bytes in all."""
 
 
-def make_socket_folder() -> Path:
+def make_socket_folder() -> ScratchFolder:
     """Makes a folder that only this user may enter."""
-    return Path(tempfile.mkdtemp(prefix=_PREFIX))
+    return ScratchFolder(_KIND)
 
 
 def control_endpoint(folder: Path) -> str:
@@ -34,7 +35,7 @@ def planned(*, has_data: bool) -> dict[str, str]:
     Args:
         has_data: Whether there is anything to exchange.
     """
-    folder = Path(tempfile.gettempdir()) / f"{_PREFIX}*"
+    folder = Path(tempfile.gettempdir()) / f"{_KIND}-*"
     control = {"control": control_endpoint(folder)}
     return {**control, "data": data_endpoint(folder)} if has_data else control
 
