@@ -103,6 +103,7 @@ class Session:
         except OSError as error:
             # no process left to this user, no memory, no space for its output
             coordinator.fail(f"the participants cannot be started: {error}")
+            self._observe(coordinator)
         while coordinator.outcome is None:
             transport.wait([control], POLL_S)
             self._listen(control)
