@@ -253,6 +253,7 @@ class Link:
 
     def bye(self) -> None:
         """Leaves."""
+        self._data.flush()
         self._say(Bye())
 
     # Waiting

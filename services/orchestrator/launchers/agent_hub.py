@@ -24,6 +24,7 @@ from tvb_nest_cosim.cosim_core.wire.agent_protocol import (
     Look,
     Seen,
 )
+from tvb_nest_cosim.cosim_core.wire.bounded_log import BoundedLog
 from tvb_nest_cosim.cosim_core.wire.codec import decode_as, encode_message
 from tvb_nest_cosim.cosim_core.wire.transport import Transport
 
@@ -93,6 +94,7 @@ class AgentHub:
         self._work: dict[tuple[str, str], Work] = {}
         self._outbox: deque[tuple[str, AgentMessage]] = deque()
         self._listened_s = 0.0
+        self._bad_messages = BoundedLog(_logger)
         self._closing = threading.Event()
         self._thread = threading.Thread(target=self._listen, name="agents", daemon=True)
         self._thread.start()
@@ -174,7 +176,7 @@ class AgentHub:
         try:
             message = decode_as(AGENT_MESSAGES, frames, name)
         except ProtocolError as error:
-            _logger.warning("%s", error)
+            self._bad_messages.warning(str(error))
             return
         with self._lock:
             match message:

@@ -18,6 +18,7 @@ from pydantic import ValidationError
 
 from tvb_nest_cosim.cosim_core.errors import Fault, ProtocolError
 from tvb_nest_cosim.cosim_core.model.plan import Built, RunPlan, merged
+from tvb_nest_cosim.cosim_core.wire.bounded_log import BoundedLog
 from tvb_nest_cosim.cosim_core.wire.lifecycle import FINAL, State, after
 from tvb_nest_cosim.cosim_core.wire.protocol import (
     Abort,
@@ -75,6 +76,7 @@ class Coordinator:
         self._data_endpoint = data_endpoint
         self._only_build = only_build
         self._windows = plan.grid.window_count
+        self.turned_away = BoundedLog(_logger)
         self._began_s = self._ticked_s = now_s
         self._timeouts = plan.experiment.timeouts
         self.liveness = Liveness(self._timeouts, plan.lookahead, now_s)
@@ -254,7 +256,7 @@ class Coordinator:
     # Decisions
 
     def _turn_away(self, name: str, reason: str) -> list[Send]:
-        _logger.warning("turned away: %s", reason)
+        self.turned_away.warning(f"turned away: {reason}")
         return [(name, Abort(reason=reason))]
 
     def _configure(self, peer: Peer) -> list[Send]:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from tvb_nest_cosim.cosim_core.errors import ParticipantLost, ProtocolError
 from tvb_nest_cosim.cosim_core.model.plan import RunPlan
 from tvb_nest_cosim.cosim_core.processes.host import advertised
+from tvb_nest_cosim.cosim_core.wire.bounded_log import BoundedLog
 from tvb_nest_cosim.cosim_core.wire.codec import decode_message, encode_message
 from tvb_nest_cosim.cosim_core.wire.lifecycle import State
 from tvb_nest_cosim.cosim_core.wire.transport import Channel
@@ -77,6 +78,7 @@ class Session:
             time.monotonic(),
             only_build=only_build,
         )
+        self._log = BoundedLog(_logger)
         self._started_s: float | None = None
 
     def run(self) -> tuple[Outcome, Timing]:
@@ -125,7 +127,7 @@ class Session:
                 message = decode_message(frames, name)
                 self._send(control, self.coordinator.hear(name, message, time.monotonic()))
             except ProtocolError as error:
-                _logger.warning("%s", error)
+                self._log.warning(str(error))
                 if name in self.coordinator.peers:
                     self._send(control, self.coordinator.fail(str(error)))
 
@@ -164,3 +166,5 @@ class Session:
         orderly = all(p.state in _LEAVING for p in self.coordinator.peers.values())
         self._processes.stop(LEAVE_S if orderly else LEAVE_AFTER_FAILURE_S)
         self._processes.close()
+        self._log.flush()
+        self.coordinator.turned_away.flush()
