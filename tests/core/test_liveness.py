@@ -79,9 +79,7 @@ class World:
                 peer = coordinator.peers[name]
                 report = Progress(windows=peer.windows, waiting_for="a block")
                 coordinator.hear(name, report, self.now_s)
-            if peers := coordinator.liveness.worth_a_look(
-                coordinator.peers.values(), self.now_s
-            ):
+            if peers := coordinator.liveness.worth_a_look(coordinator.peers.values(), self.now_s):
                 self.looks += 1
                 states = {peer.name: self.sights[peer.name](self.now_s) for peer in peers}
                 coordinator.liveness.see(states, self.now_s)
