@@ -15,7 +15,7 @@ from packaging.utils import canonicalize_name
 
 from containers.stack import AGENTS, ROOT
 from tvb_nest_cosim.cosim_core.errors import SecurityError
-from tvb_nest_cosim.cosim_core.wire.security import NAMES, deal_keys, load_keys
+from tvb_nest_cosim.cosim_core.wire.keys import NAMES, deal_keys, load_keys
 
 DOCKERFILES = sorted((ROOT / "services").glob("*/Dockerfile"))
 

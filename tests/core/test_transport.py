@@ -236,7 +236,6 @@ def test_more_sockets_than_there_may_be_are_told_in_a_sentence() -> None:
     transport._context.set(zmq.MAX_SOCKETS, 1)
     try:
         with pytest.raises(ParticipantLost, match=r"no socket can be made for tcp:.*ulimit -n"):
-            for _ in range(3):
-                transport.bind("tcp://127.0.0.1:*")
+            list(map(transport.bind, ["tcp://127.0.0.1:*"] * 3))
     finally:
         transport.close()

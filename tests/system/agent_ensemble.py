@@ -18,8 +18,8 @@ from tvb_nest_cosim.cosim_core.model.experiment import parse
 from tvb_nest_cosim.cosim_core.results import collect
 from tvb_nest_cosim.cosim_core.run_dir.layout import RunLayout
 from tvb_nest_cosim.cosim_core.run_dir.plan_file import write_plan
+from tvb_nest_cosim.cosim_core.wire.keys import Keys, load_keys
 from tvb_nest_cosim.cosim_core.wire.protocol import MODULES
-from tvb_nest_cosim.cosim_core.wire.security import Keys, load_keys
 from tvb_nest_cosim.cosim_core.wire.zmq_transport import ZmqTransport
 from tvb_nest_cosim.orchestrator.launchers.agent_hub import AgentHub
 from tvb_nest_cosim.orchestrator.launchers.agents import AgentProcesses

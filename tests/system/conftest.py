@@ -27,7 +27,7 @@ from tvb_nest_cosim.cosim_core.model.experiment import parse
 from tvb_nest_cosim.cosim_core.results import collect, digest
 from tvb_nest_cosim.cosim_core.run_dir.layout import RunLayout
 from tvb_nest_cosim.cosim_core.run_dir.plan_file import write_plan
-from tvb_nest_cosim.cosim_core.wire.security import new_keys
+from tvb_nest_cosim.cosim_core.wire.keys import new_keys
 from tvb_nest_cosim.nest_service.simulator import NestSimulator
 from tvb_nest_cosim.orchestrator.launchers.local import LOCAL
 from tvb_nest_cosim.orchestrator.planning.plan import Planned, plan_run

@@ -15,8 +15,8 @@ import pytest
 from system.agent_ensemble import WAIT_S, Ensemble, nothing
 from system.trouble import eventually
 from tvb_nest_cosim.cosim_core.results import digest
+from tvb_nest_cosim.cosim_core.wire.keys import load_keys, new_keys
 from tvb_nest_cosim.cosim_core.wire.protocol import MODULES
-from tvb_nest_cosim.cosim_core.wire.security import load_keys, new_keys
 from tvb_nest_cosim.orchestrator.run.coordinator import Coordinator
 
 

@@ -17,8 +17,8 @@ import zmq
 from system.agent_ensemble import Ensemble, nothing
 from tvb_nest_cosim.cosim_core.errors import ParticipantLost
 from tvb_nest_cosim.cosim_core.results import digest
+from tvb_nest_cosim.cosim_core.wire.keys import load_keys, new_keys
 from tvb_nest_cosim.cosim_core.wire.protocol import MODULES
-from tvb_nest_cosim.cosim_core.wire.security import load_keys, new_keys
 from tvb_nest_cosim.cosim_core.wire.zmq_transport import ZmqTransport
 
 GARBAGE = b"\xff" + b"COSIM garbage " * 500

@@ -37,8 +37,8 @@ from tvb_nest_cosim.cosim_core.participant.work import (
 from tvb_nest_cosim.cosim_core.processes.host import this_host
 from tvb_nest_cosim.cosim_core.processes.mpi import mpi_rank
 from tvb_nest_cosim.cosim_core.processes.warm_worker import Order, await_order, write_to
+from tvb_nest_cosim.cosim_core.wire.keys import Keys, load_keys
 from tvb_nest_cosim.cosim_core.wire.protocol import MODULES, Role
-from tvb_nest_cosim.cosim_core.wire.security import Keys, load_keys
 from tvb_nest_cosim.cosim_core.wire.zmq_transport import ZmqTransport
 
 _logger = logging.getLogger(__name__)

@@ -14,8 +14,8 @@ from zmq.auth.thread import ThreadAuthenticator
 
 from tvb_nest_cosim.cosim_core.errors import ParticipantLost, SecurityError
 from tvb_nest_cosim.cosim_core.wire.codec import MAX_BLOCK_BYTES
+from tvb_nest_cosim.cosim_core.wire.keys import Keys
 from tvb_nest_cosim.cosim_core.wire.protocol import Frame, Frames
-from tvb_nest_cosim.cosim_core.wire.security import Keys
 from tvb_nest_cosim.cosim_core.wire.transport import Channel, Received
 
 LINGER_MS = 2000

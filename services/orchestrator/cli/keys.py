@@ -31,7 +31,7 @@ def new(
 
     Every machine needs the public keys of all and its own secret; COSIM_KEYS names the folder.
     """
-    from tvb_nest_cosim.cosim_core.wire.security import deal_keys, new_keys
+    from tvb_nest_cosim.cosim_core.wire.keys import deal_keys, new_keys
 
     if not deal:
         for path in new_keys(folder):

@@ -13,8 +13,8 @@ from tvb_nest_cosim.cosim_core.processes.host import Host
 from tvb_nest_cosim.cosim_core.processes.process_group import Exit
 from tvb_nest_cosim.cosim_core.processes.process_state import ProcessState
 from tvb_nest_cosim.cosim_core.wire.agent_protocol import Launch
+from tvb_nest_cosim.cosim_core.wire.keys import Keys, load_keys
 from tvb_nest_cosim.cosim_core.wire.protocol import MODULES, Role
-from tvb_nest_cosim.cosim_core.wire.security import Keys, load_keys
 from tvb_nest_cosim.cosim_core.wire.zmq_transport import ZmqTransport
 from tvb_nest_cosim.orchestrator.launchers.agent_hub import Agent, AgentHub, Work
 from tvb_nest_cosim.orchestrator.launchers.base import EVERYWHERE, Processes, programs_by_role

@@ -30,7 +30,7 @@ from tvb_nest_cosim.cosim_core.processes.host import Host
 from tvb_nest_cosim.cosim_core.processes.mpi import Starter
 from tvb_nest_cosim.cosim_core.processes.process_group import Exit, exit_of
 from tvb_nest_cosim.cosim_core.run_dir.layout import RunLayout
-from tvb_nest_cosim.cosim_core.wire.security import load_keys, new_keys
+from tvb_nest_cosim.cosim_core.wire.keys import load_keys, new_keys
 from tvb_nest_cosim.cosim_core.wire.zmq_transport import ZmqTransport
 from tvb_nest_cosim.orchestrator.launchers.base import EVERYWHERE, Processes, programs_by_role
 
