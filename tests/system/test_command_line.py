@@ -114,7 +114,7 @@ def test_run_leaves_every_file_and_nothing_half_written(recorded: tuple[Path, An
 def test_run_writes_the_experiment_with_every_default(recorded: tuple[Path, Answer]) -> None:
     root, _ = recorded
     assert load_experiment(root / "experiment.yaml") == parse(EXPERIMENT)
-    assert "stall_s: 120.0" in (root / "experiment.yaml").read_text()
+    assert "stall_s: null" in (root / "experiment.yaml").read_text()
 
 
 def test_run_tells_a_file_what_it_tells_a_terminal_without_its_codes(

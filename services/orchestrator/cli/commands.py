@@ -15,6 +15,7 @@ from tvb_nest_cosim.cosim_core.errors import EXIT_FAILED, ExperimentError
 from tvb_nest_cosim.cosim_core.model.experiment import Experiment, load_experiment
 from tvb_nest_cosim.cosim_core.model.experiment.lines import lines_of as lines_of
 from tvb_nest_cosim.cosim_core.model.timegrid import ms_of
+from tvb_nest_cosim.orchestrator.cli.console import console_of_run
 from tvb_nest_cosim.orchestrator.cli.json_output import print_json, run_tree, verdict_tree
 from tvb_nest_cosim.orchestrator.cli.launcher_options import LauncherChoice, opened_launcher
 from tvb_nest_cosim.orchestrator.launchers.base import Launcher
@@ -157,7 +158,7 @@ def _carry_out(
     as_json: bool = False,
 ) -> runner.Finished:
     """Plans, checks and runs an experiment with a live display."""
-    console = Console(stderr=as_json)
+    console = console_of_run(on_stderr=as_json)
     folder = out or _default_out(experiment)
     planned = plan_run(experiment, base_dir, folder)
     validation.check(planned, launcher, may_rename=out is None)
@@ -178,5 +179,6 @@ def _carry_out(
             print_json(run_tree(finished, run, with_summary=draw))
             return finished
         show_warnings(console, run.provenance.warnings if run.provenance else [])
-        show_finished(console, finished, run, with_summary=draw)
+        told = live.has_told_cause
+        show_finished(console, finished, run, with_summary=draw, has_told_cause=told)
     return finished
