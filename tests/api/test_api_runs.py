@@ -217,8 +217,7 @@ def test_run_that_was_finishing_when_the_server_was_killed_ends_honestly(
         nothing = {"digest": None, "ended": None, "wall_s": None, "windows": 0}
         served.service.store.change(run, state=RunState.FINISHING, **nothing)
     with start(settings, ensemble) as served:
-        after = served.client.run(run)
-        assert after.state == ("finished" if is_written else "interrupted")
+        after = served.until(run, "finished" if is_written else "interrupted")
         if is_written:
             names = {"digest", "windows", "wall_s", "cause"}
             assert after.model_dump(include=names) == before.model_dump(include=names)

@@ -20,8 +20,7 @@ from sqlalchemy import text
 
 from api.fake_ensemble import TINY, FakeEnsemble
 from tvb_nest_cosim.orchestrator.server.settings import Settings
-from tvb_nest_cosim.orchestrator.store import Database, NewRun, RunState, RunStore
-from tvb_nest_cosim.orchestrator.store.database import StoreError
+from tvb_nest_cosim.orchestrator.store import Database, NewRun, RunState, RunStore, StoreError
 from tvb_nest_cosim.orchestrator.store.models import Base
 
 DEBIAN = Path("/usr/lib/postgresql")
