@@ -7,6 +7,7 @@ import re
 from pathlib import Path
 
 from tvb_nest_cosim.cosim_core.errors import RunDirectoryError
+from tvb_nest_cosim.cosim_core.run_dir.layout import RunLayout
 from tvb_nest_cosim.cosim_core.run_dir.plan_file import read_plan
 from tvb_nest_cosim.orchestrator.server.recovery import (
     SERVER_ENDED,
@@ -36,10 +37,15 @@ def adopt_unknown(runs: Path, store: RunStore) -> list[str]:
     known = store.identities()
     unknown = [path for path in runs.iterdir() if path.name not in known]
     rows = [row for path in unknown if path.is_dir() and (row := _row_or_none(path)) is not None]
-    for row in sorted(rows, key=lambda row: (row.created, row.id)):
+    for row in sorted(rows, key=lambda row: (row.created, _planned_s(runs / row.id))):
         _logger.warning("run %s was unknown to the database; it is listed again", row.id)
         store.adopt(row)
     return [row.id for row in rows if row.state == RunState.FINISHING]
+
+
+def _planned_s(root: Path) -> float:
+    """Returns when a plan was written: identities are no finer than a second."""
+    return RunLayout(root).plan.stat().st_mtime
 
 
 def _row_or_none(root: Path) -> RunRow | None:
