@@ -9,7 +9,6 @@ from typing import Any
 from tvb_nest_cosim.cosim_core.client.responses import FaultAnswer
 from tvb_nest_cosim.cosim_core.errors import CosimError, ExperimentError, Fault
 from tvb_nest_cosim.cosim_core.outcomes import FINAL_STATES
-from tvb_nest_cosim.cosim_core.results import collect
 from tvb_nest_cosim.cosim_core.run_dir.layout import RunLayout
 from tvb_nest_cosim.cosim_core.run_dir.provenance import Provenance
 from tvb_nest_cosim.orchestrator.run import runner
@@ -52,7 +51,6 @@ def salvage(root: Path) -> None:
     if not RunLayout(root).plan.is_file():
         return
     try:
-        collect(root)
         runner.make_report(root)
     except CosimError as error:
         _logger.warning("no results could be made of %s: %s", root.name, error)
