@@ -233,7 +233,7 @@ def read_head(path: Path, file: BinaryIO, owner: JournalOwner | None = None) -> 
         RunDirectoryError: If it is not a journal, or somebody else's.
     """
     magic = file.read(len(MAGIC))
-    if not any(magic) or (magic != MAGIC and MAGIC.startswith(magic)):
+    if magic != MAGIC and MAGIC.startswith(magic.rstrip(b"\0")):
         return None
     if magic != MAGIC:
         made = "it was made by another version of tvb-nest-cosim: " * magic.startswith(_ANY_VERSION)
