@@ -10,11 +10,10 @@ from typing import Any
 
 import pytest
 
-from results.synthetic_run import Activity, write_run
+from results.synthetic_run import Activity, completed, write_run
 from sweep.cardboard import Cardboard, write_provenance
 from sweep.sweeps import grid, points_of
 from tvb_nest_cosim.cosim_core.errors import ExperimentError
-from tvb_nest_cosim.cosim_core.results import collect
 from tvb_nest_cosim.orchestrator.run.control import RunControl
 from tvb_nest_cosim.orchestrator.sweep import row as remembering
 from tvb_nest_cosim.orchestrator.sweep.executor import Needs
@@ -56,7 +55,7 @@ class Silent:
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = write_run(tmp_path_factory.mktemp("cardboard") / "run", Activity.make(200), 20, 1)
-    collect(root)
+    completed(root)
     return root
 
 

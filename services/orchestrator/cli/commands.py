@@ -11,7 +11,7 @@ from typing import Any, Literal
 import typer
 from rich.console import Console
 
-from tvb_nest_cosim.cosim_core.errors import EXIT_FAILED, ExperimentError
+from tvb_nest_cosim.cosim_core.errors import EXIT_FAILED, ExperimentError, RunDirectoryError
 from tvb_nest_cosim.cosim_core.model.experiment import Experiment, load_experiment
 from tvb_nest_cosim.cosim_core.model.experiment.lines import lines_of as lines_of
 from tvb_nest_cosim.cosim_core.model.timegrid import ms_of
@@ -125,6 +125,41 @@ def replay(run_directory: Path, participant: Literal["nest", "tvb"], out: Path |
             return EXIT_FAILED
         Console().print(f"[bold green]identical[/] to what {participant} did in the recorded run")
     return finished.exit_code
+
+
+def report(root: Path, *, partial: bool) -> None:
+    """Completes the results of a run, draws its report and prints where that is."""
+    typer.echo(str(runner.make_report(root, partial=partial, tell=_warn)))
+
+
+def print_digest(root: Path, *, partial: bool, as_json: bool) -> None:
+    """Prints the digest of a run.
+
+    Raises:
+        RunDirectoryError: If it computed nothing, or is damaged and that is not accepted.
+    """
+    from tvb_nest_cosim.cosim_core.results import digest
+
+    try:
+        found = digest(root)
+    except RunDirectoryError as error:
+        if not partial:
+            raise
+        _warn(f"what follows is of a damaged run: {error}")
+        found = digest(root, partial=True)
+    if found is None:
+        raise RunDirectoryError(
+            f"{root} has no digest, since the run computed nothing: no window is complete in all "
+            "of its journals"
+        )
+    if as_json:
+        print_json({"run": str(root), "digest": found})
+    else:
+        typer.echo(found)
+
+
+def _warn(text: str) -> None:
+    typer.echo(f"warning: {text}", err=True)
 
 
 def _default_out(experiment: Experiment) -> Path:

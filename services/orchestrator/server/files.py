@@ -28,7 +28,7 @@ def result_files(root: Path) -> dict[str, Path]:
     layout = RunLayout(root)
     fixed = [
         layout.experiment, layout.provenance, layout.plan, layout.spikes, layout.tvb,
-        layout.rates, layout.analog, layout.timing, layout.report,
+        layout.rates, layout.analog, layout.timing, layout.report, layout.manifest,
     ]  # fmt: skip
     logs = sorted(layout.logs.glob("*.jsonl")) + sorted(layout.logs.glob("*.out"))
     return {path.name: path for path in (*fixed, *logs) if _is_plain(path)}

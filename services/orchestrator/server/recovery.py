@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from tvb_nest_cosim.cosim_core.client.responses import FaultAnswer
-from tvb_nest_cosim.cosim_core.errors import CosimError, ExperimentError, Fault
+from tvb_nest_cosim.cosim_core.errors import CosimError, ExperimentError, Fault, RunDirectoryError
 from tvb_nest_cosim.cosim_core.outcomes import FINAL_STATES
 from tvb_nest_cosim.cosim_core.run_dir.layout import RunLayout
+from tvb_nest_cosim.cosim_core.run_dir.manifest import Manifest
 from tvb_nest_cosim.cosim_core.run_dir.provenance import Provenance
 from tvb_nest_cosim.orchestrator.store import RunState
 
@@ -64,7 +65,10 @@ def without_results(ended: dict[str, Any], error: Exception) -> dict[str, Any]:
 
 def is_complete(root: Path) -> bool:
     """Tells whether a run has ended and its results have been made."""
-    return Provenance.find(root) is not None and RunLayout(root).timing.is_file()
+    try:
+        return Manifest.read(RunLayout(root)) is not None
+    except RunDirectoryError:
+        return False
 
 
 def created(root: Path) -> datetime:

@@ -10,8 +10,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from tvb_nest_cosim.cosim_core.results import collect
 from tvb_nest_cosim.cosim_core.run_dir.layout import RunLayout
+from tvb_nest_cosim.cosim_core.run_dir.manifest import Manifest
 from tvb_nest_cosim.orchestrator.run import runner
 from tvb_nest_cosim.orchestrator.server.recovery import left_behind, without_results
 from tvb_nest_cosim.orchestrator.server.states import RunStates
@@ -85,15 +85,15 @@ def salvaged(root: Path) -> dict[str, Any]:
     Returns:
         Its columns, ``state`` and ``cause`` among them.
     """
-    values = left_behind(root)
-    if not RunLayout(root).plan.is_file():
-        return values
+    layout = RunLayout(root)
+    if not layout.plan.is_file():
+        return left_behind(root)
     _logger.info("completing the results of run %s", root.name)
     try:
-        values = {"windows": collect(root).windows, **values}
         runner.make_report(root)
+        manifest = Manifest.read(layout)
     except Exception as error:
         # Whatever the folder of one run holds, the others get their turn.
         _logger.exception("the results of run %s could not be completed", root.name)
-        return without_results(values, error)
-    return values
+        return without_results(left_behind(root), error)
+    return {"windows": manifest.windows if manifest else 0, **left_behind(root)}

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import fcntl
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 
 from tvb_nest_cosim.cosim_core.errors import ExperimentError
+from tvb_nest_cosim.cosim_core.run_dir.lock import held as lock_held
 
 
 @dataclass(frozen=True)
@@ -82,20 +81,15 @@ class SweepLayout:
             ) from error
 
 
-@contextmanager
-def held(lock: Path) -> Iterator[None]:
+def held(lock: Path) -> AbstractContextManager[None]:
     """Keeps others from the same work; a process that dies releases it.
 
     Raises:
         ExperimentError: If somebody else is at it.
     """
-    with lock.open("w") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise ExperimentError.single(
-                "--out",
-                f"another process works on this sweep; it holds {lock}. Wait until it has ended, "
-                "or give another folder",
-            ) from error
-        yield
+    busy = ExperimentError.single(
+        "--out",
+        f"another process works on this sweep; it holds {lock}. Wait until it has ended, or give "
+        "another folder",
+    )
+    return lock_held(lock, busy)
