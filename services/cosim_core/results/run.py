@@ -206,16 +206,26 @@ class Run:
         Raises:
             RunDirectoryError: If they were not recorded or cannot be read.
         """
-        path = self._existing(self.records.layout.spikes)
-        with _readable(path), h5py.File(path) as file:
+        with self.spikes_file() as file:
             group = file["spikes"].get(plain_name(region, population))
             if group is None:
                 raise RunDirectoryError(
-                    f"{path} has no spikes of '{population}' in '{region}', it has those of "
-                    f"{', '.join(file['spikes']) or 'no population'}; "
+                    f"{file.filename} has no spikes of '{population}' in '{region}', it has "
+                    f"those of {', '.join(file['spikes']) or 'no population'}; "
                     "record.spikes of the experiment says what is kept"
                 )
             return group["timestamps"][:], group["node_ids"][:]
+
+    @contextmanager
+    def spikes_file(self) -> Iterator[h5py.File]:
+        """Opens ``spikes.h5``, for those who read a part of it.
+
+        Raises:
+            RunDirectoryError: As :meth:`spikes`.
+        """
+        path = self._existing(self.records.layout.spikes)
+        with _readable(path), h5py.File(path) as file:
+            yield file
 
     def spiketrains(self, region: str, population: str) -> list[neo.SpikeTrain]:
         """Returns one spike train per neuron, silent neurons included, for neo and elephant.

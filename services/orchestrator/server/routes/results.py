@@ -69,7 +69,8 @@ def list_files(row: Row, service: Served) -> FileList:
 @router.get("/runs/{run}/files/{name}", response_class=FileResponse, responses=_FILE)
 def get_file(row: Row, service: Served, name: str) -> FileResponse:
     """Fetch a file of a run."""
-    return _file(files.result_files(service.root(row)), name)
+    root = service.root(row)
+    return _file(root, files.result_files(root), name)
 
 
 @router.get("/runs/{run}/figures")
@@ -81,18 +82,20 @@ def list_figures(row: Row, service: Served) -> FileList:
 @router.get("/runs/{run}/figures/{name}", response_class=FileResponse, responses=_FILE)
 def get_figure(row: Row, service: Served, name: str) -> FileResponse:
     """Fetch a figure of a run."""
-    return _file(files.figure_files(service.root(row)), name)
+    root = service.root(row)
+    return _file(root, files.figure_files(root), name)
 
 
 @router.get("/runs/{run}/report.html", response_class=FileResponse, responses=_FILE)
 def get_report(row: Row, service: Served) -> FileResponse:
     """Open the report of a run."""
-    return _file(files.result_files(service.root(row)), "report.html")
+    root = service.root(row)
+    return _file(root, files.result_files(root), "report.html")
 
 
 @router.get("/runs/{run}/archive.zip", response_class=StreamingResponse, responses=_FILE)
 def get_archive(row: Row, service: Served) -> StreamingResponse:
-    """Fetch all files and figures of a run; journals stay on the server."""
+    """Fetch files, figures and inputs of a run; journals stay on the server."""
     root = service.root(row)
     if not files.result_files(root):
         raise Refusal(HTTPStatus.NOT_FOUND, f"run {row.id} has no files yet")
@@ -223,10 +226,11 @@ def _listed(row: RunRow, kind: str, found: dict[str, Path]) -> FileList:
     )
 
 
-def _file(found: dict[str, Path], name: str) -> FileResponse:
-    """Sends a file if it is one of those offered; a path is never made of a name."""
+def _file(root: Path, found: dict[str, Path], name: str) -> FileResponse:
+    """Sends a file if it is one of those offered and whole; a path is never made of a name."""
     if name not in found:
         raise Refusal(HTTPStatus.NOT_FOUND, f"there is no file '{name}', or not yet")
     path = found[name]
+    files.check(root, [path])
     headers = {"content-security-policy": DOCUMENT_POLICY}
     return FileResponse(path, media_type=files.media_type(path), headers=headers)
