@@ -14,7 +14,7 @@ from api.conftest import Served
 from api.fake_ensemble import TINY, FakeEnsemble, Gate
 from tvb_nest_cosim.cosim_core.client import ServerRefusal
 from tvb_nest_cosim.cosim_core.model.signals import Block
-from tvb_nest_cosim.cosim_core.run_dir.journal import JournalWriter
+from tvb_nest_cosim.cosim_core.run_dir.journal import JournalOwner, JournalWriter
 from tvb_nest_cosim.cosim_core.run_dir.layout import RunLayout
 from tvb_nest_cosim.orchestrator.planning import checks
 from tvb_nest_cosim.orchestrator.run import runner
@@ -25,7 +25,7 @@ from tvb_nest_cosim.orchestrator.store import RunState
 @pytest.fixture(autouse=True)
 def _no_figures(monkeypatch: pytest.MonkeyPatch) -> None:
     """Figures take ten seconds and are not what is tested here."""
-    monkeypatch.setattr(runner, "make_report", lambda root: RunLayout(root).report.touch())
+    monkeypatch.setattr(runner, "_draw", lambda root, **_: RunLayout(root).report.touch())
 
 
 def killed_while_finishing(served: Served, provenance: bool = True) -> str:
@@ -33,8 +33,8 @@ def killed_while_finishing(served: Served, provenance: bool = True) -> str:
     run: str = served.client.create(TINY).id
     assert served.client.wait(run).state == "finished"
     layout = RunLayout(served.service.settings.runs / run)
-    for path in (layout.spikes, layout.tvb, layout.rates, layout.timing, layout.report):
-        path.unlink()
+    for path in (layout.manifest, *layout.results(), layout.report):
+        path.unlink(missing_ok=True)
     if not provenance:
         layout.provenance.unlink()
     served.service.store.change(run, state=RunState.FINISHING, digest=None, ended=None, windows=0)
@@ -44,7 +44,7 @@ def killed_while_finishing(served: Served, provenance: bool = True) -> str:
 def without_phases(root: Path) -> None:
     path = RunLayout(root).timing_journal("nest", 0)
     path.unlink()
-    with JournalWriter(path) as timing:
+    with JournalWriter(path, JournalOwner(root.name, "nest", 0)) as timing:
         timing.append(Block("nest.timing", 0, 0, {"other": np.zeros((3, 5))}))
 
 
@@ -88,10 +88,10 @@ def test_whatever_drawing_raises_is_noted_beside_the_cause(
     caplog: pytest.LogCaptureFixture,
     error: Exception,
 ) -> None:
-    def draw(root: Path) -> Path:
+    def draw(root: Path, **_: Any) -> Path:
         raise error
 
-    monkeypatch.setattr(runner, "make_report", draw)
+    monkeypatch.setattr(runner, "_draw", draw)
     with start(settings, ensemble) as served:
         run = killed_while_finishing(served, provenance=False)
     with start(settings, ensemble) as served:
@@ -110,7 +110,7 @@ def test_a_run_is_finishing_until_its_results_are_complete_and_keeps_no_other_wa
     tmp_path: Path,
 ) -> None:
     gate = Gate()
-    monkeypatch.setattr(runner, "make_report", lambda root: gate())
+    monkeypatch.setattr(runner, "_draw", lambda root, **_: gate())
     with start(settings, ensemble) as served:
         run, waiting = killed_while_finishing(served), killed_while_finishing(served)
     with start(settings, ensemble) as served:
@@ -134,7 +134,7 @@ def test_a_server_that_is_killed_again_owes_the_results_still(
     start: Any, settings: Settings, ensemble: FakeEnsemble, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     gate = Gate()
-    monkeypatch.setattr(runner, "make_report", lambda root: gate())
+    monkeypatch.setattr(runner, "_draw", lambda root, **_: gate())
     quick = settings.model_copy(update={"grace_s": 0.1})
     with start(quick, ensemble) as served:
         run = killed_while_finishing(served)

@@ -173,7 +173,7 @@ def test_folders_that_the_database_does_not_know_are_listed(
     caplog: pytest.LogCaptureFixture,
     tmp_path: Path,
 ) -> None:
-    monkeypatch.setattr(runner, "make_report", lambda root: None)
+    monkeypatch.setattr(runner, "_draw", lambda root, **_: root)
     with start(settings, ensemble) as served:
         runs = [served.client.create(TINY).id for _ in range(4)]
         served.client.wait(runs[-1])
@@ -182,6 +182,8 @@ def test_folders_that_the_database_does_not_know_are_listed(
     finished, killed, unplanned, copied = (settings.runs / run for run in runs)
     (killed / "provenance.json").unlink()
     (killed / "timing.csv").unlink()
+    for root in (killed, copied):
+        (root / "manifest.json").unlink()
     (unplanned / "plan.json").write_text('{"plan": 3}')
     provenance = json.loads((copied / "provenance.json").read_text())
     told = {"started": "2026-01-02T03:04:05+00:00", "ended": "2026-01-02T03:05:00+00:00"}
