@@ -219,7 +219,7 @@ def test_results_that_cannot_be_read_fail_their_point_alone(
     assert whole
     record = progress.records[POINTS[0].id]
     assert record.outcome == "failed"
-    assert "rates.nc is damaged" in record.cause
+    assert "rates.nc is not the file" in record.cause
 
 
 def test_a_point_that_ran_another_experiment_fails(layout: SweepLayout, finished: Path) -> None:
