@@ -227,6 +227,13 @@ def test_a_slow_disk_has_two_minutes() -> None:
     assert after_s > 120.0
 
 
+def test_a_network_that_stands_still_while_all_wait_has_two_minutes() -> None:
+    world = fast()
+    world.waits = set(NAMES)
+    assert world.wait(119.0) == ""
+    assert world.wait(3.0).startswith("no progress for 120 s: tvb-0 waits for a block")
+
+
 def test_who_cannot_be_seen_has_two_minutes() -> None:
     world = fast()
     world.coordinator.liveness.see = lambda states, now_s: None  # type: ignore[method-assign]

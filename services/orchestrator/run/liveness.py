@@ -150,7 +150,10 @@ class Liveness:
         if windows < warm_after(self._lookahead):
             return timeouts.start_s
         at_fault = [peer for peer in alive if not _waits(peer, now_s)]
-        is_patient = any(activity_of(peer.name, self._looks) in _PATIENCE for peer in at_fault)
+        # Where all of them wait, a block is on its way, perhaps over a network that stands still.
+        is_patient = not at_fault or any(
+            activity_of(peer.name, self._looks) in _PATIENCE for peer in at_fault
+        )
         return timeouts.stall_after_s(self._longest_s, PATIENT_S if is_patient else STALL_S)
 
     def _doing(self, peer: Peer, now_s: float) -> str:

@@ -102,9 +102,9 @@ class Timeouts(Part):
     """Until every participant has built its side."""
     stall_s: Positive | None = None
     """Without progress of any participant before the run is given up. Default: 20 times the longest
-    window so far and at least 10 s; at least 120 s while a disk is waited for, or where a process
-    cannot be seen from outside; ``start_s`` in the first windows. A stopped process is named within
-    10 s in any case, one that sleeps while all others wait only if nothing is given here."""
+    window so far and at least 10 s; at least 120 s while a disk or the network is waited for, or
+    where a process cannot be seen; ``start_s`` in the first windows. A stopped process is named
+    within 10 s in any case, one that sleeps while all others wait only if nothing is given."""
 
     def stall_after_s(self, longest_window_s: float, at_least_s: float) -> float:
         """Returns after how long without progress a run is given up."""
