@@ -180,6 +180,7 @@ def test_orphans_that_a_soak_leaves_behind_are_named_and_ended() -> None:
     orphan = "import subprocess; print(subprocess.Popen(['sleep', '60']).pid)"
     program = f"""
 import subprocess, sys
+from benchmarks.soak.deployment import left_behind
 from benchmarks.soak.sandbox import adopt_orphans
 adopt_orphans()
 subprocess.run([sys.executable, "-c", {orphan!r}], stdout=subprocess.DEVNULL, check=True)

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from benchmarks.soak import report, sandbox
 from benchmarks.soak.campaign import Campaign
-from benchmarks.soak.ensemble import Ensemble, left_behind
+from benchmarks.soak.deployment import Deployment, left_behind
 from benchmarks.soak.faults import FAULTS, Fault
 from benchmarks.soak.history import History
 from benchmarks.soak.runs import references
@@ -52,16 +52,16 @@ def main(arguments: list[str]) -> int:
         home.mkdir()
         if not why_not:
             sandbox.mount_small_disk(home, DISK_MIB)
-        ensemble = Ensemble(home, scratch, clock.environment)
+        deployment = Deployment(home, scratch, clock.environment)
         chance = random.Random(chosen.seed)  # noqa: S311 - chance that can be repeated is wanted
-        scene = Scene(ensemble, chance, clock, History(), references(scratch))
+        scene = Scene(deployment, chance, clock, History(), references(scratch))
         campaign = Campaign(scene)
         faults = [f for f in FAULTS if (chosen.only or "") in f.name and not missing.get(f.needs)]
         began_s = time.monotonic()
         try:
-            _soak(campaign, ensemble, faults, chance, chosen.minutes * 60)
+            _soak(campaign, deployment, faults, chance, chosen.minutes * 60)
         finally:
-            ensemble.end()
+            deployment.end()
             scene.history.violations += [f"left behind: {left}" for left in left_behind()]
             _tell(scene, campaign, chosen.seed, time.monotonic() - began_s, missing)
         return 1 if scene.history.violations else 0
@@ -69,12 +69,12 @@ def main(arguments: list[str]) -> int:
 
 def _soak(
     campaign: Campaign,
-    ensemble: Ensemble,
+    deployment: Deployment,
     faults: Sequence[Fault],
     chance: random.Random,
     wanted_s: float,
 ) -> None:
-    ensemble.restore()
+    deployment.restore()
     began_s = time.monotonic()
     while (spent_s := time.monotonic() - began_s) < wanted_s:
         sparing = [fault for fault in faults if "server" not in fault.ends]
@@ -103,7 +103,7 @@ def _tell(
     for what, why in missing.items():
         if why:
             print(f"\nno faults that need {what}: {why}")
-    left = sorted(path.name for path in scene.ensemble.temporary.iterdir())
+    left = sorted(path.name for path in scene.deployment.temporary.iterdir())
     print(f"\ntemporary files left: {', '.join(left) or 'none'}")
     print(f"\n{len(history.violations)} violations")
     for violation in history.violations:

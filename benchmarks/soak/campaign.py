@@ -12,7 +12,7 @@ from http import HTTPStatus
 
 from benchmarks.servers import until
 from benchmarks.soak.damage import PATHS
-from benchmarks.soak.ensemble import SERVER
+from benchmarks.soak.deployment import SERVER
 from benchmarks.soak.faults import Fault
 from benchmarks.soak.history import why_incomplete
 from benchmarks.soak.reading import read
@@ -54,7 +54,7 @@ class Campaign:
     """Carries out rounds.
 
     Args:
-        scene: The ensemble and all else.
+        scene: The deployment and all else.
 
     Attributes:
         injected: How often each fault was injected, by name.
@@ -73,7 +73,7 @@ class Campaign:
         """Queues runs, breaks something while they go on, and judges what becomes of them.
 
         Raises:
-            TimeoutError: If the ensemble does not come back.
+            TimeoutError: If the deployment does not come back.
         """
         scene, phase = self._scene, self._scene.chance.choice(PHASES)
         self._post(self._next_order(LONG))
@@ -87,7 +87,7 @@ class Campaign:
         meanwhile.start()
         self.injected[fault.name] += 1
         fault.inject(scene)
-        for name in scene.ensemble.restore():
+        for name in scene.deployment.restore():
             if name not in fault.ends:
                 self._history.violated(f"{fault.name}: the {name} ended by itself")
         meanwhile.join()
@@ -109,7 +109,7 @@ class Campaign:
         """Queues a run; one that was refused must not be there, one that was taken must."""
         created = refusal = ""
         try:
-            with Client(self._scene.ensemble.address) as client:
+            with Client(self._scene.deployment.address) as client:
                 changes = [*KINDS[order.kind], f"name={order.name}"]
                 created = client.create(TEXT, changes, order.label).id
         except ServerRefusal as error:
@@ -119,7 +119,7 @@ class Campaign:
             refusal = f"{error.status}: {error}" if error.status else ""
         except CosimError as error:
             refusal = str(error)
-        page = self._scene.ensemble.ask(lambda client: client.runs(search=order.label))
+        page = self._scene.deployment.ask(lambda client: client.runs(search=order.label))
         found = {answer.id for answer in page.items}
         for run in found | ({created} - {""}):
             self._history.accept(run, order.kind, self._scene.references[order.kind].digest)
@@ -128,7 +128,7 @@ class Campaign:
 
     def _states(self) -> dict[str, str]:
         """Asks for the states of all runs, and holds the answers against the history."""
-        page = self._scene.ensemble.ask(lambda client: client.runs(limit=_PAGE))
+        page = self._scene.deployment.ask(lambda client: client.runs(limit=_PAGE))
         self._history.see(page.items)
         return {run: known.state for run, known in self._history.runs.items()}
 
@@ -164,7 +164,7 @@ class Campaign:
 
     def _ask_for(self, run: str, fault: str) -> None:
         for path in self._scene.chance.sample([p for p in PATHS if p != "/report.html"], 3):
-            answer = self._scene.ensemble.get(f"/runs/{run}{path}")
+            answer = self._scene.deployment.get(f"/runs/{run}{path}")
             if not answer.is_success:
                 self._history.violated(
                     f"{fault}: GET {run}{path}: {answer.status_code} {answer.text[:300]}"
@@ -172,12 +172,12 @@ class Campaign:
 
     def _delete(self, run: str) -> None:
         if self._history.runs.pop(run, None) is not None:
-            self._scene.ensemble.ask(lambda client: client.delete(run))
+            self._scene.deployment.ask(lambda client: client.delete(run))
 
     def _settle(self) -> None:
         """Waits until nobody does anything, and looks at what the processes hold."""
-        ensemble = self._scene.ensemble
-        until(lambda: len(ensemble.workers()) == len(MODULES), "a worker waits for every agent")
+        deployment = self._scene.deployment
+        until(lambda: len(deployment.workers()) == len(MODULES), "a worker waits for every agent")
         time.sleep(0.5)
         for name in (SERVER, *MODULES):
-            self.watch.look(name, ensemble.processes[name], self.ended)
+            self.watch.look(name, deployment.processes[name], self.ended)

@@ -59,7 +59,7 @@ def damage_and_read(scene: Scene) -> None:
             scene.history.violated(f"{told}: reading {part} of {run}: {wrong}")
     for path in PATHS:
         try:
-            answer = scene.ensemble.get(f"/runs/{run}{path}")
+            answer = scene.deployment.get(f"/runs/{run}{path}")
         except httpx.TransportError as error:
             scene.history.violated(f"{told}: GET {path or 'run'}: {type(error).__name__}: {error}")
             continue
@@ -68,7 +68,7 @@ def damage_and_read(scene: Scene) -> None:
                 f"{told}: GET {path or 'run'}: {answer.status_code} {answer.text[:300]}"
             )
     del scene.history.runs[run]
-    scene.ensemble.ask(lambda client: client.delete(run))
+    scene.deployment.ask(lambda client: client.delete(run))
 
 
 def why_wrong(found: str, victim: Path) -> str:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import psutil
 
 from benchmarks.soak import damage
-from benchmarks.soak.ensemble import SERVER
+from benchmarks.soak.deployment import SERVER
 from benchmarks.soak.sandbox import loopback_down
 from benchmarks.soak.scene import Scene, killed, stopped
 from tvb_nest_cosim.cosim_core.wire.protocol import MODULES
@@ -94,7 +94,7 @@ def _stop_server(scene: Scene) -> None:
 
 
 def _fill_disk(scene: Scene) -> None:
-    path = scene.ensemble.home / "filler"
+    path = scene.deployment.home / "filler"
     try:
         with path.open("wb", buffering=0) as file:
             for size in _PIECES_BYTES:
@@ -117,7 +117,7 @@ def _cut_network_for_long(scene: Scene) -> None:
 
 
 def _lock_database(scene: Scene) -> None:
-    file = scene.ensemble.home / "cosim.db"
+    file = scene.deployment.home / "cosim.db"
     with closing(sqlite3.connect(file, timeout=10, isolation_level=None)) as database:
         database.execute("BEGIN EXCLUSIVE")
         scene.wait(1, 13)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.servers import EXAMPLES
-from benchmarks.soak.ensemble import run_cosim
+from benchmarks.soak.deployment import run_cosim
 from tvb_nest_cosim.cosim_core.results import digest
 
 TEXT = (EXAMPLES / "quickstart.yaml").read_text(encoding="utf-8")

@@ -1,4 +1,4 @@
-"""What a fault finds: the ensemble, chance, the clock, and runs that have ended."""
+"""What a fault finds: the deployment, chance, the clock, and runs that have ended."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pathlib import Path
 
 import psutil
 
-from benchmarks.soak.ensemble import SERVER, Ensemble
+from benchmarks.soak.deployment import SERVER, Deployment
 from benchmarks.soak.history import History
 from benchmarks.soak.runs import Reference
 from benchmarks.soak.wall_clock import WallClock
@@ -24,7 +24,7 @@ class Scene:
     """What faults work with.
 
     Attributes:
-        ensemble: Server and agents.
+        deployment: Server and agents.
         chance: Seeded; every choice is made by it.
         clock: Their wall clock.
         history: What became of runs.
@@ -32,7 +32,7 @@ class Scene:
         kept: Runs that have ended and been read; their files may be damaged.
     """
 
-    ensemble: Ensemble
+    deployment: Deployment
     chance: random.Random
     clock: WallClock
     history: History
@@ -41,7 +41,7 @@ class Scene:
 
     def root(self, run: str) -> Path:
         """Returns the run directory of a run."""
-        return self.ensemble.home / "runs" / run
+        return self.deployment.home / "runs" / run
 
     def reference(self, run: str) -> Path:
         """Returns the run directory of the same run, undisturbed."""
@@ -53,17 +53,17 @@ class Scene:
 
     def worker(self) -> psutil.Process | None:
         """Chooses a worker, perhaps one that waits for its run; None if there is none."""
-        workers = sorted(self.ensemble.workers(), key=lambda process: process.pid)
+        workers = sorted(self.deployment.workers(), key=lambda process: process.pid)
         return self.chance.choice(workers) if workers else None
 
     def agent(self) -> psutil.Popen:
         """Chooses an agent."""
-        return self.ensemble.processes[self.chance.choice(sorted(MODULES))]
+        return self.deployment.processes[self.chance.choice(sorted(MODULES))]
 
     @property
     def server(self) -> psutil.Popen:
         """The server."""
-        return self.ensemble.processes[SERVER]
+        return self.deployment.processes[SERVER]
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""A wall clock that can be made to jump for the ensemble alone (``clock.c``, preloaded)."""
+"""A wall clock that can be made to jump for the deployment alone (``clock.c``, preloaded)."""
 
 from __future__ import annotations
 

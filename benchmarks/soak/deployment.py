@@ -33,7 +33,7 @@ _ADDRESS = re.compile(r"http://\S+\?token=\S+")
 Answer = TypeVar("Answer")
 
 
-class Ensemble:
+class Deployment:
     """A server, three agents, and a client.
 
     Args:
