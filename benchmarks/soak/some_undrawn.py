@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 from unittest.mock import patch
 
 from tvb_nest_cosim.cosim_core.run_dir.plan_file import read_plan
@@ -15,9 +16,9 @@ DRAWN = "soak-drawn"
 _make_report = runner.make_report
 
 
-def _perhaps(root: Path) -> Path:
+def _perhaps(root: Path, **options: Any) -> Path:
     plan, _ = read_plan(root)
-    return _make_report(root) if plan.experiment.name == DRAWN else root
+    return _make_report(root, **options) if plan.experiment.name == DRAWN else root
 
 
 if __name__ == "__main__":
