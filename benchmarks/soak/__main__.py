@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import random
+import signal
 import sys
 import tempfile
 import time
@@ -43,6 +44,8 @@ def main(arguments: list[str]) -> int:
     # Processes are started without the current folder in their path, and some are of this package.
     os.environ["PYTHONPATH"] = os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])
     sandbox.adopt_orphans()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.default_int_handler)
     missing = {"namespaces": why_not}
     with tempfile.TemporaryDirectory(prefix="cosim-soak-", ignore_cleanup_errors=True) as folder:
         scratch = Path(folder)

@@ -19,7 +19,7 @@ import psutil
 from benchmarks.servers import until
 from tvb_nest_cosim.cosim_core.client import Client, ServerRefusal, options
 from tvb_nest_cosim.cosim_core.deadline import Deadline
-from tvb_nest_cosim.cosim_core.processes.commands import module_command
+from tvb_nest_cosim.cosim_core.processes.commands import module_command, tied_to_parent
 from tvb_nest_cosim.cosim_core.wire.keys import new_keys
 from tvb_nest_cosim.cosim_core.wire.protocol import MODULES
 
@@ -61,8 +61,9 @@ class Deployment:
     def start(self, name: str) -> None:
         """Starts the server or the agent of a role."""
         with (self.logs / name).open("ab") as log:
+            command = tied_to_parent(self._command(name))
             self.processes[name] = psutil.Popen(
-                self._command(name), stdout=log, stderr=log, env=self._environment
+                command, stdout=log, stderr=log, env=self._environment
             )
 
     def restore(self) -> list[str]:
@@ -170,7 +171,13 @@ def _free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def run_cosim(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
-    """Calls the command line on this machine, without a server."""
+def run_cosim(*arguments: str | Path) -> None:
+    """Calls the command line on this machine, without a server.
+
+    Raises:
+        RuntimeError: If it fails.
+    """
     command = module_command("tvb_nest_cosim.orchestrator", *map(str, arguments))
-    return subprocess.run(command, capture_output=True, text=True, timeout=READY_S, check=True)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=READY_S, check=False)
+    if done.returncode:
+        raise RuntimeError(f"{' '.join(command)} ended with {done.returncode}: {done.stderr}")

@@ -11,13 +11,7 @@ from tvb_nest_cosim.cosim_core.results import digest
 
 TEXT = (EXAMPLES / "quickstart.yaml").read_text(encoding="utf-8")
 
-_SMALL = (
-    "adex.K_ext=50",
-    "window.length_ms=2",
-    # A run whose participant was stopped for good must not take minutes.
-    "timeouts.stall_s=8",
-    "timeouts.start_s=30",
-)
+_SMALL = ("adex.K_ext=50", "window.length_ms=2")
 
 KINDS: dict[str, tuple[str, ...]] = {
     "short-1": (*_SMALL, "adex.neurons=50", "duration_ms=20", "seed=1"),
