@@ -62,7 +62,7 @@ def main(arguments: list[str]) -> int:
         faults = [f for f in FAULTS if (chosen.only or "") in f.name and not missing.get(f.needs)]
         began_s = time.monotonic()
         try:
-            _soak(campaign, deployment, faults, chance, chosen.minutes * 60)
+            _soak(campaign, scene, faults, chosen.minutes * 60)
         finally:
             deployment.end()
             scene.history.violations += [f"left behind: {left}" for left in left_behind()]
@@ -72,21 +72,24 @@ def main(arguments: list[str]) -> int:
 
 def _soak(
     campaign: Campaign,
-    deployment: Deployment,
+    scene: Scene,
     faults: Sequence[Fault],
-    chance: random.Random,
     wanted_s: float,
 ) -> None:
-    deployment.restore()
+    scene.deployment.restore()
+    history, known = scene.history, 0
     began_s = time.monotonic()
     while (spent_s := time.monotonic() - began_s) < wanted_s:
         sparing = [fault for fault in faults if "server" not in fault.ends]
         allowed = sparing if sparing and spent_s < SPARED * wanted_s else faults
         # Those that were injected least often come first, so that a short soak has all.
         fewest = min(campaign.injected[fault.name] for fault in allowed)
-        fault = chance.choice([f for f in allowed if campaign.injected[f.name] == fewest])
+        fault = scene.chance.choice([f for f in allowed if campaign.injected[f.name] == fewest])
         print(f"{spent_s:5.0f} s, {campaign.ended} runs: {fault.name}", file=sys.stderr)
         campaign.round(fault)
+        for violation in history.violations[known:]:
+            print(f"        {violation}", file=sys.stderr)
+        known = len(history.violations)
 
 
 def _tell(
