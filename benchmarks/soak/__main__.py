@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import random
+import shutil
 import signal
 import sys
 import tempfile
@@ -12,6 +13,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
+from benchmarks.__main__ import RESULTS
 from benchmarks.soak import report, sandbox
 from benchmarks.soak.campaign import Campaign
 from benchmarks.soak.deployment import Deployment, left_behind
@@ -67,6 +69,10 @@ def main(arguments: list[str]) -> int:
             deployment.end()
             scene.history.violations += [f"left behind: {left}" for left in left_behind()]
             _tell(scene, campaign, chosen.seed, time.monotonic() - began_s, missing)
+            if scene.history.violations:
+                kept = RESULTS / f"soak-{chosen.seed}"
+                shutil.copytree(deployment.logs, kept, dirs_exist_ok=True)
+                print(f"\nlogs of server and agents: {kept}")
         return 1 if scene.history.violations else 0
 
 
