@@ -13,8 +13,9 @@ CONSTRAINTS := services/constraints.txt
 SERVICES := orchestrator nest tvb translator
 BOOTSTRAP ?= docker-daemon
 NEST_WHEELS ?= ../shared/wheels
+MINUTES ?= 20
 
-.PHONY: help install install-dev run test coverage check format constraints schema images up down sif test-cluster test-containers bench clean
+.PHONY: help install install-dev run test coverage check format constraints schema images up down sif test-cluster test-containers bench soak clean
 
 help: ## Show this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -94,6 +95,9 @@ test-containers: install-dev images ## Run the ensemble in containers and break 
 
 bench: install-dev ## Measure (PARTS="first-window ..." for some; see docs/benchmarks.md)
 	$(BIN)/python -m benchmarks $(PARTS)
+
+soak: install-dev ## Run for MINUTES under injected faults (SEED=... repeats one; see docs/reliability.md)
+	$(BIN)/python -m benchmarks.soak --minutes $(MINUTES) $(if $(SEED),--seed $(SEED))
 
 clean: ## Remove what the tools leave behind (not .venv, not runs)
 	rm -rf .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache .coverage
