@@ -16,6 +16,8 @@ import pytest
 from api.conftest import Served
 from api.fake_ensemble import TINY, FakeEnsemble, Gate
 from tvb_nest_cosim.cosim_core.client import ServerRefusal
+from tvb_nest_cosim.cosim_core.run_dir.layout import RunLayout
+from tvb_nest_cosim.cosim_core.run_dir.lock import run_lock
 from tvb_nest_cosim.orchestrator.run import runner
 from tvb_nest_cosim.orchestrator.server.settings import Settings
 
@@ -175,11 +177,11 @@ def test_folders_that_the_database_does_not_know_are_listed(
 ) -> None:
     monkeypatch.setattr(runner, "_draw", lambda root, **_: root)
     with start(settings, ensemble) as served:
-        runs = [served.client.create(TINY).id for _ in range(4)]
+        runs = [served.client.create(TINY).id for _ in range(5)]
         served.client.wait(runs[-1])
         waiting = served.client.run(runs[0])
     (settings.home / "cosim.db").unlink()
-    finished, killed, unplanned, copied = (settings.runs / run for run in runs)
+    finished, killed, unplanned, copied, going_on = (settings.runs / run for run in runs)
     (killed / "provenance.json").unlink()
     (killed / "timing.csv").unlink()
     for root in (killed, copied):
@@ -192,7 +194,7 @@ def test_folders_that_the_database_does_not_know_are_listed(
     (settings.runs / "Not a run").mkdir()
     (settings.runs / "cosim-validate-abc").mkdir()
     (settings.runs / "file").touch()
-    with start(settings, ensemble) as served:
+    with run_lock(RunLayout(going_on)), start(settings, ensemble) as served:
         served.until(killed.name, "interrupted")
         listed = {item.id: item for item in served.client.runs().items}
         assert set(listed) == {finished.name, killed.name, "an-older-one"}
@@ -210,8 +212,9 @@ def test_folders_that_the_database_does_not_know_are_listed(
         assert served.client.wait(served.client.create(TINY).id).state == "finished"
         served.client.delete(finished.name)
     left_alone = [r.getMessage() for r in caplog.records if "is left alone" in r.getMessage()]
-    assert {unplanned.name, "Not a run", "cosim-validate-abc"} == {
+    assert {unplanned.name, going_on.name, "Not a run", "cosim-validate-abc"} == {
         Path(message.partition(" is left alone")[0]).name for message in left_alone
     }
     with start(settings, ensemble) as served:
-        assert served.client.runs().total == 3, "known runs are not taken up again"
+        # Known runs are not taken up again; the one that went on has ended.
+        assert served.client.runs().total == 4

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from tvb_nest_cosim.cosim_core.errors import RunDirectoryError
 from tvb_nest_cosim.cosim_core.run_dir.layout import RunLayout
+from tvb_nest_cosim.cosim_core.run_dir.lock import run_lock
 from tvb_nest_cosim.cosim_core.run_dir.plan_file import read_plan
 from tvb_nest_cosim.orchestrator.server.recovery import (
     SERVER_ENDED,
@@ -62,14 +63,15 @@ def _row(root: Path) -> RunRow:
     """Describes the run of a directory.
 
     Raises:
-        RunDirectoryError: If there is none that can be read.
+        RunDirectoryError: If there is none that can be read, or it goes on.
     """
     if not re.match(RUN_ID, root.name):
         raise RunDirectoryError(
             "its name is not one of a run of this server: up to 40 of a-z, 0-9 and -"
         )
     plan, _ = read_plan(root)
-    started, ended_at = times(root)
+    with run_lock(RunLayout(root)):  # refused if it goes on, e.g. as a run of the command line
+        started, ended_at = times(root)
     if is_complete(root):
         ended = {**left_behind(root), "ended": ended_at}
     else:
