@@ -17,6 +17,7 @@ import pytest
 from api.conftest import Served
 from api.fake_ensemble import TINY, FakeEnsemble, Gate
 from tvb_nest_cosim.cosim_core.client import ServerRefusal
+from tvb_nest_cosim.cosim_core.results import collect, complete
 from tvb_nest_cosim.cosim_core.run_dir.layout import RunLayout
 from tvb_nest_cosim.cosim_core.run_dir.lock import run_lock
 from tvb_nest_cosim.orchestrator.run import runner
@@ -185,12 +186,13 @@ def test_folders_that_the_database_does_not_know_are_listed(
     finished, killed, unplanned, copied, going_on = (settings.runs / run for run in runs)
     (killed / "provenance.json").unlink()
     (killed / "timing.csv").unlink()
-    for root in (killed, copied):
-        (root / "manifest.json").unlink()
+    (killed / "manifest.json").unlink()
     (unplanned / "plan.json").write_text('{"plan": 3}')
     provenance = json.loads((copied / "provenance.json").read_text())
     told = {"started": "2026-01-02T03:04:05+00:00", "ended": "2026-01-02T03:05:00+00:00"}
     (copied / "provenance.json").write_text(json.dumps({**provenance, **told}))
+    (copied / "manifest.json").unlink()
+    complete(copied, make=collect)
     copied.rename(settings.runs / "an-older-one")
     (settings.runs / "Not a run").mkdir()
     (settings.runs / "cosim-validate-abc").mkdir()
