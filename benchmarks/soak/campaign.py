@@ -5,14 +5,14 @@ from __future__ import annotations
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterable, Set
+from collections.abc import Iterable, Sequence, Set
 from contextlib import suppress
 from dataclasses import dataclass
 from http import HTTPStatus
 
 from benchmarks.servers import until
 from benchmarks.soak.damage import PATHS
-from benchmarks.soak.deployment import SERVER
+from benchmarks.soak.deployment import SERVER, run_cosim
 from benchmarks.soak.faults import Fault
 from benchmarks.soak.history import why_incomplete
 from benchmarks.soak.reading import read
@@ -21,16 +21,16 @@ from benchmarks.soak.runs import KINDS, LONG, TEXT
 from benchmarks.soak.scene import Scene
 from benchmarks.soak.some_undrawn import DRAWN
 from tvb_nest_cosim.cosim_core.client import Client, ServerRefusal
+from tvb_nest_cosim.cosim_core.deadline import Deadline
 from tvb_nest_cosim.cosim_core.errors import CosimError
-from tvb_nest_cosim.cosim_core.results import collect
 from tvb_nest_cosim.cosim_core.wire.protocol import MODULES
 
 RUNS_AT_ONCE = 3
 KEPT = 10
 """Runs whose directories stay, so that there is something to damage."""
 
-ENDS_WITHIN_S = 150.0
-"""Longest time until the runs of a round have ended, after the fault."""
+STALL_S = 150.0
+"""Longest time without a change of any run's state; a busy machine takes long for a report."""
 
 DRAWN_SHARE = 0.25
 POST_AFTER_S = 0.3
@@ -80,7 +80,7 @@ class Campaign:
         for _ in range(RUNS_AT_ONCE - 1):
             self._post(self._next_order(KINDS))
         # Whoever looks too late finds a run in another phase, which is as good.
-        until(lambda: self._has_reached(phase), f"a run is {phase}", timeout_s=ENDS_WITHIN_S)
+        until(lambda: self._has_reached(phase), f"a run is {phase}", timeout_s=STALL_S)
         scene.wait(0, 0.7)
         before = self._states()
         meanwhile = threading.Timer(POST_AFTER_S, self._post, [self._next_order(KINDS)])
@@ -92,10 +92,7 @@ class Campaign:
                 self._history.violated(f"{fault.name}: the {name} ended by itself")
         meanwhile.join()
         after = self._states()
-        try:
-            until(self._all_ended, "every run has ended", every_s=0.3, timeout_s=ENDS_WITHIN_S)
-        except TimeoutError as error:
-            self._history.violated(f"{fault.name}: {error}: {self._history.open_runs()}")
+        self._await_ends(fault.name)
         self._history.judge(fault.name, before, after, survives=fault.survives)
         self._read(after.keys() - scene.kept, fault.name)
         self._settle()
@@ -136,9 +133,16 @@ class Campaign:
         states = self._states()
         return phase in states.values() or not self._history.open_runs()
 
-    def _all_ended(self) -> bool:
-        self._states()
-        return not self._history.open_runs()
+    def _await_ends(self, fault: str) -> None:
+        """Waits until every run has ended, as long as there is progress."""
+        seen, deadline = self._states(), Deadline.after(STALL_S)
+        while left := self._history.open_runs():
+            if deadline.passed():
+                self._history.violated(f"{fault}: nothing moves for {STALL_S:g} s: {left}")
+                return
+            time.sleep(0.3)
+            if (now := self._states()) != seen:
+                seen, deadline = now, Deadline.after(STALL_S)
 
     def _read(self, runs: Set[str], fault: str) -> None:
         """Reads runs that have ended, keeps some, and deletes the others."""
@@ -146,13 +150,7 @@ class Campaign:
         ended = sorted(run for run in runs if run in runs_known and runs_known[run].has_ended)
         self.ended += len(ended)
         there = [run for run in ended if scene.root(run).is_dir()]
-        for run in there:
-            if runs_known[run].state != "finished":
-                # Its results may be missing, as when the disk was full; its windows are not.
-                with suppress(CosimError):
-                    collect(scene.root(run))
-        found = read([(scene.root(run), scene.reference(run)) for run in there])
-        for run, parts in zip(there, found, strict=True):
+        for run, parts in self._parts_of(there).items():
             for wrong in why_incomplete(parts, has_finished=runs_known[run].state == "finished"):
                 self._history.violated(f"{fault}: {run} {runs_known[run].state}: {wrong}")
         scene.kept += [run for run in there if runs_known[run].state == "finished"]
@@ -161,6 +159,20 @@ class Campaign:
         outdated, scene.kept = scene.kept[:-KEPT], scene.kept[-KEPT:]
         for run in (*outdated, *(set(ended) - set(scene.kept))):
             self._delete(run)
+
+    def _parts_of(self, runs: Sequence[str]) -> dict[str, dict[str, str]]:
+        """Reads runs; makes results that are missing of one that did not finish, as users do."""
+        scene = self._scene
+        found = dict(
+            zip(runs, read([(scene.root(r), scene.reference(r)) for r in runs]), strict=True)
+        )
+        for run, parts in found.items():
+            lacks = any(part.startswith(("missing", "error")) for part in parts.values())
+            if lacks and self._history.runs[run].state != "finished":
+                with suppress(RuntimeError):  # it may have computed nothing
+                    run_cosim("report", scene.root(run))
+                found[run] = read([(scene.root(run), scene.reference(run))])[0]
+        return found
 
     def _ask_for(self, run: str, fault: str) -> None:
         for path in self._scene.chance.sample([p for p in PATHS if p != "/report.html"], 3):
