@@ -24,11 +24,13 @@ from tvb_nest_cosim.orchestrator.sweep.executor import Executor
 from tvb_nest_cosim.orchestrator.sweep.folder import SweepLayout, held
 from tvb_nest_cosim.orchestrator.sweep.model import Measures, Sweep, load_sweep, names_of
 from tvb_nest_cosim.orchestrator.sweep.points import Point, resolve
+from tvb_nest_cosim.orchestrator.sweep.row import SweepRow
 from tvb_nest_cosim.orchestrator.sweep.runner import (
     Progress,
     examine,
     run_points,
     survey,
+    survey_warnings,
     warnings_of,
 )
 from tvb_nest_cosim.orchestrator.sweep.slurm_array import SlurmArray
@@ -83,9 +85,10 @@ class Campaign:
             ExperimentError: With every fault, before anything was started.
         """
         with closing(make(self.layout, self.base)) as executor:
-            due = self._survey(retry_failed).due
-            needs = examine(executor, self.layout, due, self._measures)
-            show_warnings(console, warnings_of(due, needs))
+            found = self._survey(retry_failed)
+            needs = examine(executor, self.layout, found.due, self._measures)
+            told = survey_warnings(self.layout, self.points, found)
+            show_warnings(console, [*told, *warnings_of(found.due, needs)])
             self.layout.make()
             with held(self.layout.lock()):
                 write_atomically(self.layout.sweep, dump_yaml(self.sweep).encode())
@@ -153,13 +156,22 @@ class Campaign:
             The exit code.
         """
         self.layout.make()
-        return EXIT_FAILED if self._tell(console, self._survey(retry_failed=False)) else 0
+        progress = self._survey(retry_failed=False)
+        show_warnings(console, survey_warnings(self.layout, self.points, progress))
+        progress.records |= {
+            point.id: SweepRow(experiment_digest=point.digest, outcome="failed", cause=cause)
+            for point in progress.due
+            if (cause := progress.again.get(point.id))
+        }
+        return EXIT_FAILED if self._tell(console, progress) else 0
 
     @property
     def _measures(self) -> Measures:
         return self.sweep.statistics
 
     def _survey(self, retry_failed: bool) -> Progress:
+        if self.layout.root.is_dir():
+            self.layout.make()  # somebody may have removed a folder of it
         return survey(self.layout, self.points, self._measures, retry_failed=retry_failed)
 
     def _tell(self, console: Console, progress: Progress) -> int:

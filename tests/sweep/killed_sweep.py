@@ -1,0 +1,54 @@
+"""Measures points of a sweep and is killed at a file operation: at the first, the second, ...
+
+``python killed_sweep.py SWEEP FOLDER``: ``FOLDER/N`` is the copy of the folder of the sweep whose
+process was killed before its N-th operation; the last one was not killed.
+"""
+
+from __future__ import annotations
+
+import itertools
+import os
+import shutil
+import sys
+from functools import partial
+from pathlib import Path
+
+from results.killed_writer import OPERATIONS, armed
+from sweep.sweeps import grid, points_of
+from tvb_nest_cosim.cosim_core.results import collect, complete
+from tvb_nest_cosim.orchestrator.sweep import kept_run
+from tvb_nest_cosim.orchestrator.sweep.folder import SweepLayout
+from tvb_nest_cosim.orchestrator.sweep.model import Measures
+from tvb_nest_cosim.orchestrator.sweep.runner import survey
+from tvb_nest_cosim.orchestrator.sweep.table import make_table, write_table
+
+MEASURES = Measures(frequency_resolution_hz=50)
+POINTS = points_of(grid(adex__external_hz=[1, 2, 3]))
+
+
+def resume(layout: SweepLayout) -> int:
+    """Goes on with a sweep whose simulations are over; returns how many points would be run."""
+    progress = survey(layout, POINTS, MEASURES, retry_failed=False)
+    write_table(layout, make_table(layout, POINTS, progress.records))
+    return len(progress.due)
+
+
+def main(sweep: Path, folder: Path) -> None:
+    # Results are made in this process, whose operations are counted.
+    kept_run.complete = partial(complete, make=collect)
+    resume(SweepLayout(shutil.copytree(sweep, folder / "warm")))  # imports everything
+    for operations in itertools.count():
+        layout = SweepLayout(shutil.copytree(sweep, folder / str(operations)))
+        child = os.fork()
+        if not child:
+            left = [operations]
+            for module, name in OPERATIONS:
+                setattr(module, name, armed(getattr(module, name), left))
+            resume(layout)
+            os._exit(0)
+        if os.waitpid(child, 0)[1] == 0:
+            return
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), Path(sys.argv[2]))
