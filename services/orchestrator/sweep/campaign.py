@@ -19,6 +19,7 @@ from tvb_nest_cosim.cosim_core.model.experiment.load import dump_yaml, read_yaml
 from tvb_nest_cosim.cosim_core.run_dir.layout import write_atomically
 from tvb_nest_cosim.orchestrator.run.control import RunControl, signals_to
 from tvb_nest_cosim.orchestrator.run.runner import plain_folder
+from tvb_nest_cosim.orchestrator.sweep.changed_inputs import check_inputs, mixed_inputs
 from tvb_nest_cosim.orchestrator.sweep.display import SweepDisplay, show_table
 from tvb_nest_cosim.orchestrator.sweep.executor import Executor
 from tvb_nest_cosim.orchestrator.sweep.folder import SweepLayout, held
@@ -86,6 +87,8 @@ class Campaign:
         """
         with closing(make(self.layout, self.base)) as executor:
             found = self._survey(retry_failed)
+            if executor.base_dir is not None:
+                check_inputs(self.points, found.records, executor.base_dir)
             needs = examine(executor, self.layout, found.due, self._measures)
             told = survey_warnings(self.layout, self.points, found)
             show_warnings(console, [*told, *warnings_of(found.due, needs)])
@@ -179,6 +182,7 @@ class Campaign:
         # Matplotlib takes a second to import, and nobody waits for it until all points are done.
         from tvb_nest_cosim.orchestrator.sweep.heatmaps import draw_heat_maps
 
+        show_warnings(console, mixed_inputs(self.points, progress.records))
         frame = make_table(self.layout, self.points, progress.records)
         write_table(self.layout, frame)
         names = names_of(self.sweep.design)

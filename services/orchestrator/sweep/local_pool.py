@@ -52,6 +52,11 @@ class LocalPool:
         self._running: list[_Running] = []
         self._is_stopping = False
 
+    @property
+    def base_dir(self) -> Path:
+        """See :meth:`Executor.base_dir`."""
+        return self._base.parent
+
     def examine(self, point: Point, out: Path) -> Needs:
         """See :meth:`Executor.examine`."""
         return needs_of(point, self._base.parent, out, is_here=True)

@@ -75,6 +75,11 @@ class RemotePool:
         self._gives_up = Deadline.after(PATIENCE_S)
         self._stops = 0
 
+    @property
+    def base_dir(self) -> Path | None:
+        """See :meth:`Executor.base_dir`."""
+        return None
+
     def examine(self, point: Point, out: Path) -> Needs:
         """See :meth:`Executor.examine`; the server's answer counts."""
         verdict = self._client.validate(_tree(point))

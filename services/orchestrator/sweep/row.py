@@ -35,6 +35,7 @@ class SweepRow(BaseModel):
         build_s: Wall time until the first window.
         wall_s: Wall time of the windows.
         digest: Digest of its results; empty if it failed.
+        inputs: SHA-256 of the files and modules that its run has read, by path in ``inputs``.
         measures: How ``values`` were computed.
         values: Statistics by column; None where they are not defined.
     """
@@ -46,6 +47,7 @@ class SweepRow(BaseModel):
     build_s: float | None = None
     wall_s: float | None = None
     digest: str = ""
+    inputs: dict[str, str] = {}
     measures: Measures = Measures()
     values: dict[str, float | None] = {}
 
@@ -112,6 +114,7 @@ def remember(
         build_s=provenance.build_s,
         wall_s=provenance.wall_s,
         digest=digest_of_complete(root) or "",
+        inputs=provenance.inputs.get("files", {}),
         measures=measures,
         values={name: value if math.isfinite(value) else None for name, value in values.items()},
     )
