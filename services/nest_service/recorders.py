@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from tvb_nest_cosim.cosim_core.model.arrays import Integers
 from tvb_nest_cosim.cosim_core.model.experiment.spiking import Analog
 from tvb_nest_cosim.cosim_core.model.signals import COUNT, NEURON, REAL, TICK, Array
 from tvb_nest_cosim.cosim_core.model.timegrid import Window, ms_of, ticks_of
@@ -21,8 +22,6 @@ from tvb_nest_cosim.nest_service.checks import chosen_neurons
 from tvb_nest_cosim.nest_service.context import Nest
 from tvb_nest_cosim.nest_service.refusals import refusals
 from tvb_nest_cosim.nest_service.regions import Region
-
-Integers = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,8 @@ import numpy as np
 from tvb.simulator.simulator import Simulator
 
 from tvb_nest_cosim.cosim_core.errors import ExperimentError, Fault
-from tvb_nest_cosim.cosim_core.model.connectome import Connectome, Reals, load_connectome
+from tvb_nest_cosim.cosim_core.model.arrays import Reals
+from tvb_nest_cosim.cosim_core.model.connectome import Connectome, load_connectome
 from tvb_nest_cosim.cosim_core.model.experiment.tvb import Engine
 from tvb_nest_cosim.cosim_core.model.plan import RunPlan
 from tvb_nest_cosim.cosim_core.plugins import cause_of

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from tvb_nest_cosim.cosim_core.errors import Fault
-from tvb_nest_cosim.cosim_core.model.connectome import Reals
+from tvb_nest_cosim.cosim_core.model.arrays import Reals
 from tvb_nest_cosim.cosim_core.model.plan import RunPlan
 
 PATH = "tvb.initial"

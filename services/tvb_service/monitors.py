@@ -11,7 +11,8 @@ import numpy as np
 from tvb.simulator import monitors
 
 from tvb_nest_cosim.cosim_core.errors import Fault
-from tvb_nest_cosim.cosim_core.model.connectome import Connectome, Reals
+from tvb_nest_cosim.cosim_core.model.arrays import Reals
+from tvb_nest_cosim.cosim_core.model.connectome import Connectome
 from tvb_nest_cosim.cosim_core.model.experiment.tvb import Monitor
 from tvb_nest_cosim.cosim_core.model.plan import MonitorFacts, RunPlan
 from tvb_nest_cosim.cosim_core.model.timegrid import InexactTimeError, ms_of, ticks_of

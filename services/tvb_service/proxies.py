@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tvb_nest_cosim.cosim_core.errors import ExperimentError, Fault, SimulationError
-from tvb_nest_cosim.cosim_core.model.connectome import Reals
+from tvb_nest_cosim.cosim_core.model.arrays import Reals
 from tvb_nest_cosim.cosim_core.model.plan import Populations, RegionPlan, RunPlan
 from tvb_nest_cosim.cosim_core.model.signals import Array
 from tvb_nest_cosim.cosim_core.model.timegrid import Window

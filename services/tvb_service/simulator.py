@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tvb_nest_cosim.cosim_core.errors import SimulationError
-from tvb_nest_cosim.cosim_core.model.connectome import Reals
+from tvb_nest_cosim.cosim_core.model.arrays import Reals
 from tvb_nest_cosim.cosim_core.model.plan import Built, MonitorFacts, Populations, RunPlan
 from tvb_nest_cosim.cosim_core.model.signals import (
     REAL,

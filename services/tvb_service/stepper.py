@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from tvb_nest_cosim.cosim_core.model.connectome import Reals
+from tvb_nest_cosim.cosim_core.model.arrays import Reals
 from tvb_nest_cosim.tvb_service.proxies import Indices
 
 

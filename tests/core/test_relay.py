@@ -49,19 +49,23 @@ class Recording(Doubling):
             self._record(window, {})
 
 
-def test_what_came_in_is_kept_before_the_window_counts_as_complete(tmp_path: Path) -> None:
-    plan = make_plan(tmp_path / "run")
+@pytest.mark.parametrize("ranks", [1, 3])
+def test_what_came_in_is_kept_before_the_window_counts_as_complete(
+    tmp_path: Path, ranks: int
+) -> None:
+    plan = make_plan(tmp_path / "run", participants={"tvb": 1, "nest": ranks, "translator": 1})
     run_in_memory(
         plan, {"tvb": lambda rank: Echo("tvb", 1), "nest": lambda rank: Echo("nest", 1)}, Recording
     )
-    kept: dict[int, set[str]] = {}
+    all_of_them = {("tvb>translator", 0), *(("nest>translator", rank) for rank in range(ranks))}
+    kept: dict[int, set[tuple[str, int]]] = {}
     complete = 0
     for block in read_journal(RunLayout(tmp_path / "run").journal("translator", 0)):
         if block.edge == "translator.record":
-            assert kept[block.window] == {"tvb>translator", "nest>translator"}
+            assert kept[block.window] == all_of_them
             complete += 1
         else:
-            kept.setdefault(block.window, set()).add(block.edge)
+            kept.setdefault(block.window, set()).add((block.edge, block.rank))
     assert complete == plan.grid.window_count
 
 

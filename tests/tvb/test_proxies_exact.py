@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
 import numpy as np
@@ -244,3 +244,20 @@ def test_every_region_gets_the_coupling_of_its_own_hop(slow: int, engine: Engine
         hop = 2 if index == slow else 1
         expected = afferent[hop : ticks + 1, 0, index, 0].astype(np.float64)
         assert np.array_equal(result.coupling[name][: len(expected)], expected)
+
+
+@pytest.mark.parametrize(("number", "name"), [(0, "E"), (1, "I")])
+def test_a_coupling_variable_is_found_by_its_name(number: int, name: str) -> None:
+    wilson_cowan = Case(
+        tvb={"model": {"name": "WilsonCowan"}, "coupling": {"name": "Linear"}},
+        feeds={"E": 1.0, "I": 1.0},
+        proxies=PROXIES,
+        ticks=20,
+    )
+    rates = partial(zeros, wilson_cowan)
+    by_number = run_case(replace(wilson_cowan, coupling_variable=number), lambda _, *a: rates(*a))
+    by_name = run_case(replace(wilson_cowan, coupling_name=name), lambda _, *a: rates(*a))
+    other = run_case(replace(wilson_cowan, coupling_variable=1 - number), lambda _, *a: rates(*a))
+    for region, coupling_hz in by_name.coupling.items():
+        assert np.array_equal(coupling_hz, by_number.coupling[region])
+        assert not np.array_equal(coupling_hz, other.coupling[region])

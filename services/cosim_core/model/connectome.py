@@ -15,11 +15,10 @@ import numpy as np
 import numpy.typing as npt
 
 from tvb_nest_cosim.cosim_core.errors import ExperimentError, Fault
+from tvb_nest_cosim.cosim_core.model.arrays import Reals
 from tvb_nest_cosim.cosim_core.model.experiment.connectome import ConnectomeChoice
 from tvb_nest_cosim.cosim_core.plugins import near_names
 
-Reals = npt.NDArray[np.float64]
-Integers = npt.NDArray[np.int32]
 Flags = npt.NDArray[np.bool_]
 
 MAX_MEMBER_BYTES = 256 * 1024 * 1024
@@ -64,7 +63,7 @@ class Connectome:
     cortical: Flags | None = None
     orientations: Reals | None = None
 
-    def idelays(self, dt_ms: float) -> Integers:
+    def idelays(self, dt_ms: float) -> npt.NDArray[np.int32]:
         """Delays in ticks, as ``Connectivity.set_idelays`` of tvb-library computes them.
 
         Returns:

@@ -8,13 +8,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import matplotlib as mpl
-import numpy as np
-import numpy.typing as npt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 
-Reals = npt.NDArray[np.float64]
+from tvb_nest_cosim.cosim_core.model.arrays import Reals
 
 INK = "#262b33"
 """Text and axes."""

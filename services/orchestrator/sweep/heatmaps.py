@@ -12,12 +12,12 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
+from tvb_nest_cosim.cosim_core.model.arrays import Reals
 from tvb_nest_cosim.cosim_core.run_dir.layout import write_atomically
 from tvb_nest_cosim.orchestrator.report.style import (
     INK,
     MUTED,
     Drawn,
-    Reals,
     house_style,
     new_figure,
 )

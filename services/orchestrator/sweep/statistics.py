@@ -35,14 +35,12 @@ import numpy as np
 import numpy.typing as npt
 
 from tvb_nest_cosim.cosim_core.errors import Fault, RunDirectoryError
+from tvb_nest_cosim.cosim_core.model.arrays import Integers, Reals
 from tvb_nest_cosim.cosim_core.model.experiment import Experiment
 from tvb_nest_cosim.cosim_core.model.timegrid import InexactTimeError, ticks_of
 from tvb_nest_cosim.cosim_core.results import Run, first_series, open_run, plain_name
 from tvb_nest_cosim.orchestrator.sweep.lazy_elephant import elephant
 from tvb_nest_cosim.orchestrator.sweep.model import Measures
-
-Reals = npt.NDArray[np.float64]
-Integers = npt.NDArray[np.int64]
 
 
 def measure_faults(experiment: Experiment, measures: Measures) -> Iterator[Fault]:

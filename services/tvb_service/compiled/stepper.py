@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from tvb.simulator.integrators import HeunDeterministic, HeunStochastic, IntegratorStochastic
 
-from tvb_nest_cosim.cosim_core.model.connectome import Reals
+from tvb_nest_cosim.cosim_core.model.arrays import Reals
 from tvb_nest_cosim.cosim_core.numba_cache import load_kernels, prepare
 from tvb_nest_cosim.tvb_service.proxies import Indices
 from tvb_nest_cosim.tvb_service.stepper import Stepper

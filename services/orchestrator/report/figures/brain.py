@@ -9,6 +9,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.image import AxesImage
 
+from tvb_nest_cosim.cosim_core.model.arrays import Reals
 from tvb_nest_cosim.cosim_core.results import GROUPS, Run, first_series, region_groups
 from tvb_nest_cosim.orchestrator.report.style import (
     INK,
@@ -16,7 +17,6 @@ from tvb_nest_cosim.orchestrator.report.style import (
     PALE,
     REGION_COLOURS,
     Drawn,
-    Reals,
     TimeAxis,
     colour,
     legend_above,

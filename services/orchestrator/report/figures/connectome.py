@@ -11,6 +11,7 @@ from matplotlib.colors import LogNorm, to_rgba
 from matplotlib.figure import Figure
 from matplotlib.patheffects import withStroke
 
+from tvb_nest_cosim.cosim_core.model.arrays import Reals
 from tvb_nest_cosim.cosim_core.model.connectome import Connectome
 from tvb_nest_cosim.cosim_core.model.plan import RegionPlan
 from tvb_nest_cosim.cosim_core.results import Run
@@ -20,7 +21,6 @@ from tvb_nest_cosim.orchestrator.report.style import (
     PALE,
     REGION_COLOURS,
     Drawn,
-    Reals,
     colour,
     new_figure,
 )

@@ -7,11 +7,11 @@ from collections.abc import Iterator
 import numpy as np
 from matplotlib.axes import Axes
 
+from tvb_nest_cosim.cosim_core.model.arrays import Reals
 from tvb_nest_cosim.cosim_core.results import Run
 from tvb_nest_cosim.orchestrator.report.style import (
     POPULATION_COLOURS,
     Drawn,
-    Reals,
     TimeAxis,
     bin_ms,
     colour,
