@@ -36,6 +36,7 @@ def armed(function: Callable[..., Any], left: list[int]) -> Callable[..., Any]:
 
 def write(root: Path, operations: int) -> None:
     left = [operations]
+    os.fsync = lambda fd: None  # a kill does not lose what the system has; the disk is slow
     for module, name in OPERATIONS:
         setattr(module, name, armed(getattr(module, name), left))
     complete(root, make=collect)

@@ -241,6 +241,9 @@ def test_replay_tells_a_difference(recorded: tuple[Path, Answer], tmp_path: Path
     plan = json.loads((copy / "plan.json").read_text())
     plan["plan"]["experiment"]["seed"] = 2
     (copy / "plan.json").write_text(json.dumps(plan))
+    refused = command_line(tmp_path, "replay", copy, "--participant", "nest", "--out", "again")
+    assert "plan.json is not the file that manifest.json lists" in refused.stderr
+    (copy / "manifest.json").unlink()
     answer = command_line(tmp_path, "replay", copy, "--participant", "nest", "--out", "again")
     assert answer.returncode == EXIT_FAILED
     assert "different: nest did not do again" in answer.stdout

@@ -7,6 +7,7 @@ for one line on its standard input, and answers with one line.
 
 from __future__ import annotations
 
+import logging
 import os
 import signal
 import subprocess
@@ -20,6 +21,8 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from tvb_nest_cosim.cosim_core.errors import RunDirectoryError
 from tvb_nest_cosim.cosim_core.processes.commands import module_command, tied_to_parent
 from tvb_nest_cosim.cosim_core.processes.process_group import how_it_ended
+
+_logger = logging.getLogger(__name__)
 
 STALL_S = 300.0
 """Time without any use of a processor after which the writing counts as hung."""
@@ -84,6 +87,7 @@ class Collector:
                 tied_to_parent(module_command(_MODULE)),
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
                 start_new_session=True,  # Ctrl-C is for the one who waits
             )
         except OSError as error:
@@ -105,7 +109,8 @@ class Collector:
         except ValidationError as error:
             how = how_it_ended(self._process.returncode)
             raise RunDirectoryError(
-                f"the process that writes the results of {root} {how} before it had written them"
+                f"the process that writes the results of {root} {how} before it had written them. "
+                "Is the disk full, or the memory too small?"
             ) from error
         if answer.collected is None:
             raise RunDirectoryError(answer.error)
@@ -117,7 +122,7 @@ class Collector:
         if process is None:
             return
         _kill(process)
-        for pipe in (process.stdin, process.stdout):
+        for pipe in (process.stdin, process.stdout, process.stderr):
             if pipe is not None:
                 with suppress(OSError):  # what was not sent is of no use now
                     pipe.close()
@@ -152,7 +157,7 @@ def _talk(process: subprocess.Popen[bytes], order: bytes) -> bytes:
     rest: bytes | None = order
     while True:
         try:
-            return process.communicate(rest, timeout=_LOOK_EVERY_S)[0]
+            output, errors = process.communicate(rest, timeout=_LOOK_EVERY_S)
         except subprocess.TimeoutExpired as error:
             rest = None
             now = _cpu_ticks(process.pid)
@@ -164,6 +169,10 @@ def _talk(process: subprocess.Popen[bytes], order: bytes) -> bytes:
                     f"the process that writes results has done nothing for {idle_s:g} s and was "
                     "ended; does the file system answer?"
                 ) from error
+        else:
+            if errors:  # what HDF5 says about a full disk is no sentence
+                _logger.info("what writes results said: %s", errors.decode(errors="replace"))
+            return output
 
 
 def _cpu_ticks(pid: int) -> int:

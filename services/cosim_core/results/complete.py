@@ -58,6 +58,7 @@ def complete(
         RunDirectoryError: If it is not a run directory, goes on, is damaged, or cannot be written.
     """
     layout = RunLayout(root)
+    read_plan(root)  # no other folder gets a lock
     with run_lock(layout):
         manifest = _usable_manifest(layout, tell)
         try:

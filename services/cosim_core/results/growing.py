@@ -11,7 +11,7 @@ import numpy as np
 
 from tvb_nest_cosim.cosim_core.errors import RunDirectoryError, install_hint
 from tvb_nest_cosim.cosim_core.model.signals import Array
-from tvb_nest_cosim.cosim_core.run_dir.layout import partial_path, put_in_place
+from tvb_nest_cosim.cosim_core.run_dir.layout import finish_file, partial_path
 
 BUFFER_BYTES = 1 << 20
 """Data gathered per series before they go to the file: windows are much smaller than what HDF5
@@ -31,7 +31,7 @@ def appears_whole(path: Path) -> Iterator[Path]:
     partial = partial_path(path)
     try:
         yield partial
-        put_in_place(partial, path)
+        finish_file(partial, path)
     except (OSError, RuntimeError) as error:
         # HDF5 says RuntimeError where it cannot flush what it still holds.
         raise RunDirectoryError(

@@ -142,7 +142,7 @@ def partial_path(path: Path) -> Path:
     return path.with_name(f".{path.name}.{os.getpid()}.partial")
 
 
-def put_in_place(partial: Path, path: Path) -> None:
+def finish_file(partial: Path, path: Path) -> None:
     """Renames a finished file and brings both file and name to the disk.
 
     Raises:
@@ -162,7 +162,7 @@ def write_atomically(path: Path, data: bytes) -> None:
     partial = partial_path(path)
     try:
         partial.write_bytes(data)
-        put_in_place(partial, path)
+        finish_file(partial, path)
     except OSError as error:
         partial.unlink(missing_ok=True)
         raise RunDirectoryError(f"cannot write {path}: {error.strerror or error}") from error
