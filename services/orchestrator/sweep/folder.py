@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -81,15 +82,25 @@ class SweepLayout:
             ) from error
 
 
-def held(lock: Path) -> AbstractContextManager[None]:
+@contextmanager
+def held(lock: Path) -> Iterator[None]:
     """Keeps others from the same work; a process that dies releases it.
 
     Raises:
-        ExperimentError: If somebody else is at it.
+        ExperimentError: If somebody else is at it, or this user may not write there.
     """
     busy = ExperimentError.single(
         "--out",
         f"another process works on this sweep; it holds {lock}. Wait until it has ended, or give "
         "another folder",
     )
-    return lock_held(lock, busy)
+    with ExitStack() as stack:
+        try:
+            stack.enter_context(lock_held(lock, busy))
+        except OSError as error:
+            raise ExperimentError.single(
+                "--out",
+                f"{lock} cannot be written: {error.strerror or error}. Give a folder in which you "
+                "may write",
+            ) from error
+        yield
