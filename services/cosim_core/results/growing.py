@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -35,10 +36,17 @@ def appears_whole(path: Path) -> Iterator[Path]:
     except (OSError, RuntimeError) as error:
         # HDF5 says RuntimeError where it cannot flush what it still holds.
         raise RunDirectoryError(
-            f"cannot write {path}: {error}. Is the disk full or the folder not writable?"
+            f"cannot write {path}: {_reason(error)}. Is the disk full or the folder not writable?"
         ) from error
     finally:
         partial.unlink(missing_ok=True)
+
+
+def _reason(error: OSError | RuntimeError) -> str:
+    """Returns what the system said; HDF5 adds lines about itself."""
+    if isinstance(error, OSError) and error.errno:
+        return os.strerror(error.errno)
+    return " ".join(str(error).split())
 
 
 class Series:
