@@ -30,6 +30,7 @@ from tvb_nest_cosim.cosim_core.model.signals import (
 )
 from tvb_nest_cosim.cosim_core.model.timegrid import Window
 from tvb_nest_cosim.cosim_core.participant.inbox import Inbox
+from tvb_nest_cosim.cosim_core.run_dir.journal import JournalOwner
 from tvb_nest_cosim.cosim_core.run_dir.layout import RunLayout
 from tvb_nest_cosim.cosim_core.run_dir.recorder import Recorder
 from tvb_nest_cosim.cosim_core.wire.codec import decode_block, encode_block
@@ -106,7 +107,7 @@ def _window_us(ranks: int, spikes: int, windows: int, folder: Path) -> float:
     """Returns the least mean time of a window, over blocks of windows, in microseconds."""
     plan = _plan(ranks, folder, with_spikes=spikes > 0)
     RunLayout(folder).make()
-    recorder = Recorder(RunLayout(folder), "translator", 0)
+    recorder = Recorder(RunLayout(folder), JournalOwner("benchmark", "translator", 0))
     pipeline = Pipeline(plan)
     pipeline.build(recorder.record)
     populations: Populations = {region.name: dict(SIZES) for region in plan.regions}

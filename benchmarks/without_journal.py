@@ -12,12 +12,13 @@ from unittest.mock import patch
 
 from tvb_nest_cosim.cosim_core.model.signals import Block
 from tvb_nest_cosim.cosim_core.run_dir import recorder
+from tvb_nest_cosim.cosim_core.run_dir.journal import JournalOwner
 
 
 class Nowhere:
     """A journal that forgets."""
 
-    def __init__(self, path: Path) -> None: ...
+    def __init__(self, path: Path, owner: JournalOwner) -> None: ...
 
     def __enter__(self) -> Nowhere:
         return self

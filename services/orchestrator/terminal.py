@@ -21,7 +21,7 @@ from tvb_nest_cosim.cosim_core.wire.lifecycle import State
 from tvb_nest_cosim.orchestrator.launchers import endpoints
 from tvb_nest_cosim.orchestrator.planning.plan import Planned
 from tvb_nest_cosim.orchestrator.run.coordinator import Coordinator
-from tvb_nest_cosim.orchestrator.run.peers import Peer
+from tvb_nest_cosim.orchestrator.run.peers import Outcome, Peer
 from tvb_nest_cosim.orchestrator.run.runner import Finished
 
 if TYPE_CHECKING:
@@ -34,7 +34,11 @@ _PLAIN_INTERVAL_S = 10.0
 class LiveRun:
     """A live display of a run: windows done, time to finish, and how every process spends it.
 
-    On a terminal it redraws in place; elsewhere (a log file) it writes a line now and then.
+    On a terminal it redraws in place; elsewhere (a log file) it writes a line now and then. Why a
+    run ends before its time is told at once, before results are written and figures drawn.
+
+    Attributes:
+        has_told_cause: Whether that was so.
     """
 
     def __init__(self, console: Console) -> None:
@@ -51,6 +55,7 @@ class LiveRun:
         self._live = Live(self._progress, console=console, refresh_per_second=8, transient=True)
         self._began_s = self._next_line_s = 0.0
         self._running = False
+        self.has_told_cause = False
 
     def __enter__(self) -> LiveRun:
         if self._console.is_terminal:
@@ -80,6 +85,10 @@ class LiveRun:
 
     def __call__(self, coordinator: Coordinator) -> None:
         """Shows the state of a run."""
+        outcome = coordinator.outcome
+        if outcome is not None and outcome.kind in ("failed", "interrupted"):
+            self.has_told_cause = True
+            _show_outcome(self._console, outcome)
         if not coordinator.is_running:
             return
         if not self._running:
@@ -161,21 +170,19 @@ def show_difference(console: Console, participant: str, lines: Iterable[str]) ->
 
 
 def show_finished(
-    console: Console, finished: Finished, run: Run, *, with_summary: bool = True
+    console: Console,
+    finished: Finished,
+    run: Run,
+    *,
+    with_summary: bool = True,
+    has_told_cause: bool = False,
 ) -> None:
-    """Shows how a run ended and what came out of it.
+    """Shows how a run ended, unless its cause was told before, and what came out of it.
 
     The summary loads pandas and xarray, for which the points of a sweep need not wait.
     """
-    outcome = finished.outcome
-    colour = {"finished": "green", "interrupted": "yellow"}.get(outcome.kind, "red")
-    cause = outcome.cause.removeprefix(f"{outcome.kind} ")
-    said = f": {escape(cause)}" if cause else ""
-    console.print(f"[bold {colour}]{outcome.kind}[/]{said}", highlight=False, soft_wrap=True)
-    if outcome.detail:
-        console.print(
-            _indent(outcome.detail), style="dim", markup=False, highlight=False, soft_wrap=True
-        )
+    if not has_told_cause:
+        _show_outcome(console, finished.outcome)
     if with_summary:
         from tvb_nest_cosim.cosim_core.results import summary
 
@@ -187,6 +194,17 @@ def show_finished(
     ):
         if line:
             console.print(line, highlight=False, soft_wrap=True, markup=False)
+
+
+def _show_outcome(console: Console, outcome: Outcome) -> None:
+    colour = {"finished": "green", "interrupted": "yellow"}.get(outcome.kind, "red")
+    cause = outcome.cause.removeprefix(f"{outcome.kind} ")
+    said = f": {escape(cause)}" if cause else ""
+    console.print(f"[bold {colour}]{outcome.kind}[/]{said}", highlight=False, soft_wrap=True)
+    if outcome.detail:
+        console.print(
+            _indent(outcome.detail), style="dim", markup=False, highlight=False, soft_wrap=True
+        )
 
 
 def _summary_table(facts: Summary, run: Run) -> RenderableType:

@@ -14,7 +14,6 @@ import logging
 import logging.config
 import os
 import sys
-import tempfile
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -24,6 +23,7 @@ from pathlib import Path
 from tvb_nest_cosim.cosim_core.errors import ExperimentError, install_hint
 from tvb_nest_cosim.cosim_core.lazy_imports import lazily_imported
 from tvb_nest_cosim.cosim_core.numba_cache import CACHE_VARIABLE, scratch_cache
+from tvb_nest_cosim.cosim_core.processes.scratch import scratch_folder
 
 _logger = logging.getLogger(__name__)
 
@@ -61,8 +61,8 @@ def _scratch_home() -> Iterator[None]:
     if os.environ.get(_HOME):
         yield
         return
-    with tempfile.TemporaryDirectory(prefix="tvb-home-") as folder:
-        os.environ[_HOME] = folder
+    with scratch_folder("tvb-home") as folder:
+        os.environ[_HOME] = str(folder)
         try:
             yield
         finally:

@@ -45,7 +45,7 @@ class Served:
         """Waits until a run is in one of the states."""
         give_up_at = time.monotonic() + WAIT_S
         while (found := self.client.run(run)).state not in states:
-            assert time.monotonic() < give_up_at, f"{found['state']}: {found['cause']}"
+            assert time.monotonic() < give_up_at, f"{found.state}: {found.cause}"
             time.sleep(0.01)
         return found
 

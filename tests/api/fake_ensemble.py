@@ -21,8 +21,8 @@ from tvb_nest_cosim.cosim_core.model.plan import Built, RunPlan
 from tvb_nest_cosim.cosim_core.model.signals import Block
 from tvb_nest_cosim.cosim_core.outcomes import EXIT_CODES
 from tvb_nest_cosim.cosim_core.processes.host import Host
-from tvb_nest_cosim.cosim_core.results import collect, digest
-from tvb_nest_cosim.cosim_core.run_dir.journal import JournalWriter
+from tvb_nest_cosim.cosim_core.results import collect, complete, digest
+from tvb_nest_cosim.cosim_core.run_dir.journal import JournalOwner, JournalWriter
 from tvb_nest_cosim.cosim_core.run_dir.layout import RunLayout, write_atomically
 from tvb_nest_cosim.cosim_core.run_dir.plan_file import write_plan
 from tvb_nest_cosim.cosim_core.run_dir.recorder import PHASES
@@ -126,6 +126,9 @@ class Puppets:
         self.before = plan.grid.window_count
         self.windows = 0
 
+    def owner(self, role: str) -> JournalOwner:
+        return JournalOwner(self.plan.run, role, 0)
+
     def hear(self, message: Any) -> None:
         for name in self.coordinator.peers:
             self.take(self.coordinator.hear(name, message(name), time.monotonic()))
@@ -153,7 +156,9 @@ class Puppets:
         self.hear(lambda name: Progress(windows=0))
         with ExitStack() as files:
             journals = {
-                role: files.enter_context(JournalWriter(self.layout.journal(role, 0)))
+                role: files.enter_context(
+                    JournalWriter(self.layout.journal(role, 0), self.owner(role))
+                )
                 for role in self.plan.participants
             }
             log = files.enter_context((self.layout.logs / "nest-0.jsonl").open("w"))
@@ -188,13 +193,12 @@ class Puppets:
         outcome, layout = self.coordinator.outcome, self.layout
         assert outcome is not None
         for role in self.plan.participants:
-            with JournalWriter(layout.timing_journal(role, 0)) as timing:
+            with JournalWriter(layout.timing_journal(role, 0), self.owner(role)) as timing:
                 columns = len(PHASES)
                 phases = self.activity.input_hz["rHC"][: columns * self.windows]
                 phases = phases.reshape(-1, columns)
                 timing.append(Block(f"{role}.timing", 0, 0, {"phases": phases.copy()}))
         write_plan(layout.root, self.plan, self.coordinator.built())
-        collect(layout.root)
         found = digest(layout.root)
         provenance = {
             "outcome": outcome.kind, "experiment_digest": self.plan.experiment_digest,
@@ -203,6 +207,7 @@ class Puppets:
         write_atomically(layout.provenance, json.dumps(provenance).encode())
         write_atomically(layout.report, b"<!doctype html><title>report</title>")
         write_atomically(layout.figures / "rates.svg", b"<svg xmlns='http://www.w3.org/2000/svg'/>")
+        complete(layout.root, make=collect)
         return Finished(layout.root, outcome, EXIT_CODES[outcome.kind], found, layout.report)
 
 

@@ -166,7 +166,7 @@ def test_two_kills_of_the_server_during_a_sequence_of_runs(tmp_path: Path) -> No
         process.wait()
     with server(home) as (client, process):
         assert client.run(first) == kept
-        broken = client.run(second)
+        broken = client.wait(second)
         assert broken.state == "interrupted"
         assert broken.cause.startswith("the server ended while this run was going on")
         _until(lambda: client.run(third).windows > 3)
@@ -178,7 +178,7 @@ def test_two_kills_of_the_server_during_a_sequence_of_runs(tmp_path: Path) -> No
         os.kill(process.pid, signal.SIGKILL)
         process.wait()
     with server(home) as (client, _):
-        assert client.run(third).state == "interrupted"
+        assert client.wait(third).state == "interrupted"
         done = client.wait(fourth)
         assert (done.state, done.digest) == ("finished", kept.digest)
         states = [(r.id, r.state) for r in client.runs().items]

@@ -21,6 +21,7 @@ from tvb_nest_cosim.cosim_core.model.experiment import Experiment
 from tvb_nest_cosim.cosim_core.results import digest
 from tvb_nest_cosim.cosim_core.run_dir.records import RunRecords
 from tvb_nest_cosim.orchestrator.planning.plan import Planned, plan_run
+from tvb_nest_cosim.orchestrator.run import runner
 from tvb_nest_cosim.orchestrator.server.security import admission
 from tvb_nest_cosim.orchestrator.store import RunState
 
@@ -204,8 +205,14 @@ def test_stopped_run_tells_its_cause_while_it_finishes(served: Served) -> None:
 
 @pytest.mark.parametrize("is_written", [True, False])
 def test_run_that_was_finishing_when_the_server_was_killed_ends_honestly(
-    start: Any, settings: Any, ensemble: Any, is_written: bool
+    start: Any,
+    settings: Any,
+    ensemble: Any,
+    monkeypatch: pytest.MonkeyPatch,
+    is_written: bool,
 ) -> None:
+    # Figures take ten seconds.
+    monkeypatch.setattr(runner, "_draw", lambda root, **_: root)
     with start(settings, ensemble) as served:
         run = served.client.create(TINY).id
         before = served.client.wait(run)
@@ -214,11 +221,11 @@ def test_run_that_was_finishing_when_the_server_was_killed_ends_honestly(
         known = json.loads(provenance.read_text())
         told = {"outcome": "finished", "cause": None, "digest": before.digest}
         provenance.write_text(json.dumps({**known, **told} if is_written else {}))
+        provenance.with_name("manifest.json").unlink()
         nothing = {"digest": None, "ended": None, "wall_s": None, "windows": 0}
         served.service.store.change(run, state=RunState.FINISHING, **nothing)
     with start(settings, ensemble) as served:
-        after = served.client.run(run)
-        assert after.state == ("finished" if is_written else "interrupted")
+        after = served.until(run, "finished" if is_written else "interrupted")
         if is_written:
             names = {"digest", "windows", "wall_s", "cause"}
             assert after.model_dump(include=names) == before.model_dump(include=names)

@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import tempfile
 import threading
+import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -20,8 +21,7 @@ from sqlalchemy import text
 
 from api.fake_ensemble import TINY, FakeEnsemble
 from tvb_nest_cosim.orchestrator.server.settings import Settings
-from tvb_nest_cosim.orchestrator.store import Database, NewRun, RunState, RunStore
-from tvb_nest_cosim.orchestrator.store.database import StoreError
+from tvb_nest_cosim.orchestrator.store import Database, NewRun, RunState, RunStore, StoreError
 from tvb_nest_cosim.orchestrator.store.models import Base
 
 DEBIAN = Path("/usr/lib/postgresql")
@@ -159,6 +159,24 @@ def test_many_threads_write_at_once(database: Database) -> None:
         thread.join()
     assert errors == []
     assert store.page(None, None, 1, 0)[0] == 80
+
+
+def test_a_lock_of_another_program_is_told_in_time(url: str, database: Database) -> None:
+    RunStore(database).add(new("a"))
+    impatient = Database(url, wait_s=0.2)
+    with database.engine.connect() as other:
+        is_sqlite = database.engine.dialect.name == "sqlite"
+        other.exec_driver_sql("BEGIN IMMEDIATE" if is_sqlite else "LOCK TABLE runs")
+        began_s = time.monotonic()
+        with pytest.raises(StoreError, match=r"cannot be used: .*lock.*Try again"):
+            RunStore(impatient).change("a", windows=3)
+        with pytest.raises(StoreError, match="lock"):
+            impatient.ping()
+        assert time.monotonic() - began_s < 3.0
+        other.rollback()
+    impatient.ping()
+    RunStore(impatient).change("a", windows=3)
+    impatient.close()
 
 
 def test_opening_again_keeps_everything(url: str, database: Database) -> None:

@@ -22,6 +22,7 @@ from tvb_nest_cosim.cosim_core.errors import ExperimentError
 from tvb_nest_cosim.orchestrator.store.models import RunState
 from tvb_nest_cosim.orchestrator.sweep.campaign import Campaign, MakeExecutor
 from tvb_nest_cosim.orchestrator.sweep.executor import Ended, Needs
+from tvb_nest_cosim.orchestrator.sweep.folder import SweepLayout
 from tvb_nest_cosim.orchestrator.sweep.remote_pool import RemotePool
 from tvb_nest_cosim.orchestrator.sweep.row import remember_failed
 
@@ -205,3 +206,58 @@ def test_a_server_that_is_away_is_awaited_for_a_while(
     served.client.delete(served.client.runs(search="one").items[0].id)
     with pytest.raises(ServerRefusal, match="cannot be reached"):
         other.run(Console(quiet=True), make, retry_failed=False)
+
+
+class Hasty(Client):
+    """Talks to a server whose runs count as finished before their results are complete.
+
+    Attributes:
+        lacks: How often results come without their manifest.
+        cuts: How often a result file comes cut.
+    """
+
+    lacks = cuts = 0
+
+    def fetch(self, run: str, folder: Path) -> list[Path]:
+        paths = super().fetch(run, folder)
+        if self.lacks:
+            self.lacks -= 1
+            (folder / "manifest.json").unlink()
+        elif self.cuts:
+            self.cuts -= 1
+            path = folder / "tvb.nc"
+            path.write_bytes(path.read_bytes()[:-9])
+        return paths
+
+
+@pytest.mark.parametrize(("lacks", "cuts"), [(2, 0), (0, 2), (1, 1)])
+def test_results_that_come_incomplete_are_fetched_again(
+    served: Served, tmp_path: Path, lacks: int, cuts: int
+) -> None:
+    client = Hasty(served.address, served.access.token)
+    client.lacks, client.cuts = lacks, cuts
+    campaign = campaign_of(tmp_path, grid(name=["one"]))
+
+    def make(layout: SweepLayout, base: Path) -> RemotePool:
+        return RemotePool(layout, client, 1, look_every_s=0.01)
+
+    assert campaign.run(Console(quiet=True), make, retry_failed=False) == 0
+    assert (client.lacks, client.cuts) == (0, 0)
+    assert table(campaign)["tvb_mean_hz"].notna().all()
+    assert len(served.ensemble.started) == 1
+
+
+def test_results_that_never_come_complete_fail_their_point_and_leave_no_run(
+    served: Served, tmp_path: Path
+) -> None:
+    client = Hasty(served.address, served.access.token)
+    client.lacks = 1000
+    campaign = campaign_of(tmp_path, grid(name=["one"]))
+
+    def make(layout: SweepLayout, base: Path) -> RemotePool:
+        return RemotePool(layout, client, 1, look_every_s=0.001)
+
+    assert campaign.run(Console(quiet=True), make, retry_failed=False) == 1
+    (cause,) = table(campaign)["cause"]
+    assert "has finished, but 8 times its results came incomplete: manifest.json is miss" in cause
+    assert not campaign.layout.run(campaign.points[0].id).exists()

@@ -54,8 +54,8 @@ def refusal(frames: Frames, run: str = RUN) -> str:
 @pytest.mark.parametrize(
     ("changes", "says"),
     [
-        ({"version": 1}, "protocol version 1, expected 2; install the same"),
-        ({"version": "2"}, "protocol version 2, expected 2"),
+        ({"version": 1}, "protocol version 1, expected 3; install the same"),
+        ({"version": "3"}, "protocol version 3, expected 3"),
         ({"kind": "spikes"}, "kind 'spikes', expected 'block'"),
         ({"kind": None}, "kind None, expected 'block'"),
         ({"run": "run-2"}, "belongs to run 'run-2', this is run 'run-1'"),
@@ -199,7 +199,7 @@ HELLO = msgpack.unpackb(golden.read("hello")[1])
         (body(kind="horizon", until=True), "horizon.until: .*valid integer"),
         (body(kind="horizon", until=5, colour="red"), "horizon.colour: Extra inputs"),
         (body(kind="refused", faults=[]), "refused.faults: .*at least 1"),
-        (body(**{**HELLO, "version": 1}), "speaks protocol version 1, this orchestrator speaks 2"),
+        (body(**{**HELLO, "version": 1}), "speaks protocol version 1, this orchestrator speaks 3"),
         (body(**{**HELLO, "version": None}), "speaks protocol version None"),
         (body(kind="hello"), "speaks protocol version None"),
         (body(**{**HELLO, "role": "gui"}), "hello.role: .*'tvb', 'nest' or 'translator'"),

@@ -199,7 +199,7 @@ def test_a_second_hello_is_not_due() -> None:
 
 def test_another_version_is_refused_at_hello() -> None:
     fields = {**hello("tvb-0").model_dump(), "version": 99}
-    with pytest.raises(ProtocolError, match=r"tvb-0 speaks protocol version 99, .* speaks 2"):
+    with pytest.raises(ProtocolError, match=r"tvb-0 speaks protocol version 99, .* speaks 3"):
         decode_message([TAG, msgpack.packb(fields)], "tvb-0")
 
 

@@ -130,6 +130,7 @@ def test_an_unknown_key_without_near_ones_lists_those_known() -> None:
         ({"stand_in": {"kind": "oracle"}}, "stand_in"),
         ({"tvb": {"model": {"parameters": {"a": float("nan")}}}}, "tvb.model.parameters.a"),
         ({"tvb": {"monitors": []}}, "tvb.monitors"),
+        ({"tvb": {"initial": {"I": [0.01]}}}, "tvb.initial.I.1"),
         ({"resources": {"nest": {"ranks": 0}}}, "resources.nest.ranks"),
         ({"adex": {"transfer_function": {"P_e": [1.0]}}}, "adex.transfer_function.P_e"),
         ({1: 2}, "1"),

@@ -18,7 +18,7 @@ from tvb_nest_cosim.cosim_core.wire.codec import decode_block, decode_message, e
 
 NAMES = sorted(path.stem for path in golden.FOLDER.glob("*.bin"))
 
-MESSAGE_SCHEMAS = {2: "023600e19655f7fc6c727b943c099049702c2c5aab44ab3aaf1f1af6334e49a8"}
+MESSAGE_SCHEMAS = {3: "9c5366326b2d76eceff459a5435c368e2434179465ba9119cc5e6f34791d1e63"}
 """SHA-256 of the messages' schemas by protocol version, descriptions left out."""
 
 

@@ -18,9 +18,18 @@ from hypothesis import strategies as st
 from tvb_nest_cosim.cosim_core.errors import RunDirectoryError
 from tvb_nest_cosim.cosim_core.model.signals import Block
 from tvb_nest_cosim.cosim_core.model.timegrid import Window
-from tvb_nest_cosim.cosim_core.run_dir.journal import MAGIC, JournalWriter, read_journal
+from tvb_nest_cosim.cosim_core.run_dir.journal import (
+    MAGIC,
+    JournalOwner,
+    JournalWriter,
+    read_journal,
+    record_of,
+    where_it_ends,
+)
 from tvb_nest_cosim.cosim_core.run_dir.layout import RunLayout
 from tvb_nest_cosim.cosim_core.run_dir.recorder import PHASES, Recorder, phases_of
+
+OWNER = JournalOwner("run", "nest", 0)
 
 
 def blocks(count: int = 3) -> list[Block]:
@@ -41,7 +50,7 @@ def blocks(count: int = 3) -> list[Block]:
 @pytest.fixture
 def journal(tmp_path: Path) -> Path:
     path = tmp_path / "nest-0.journal"
-    with JournalWriter(path) as writer:
+    with JournalWriter(path, OWNER) as writer:
         for block in blocks():
             writer.append(block)
     return path
@@ -58,14 +67,16 @@ def assert_equal(got: list[Block], expected: list[Block]) -> None:
 
 
 def records(path: Path) -> list[tuple[int, int, bytes]]:
-    """Splits a journal with another reader: (start, stop, body) of every record."""
+    """Splits a journal with another reader: (start, stop, body) of the head and every record."""
     data = path.read_bytes()
-    assert data[:8] == b"COSIMJ1\n"
-    place, found = 8, []
+    assert data[:8] == b"COSIMJ2\n"
+    place, found, seed = 8, [], zlib.crc32(data[:8])
     while place < len(data):
         length, checksum = struct.unpack_from("<II", data, place)
         body = data[place + 8 : place + 8 + length]
-        assert zlib.crc32(body) == checksum
+        assert zlib.crc32(data[place : place + 4] + body, seed) == checksum
+        if not found:
+            seed = checksum
         found.append((place, place + 8 + length, body))
         place += 8 + length
     return found
@@ -76,7 +87,9 @@ def test_what_is_written_is_read(journal: Path) -> None:
 
 
 def test_the_format_is_as_described(journal: Path) -> None:
-    bodies = [msgpack.unpackb(body) for _, _, body in records(journal)]
+    head, *bodies = [msgpack.unpackb(body) for _, _, body in records(journal)]
+    assert len(head.pop("nonce")) == 16
+    assert head == {"run": "run", "role": "nest", "rank": 0}
     assert [list(body) for body in bodies] == [["edge", "window", "rank", "signals"]] * 3
     (name, dtype, shape, data), other = bodies[2]["signals"]
     assert (name, dtype, shape) == ("counts/rHC", "<u4", [2, 2])
@@ -86,7 +99,7 @@ def test_the_format_is_as_described(journal: Path) -> None:
 
 def test_every_block_is_handed_to_the_system_at_once(tmp_path: Path) -> None:
     path = tmp_path / "nest-0.journal"
-    with JournalWriter(path) as writer:
+    with JournalWriter(path, OWNER) as writer:
         for number, block in enumerate(blocks(), start=1):
             writer.append(block)
             assert len(list(read_journal(path))) == number
@@ -101,7 +114,7 @@ def test_a_cut_anywhere_in_the_last_record_leaves_the_blocks_before_it(journal: 
 
 
 def test_a_flipped_bit_ends_the_reading_before_its_record(journal: Path) -> None:
-    start, stop, _ = records(journal)[1]
+    start, stop, _ = records(journal)[2]
     whole = journal.read_bytes()
     for place in range(start, stop):
         damaged = bytearray(whole)
@@ -111,16 +124,73 @@ def test_a_flipped_bit_ends_the_reading_before_its_record(journal: Path) -> None
 
 
 def test_a_journal_may_be_empty(tmp_path: Path) -> None:
-    JournalWriter(tmp_path / "empty.journal").close()
+    JournalWriter(tmp_path / "empty.journal", OWNER).close()
     assert list(read_journal(tmp_path / "empty.journal")) == []
 
 
-@pytest.mark.parametrize("content", [b"", b"COSIM", b"COSIMJ2\n", b"PK\x03\x04 and more"])
+@pytest.mark.parametrize("content", [b"PK\x03\x04 and more", b"COSIMJ3\nx", b"nest"])
 def test_other_files_are_no_journals(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "other.journal"
     path.write_bytes(content)
-    with pytest.raises(RunDirectoryError, match="is not a journal: it does not begin with"):
+    with pytest.raises(RunDirectoryError, match=r"is not a journal: .*it does not begin with"):
         list(read_journal(path))
+
+
+def test_a_journal_of_another_version_is_refused_as_such(tmp_path: Path) -> None:
+    path = tmp_path / "old.journal"
+    path.write_bytes(b"COSIMJ1\n\x05\0\0\0")
+    with pytest.raises(RunDirectoryError, match="made by another version of tvb-nest-cosim"):
+        list(read_journal(path))
+
+
+@pytest.mark.parametrize("zeros", [1, 8, 13, 4096])
+def test_zeros_at_the_end_are_the_end(journal: Path, zeros: int) -> None:
+    """A power cut may leave a file longer than what of it reached the disk."""
+    with journal.open("ab") as file:
+        file.write(bytes(zeros))
+    assert_equal(list(read_journal(journal)), blocks())
+
+
+def test_zeros_or_a_cut_anywhere_leave_the_blocks_before_them(journal: Path) -> None:
+    whole, ends = journal.read_bytes(), [stop for _, stop, _ in records(journal)[1:]]
+    for length in range(len(whole)):
+        for rest in (b"", bytes(len(whole) - length)):
+            journal.write_bytes(data := whole[:length] + rest)
+            intact = sum(data[:stop] == whole[:stop] for stop in ends)
+            assert_equal(list(read_journal(journal)), blocks(intact))
+
+
+def test_records_of_another_journal_are_not_taken_for_its_own(
+    journal: Path, tmp_path: Path
+) -> None:
+    other = tmp_path / "other.journal"
+    with JournalWriter(other, OWNER) as writer:
+        for block in blocks(4):
+            writer.append(block)
+    start, stop, _ = records(other)[-1]
+    with journal.open("ab") as file:
+        file.write(other.read_bytes()[start:stop])
+    assert_equal(list(read_journal(journal)), blocks())
+
+
+def test_the_journal_of_somebody_else_is_refused(journal: Path) -> None:
+    assert_equal(list(read_journal(journal, OWNER)), blocks())
+    for other in (("run-2", "nest", 0), ("run", "tvb", 0), ("run", "nest", 1)):
+        with pytest.raises(RunDirectoryError, match="is the journal of nest-0 of run 'run', exp"):
+            list(read_journal(journal, JournalOwner(*other)))
+
+
+def test_how_far_a_journal_is_whole_is_told_in_bytes_and_windows(journal: Path) -> None:
+    size, (_, stop, _) = journal.stat().st_size, records(journal)[-2]
+    whole = f"its last whole record is of window 2 and ends at byte {size} of {size}"
+    assert where_it_ends(journal) == whole
+    data = bytearray(journal.read_bytes())
+    data[-1] ^= 1
+    journal.write_bytes(data)
+    damaged = f"its last whole record is of window 1 and ends at byte {stop} of {size}"
+    assert where_it_ends(journal) == damaged
+    journal.write_bytes(bytes(70))
+    assert where_it_ends(journal) == "none of its 70 bytes are whole records"
 
 
 def test_a_journal_that_is_not_there(tmp_path: Path) -> None:
@@ -133,19 +203,24 @@ def test_nothing_but_numbers_is_read(tmp_path: Path) -> None:
         {"edge": "e", "window": 0, "rank": 0, "signals": [["a", "|O", [1], b"\0" * 8]]}
     )
     path = tmp_path / "odd.journal"
-    path.write_bytes(MAGIC + struct.pack("<II", len(body), zlib.crc32(body)) + body)
+    JournalWriter(path, OWNER).close()
+    ((_, _, head),) = records(path)
+    with path.open("ab") as file:
+        file.write(
+            record_of(body, zlib.crc32(struct.pack("<I", len(head)) + head, zlib.crc32(MAGIC)))
+        )
     with pytest.raises(RunDirectoryError, match="numbers only, a is of dtype"):
         list(read_journal(path))
 
 
 def test_an_existing_journal_is_never_overwritten(journal: Path) -> None:
     with pytest.raises(RunDirectoryError, match=r"cannot write the journal .*exists"):
-        JournalWriter(journal)
+        JournalWriter(journal, OWNER)
     assert_equal(list(read_journal(journal)), blocks())
 
 
 def test_a_closed_journal_may_be_closed_again(tmp_path: Path) -> None:
-    writer = JournalWriter(tmp_path / "twice.journal")
+    writer = JournalWriter(tmp_path / "twice.journal", OWNER)
     writer.close()
     writer.close()
 
@@ -173,7 +248,7 @@ def test_a_full_disk_is_told_and_leaves_what_fitted(
 ) -> None:
     path = tmp_path_factory.mktemp("full") / "nest-0.journal"
     fitted = []
-    with JournalWriter(path) as writer:
+    with JournalWriter(path, OWNER) as writer:
         writer._file = FullDisk(writer._file, room)
 
         def append_all() -> None:
@@ -193,7 +268,7 @@ def test_a_disk_that_is_full_from_the_beginning(
     with Path("/dev/full").open("wb", buffering=0) as full:
         monkeypatch.setattr(Path, "open", lambda *arguments, **options: full)
         with pytest.raises(RunDirectoryError, match=r"cannot write the head .*No space left"):
-            JournalWriter(path)
+            JournalWriter(path, OWNER)
         assert full.closed
 
 
@@ -203,7 +278,7 @@ def test_what_does_not_reach_the_disk_is_told(
     def fsync(number: int) -> Never:
         raise OSError(5, "Input/output error")
 
-    writer = JournalWriter(tmp_path / "nest-0.journal")
+    writer = JournalWriter(tmp_path / "nest-0.journal", OWNER)
     monkeypatch.setattr("os.fsync", fsync)
     with pytest.raises(RunDirectoryError, match=r"to the disk: .*Input/output error"):
         writer.close()
@@ -220,7 +295,7 @@ def test_appending_does_not_wait_for_the_disk(
         assert released.wait(10.0)
 
     monkeypatch.setattr("os.fsync", fsync)
-    writer = JournalWriter(tmp_path / "j", sync_every=2)
+    writer = JournalWriter(tmp_path / "j", OWNER, sync_every=2)
     for block in blocks(3):
         writer.append(block)
     released.set()
@@ -237,7 +312,7 @@ def test_what_the_disk_refused_meanwhile_is_told_later(
         raise OSError(5, "Input/output error")
 
     monkeypatch.setattr("os.fsync", fsync)
-    writer = JournalWriter(tmp_path / "j", sync_every=2)
+    writer = JournalWriter(tmp_path / "j", OWNER, sync_every=2)
     first, second, third, fourth = blocks(4)
     for block in (first, second, third):
         writer.append(block)
@@ -250,7 +325,7 @@ def test_what_the_disk_refused_meanwhile_is_told_later(
 def test_a_recorder_keeps_blocks_and_times(tmp_path: Path) -> None:
     layout = RunLayout(tmp_path / "run")
     layout.make()
-    recorder = Recorder(layout, "nest", 1)
+    recorder = Recorder(layout, JournalOwner("run", "nest", 1))
     for index in range(300):
         with recorder.phase("advance"), recorder.phase("record"):
             pass

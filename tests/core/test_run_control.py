@@ -15,11 +15,12 @@ from tvb_nest_cosim.orchestrator.run.control import RunControl, ignore_time_limi
 from tvb_nest_cosim.orchestrator.run.coordinator import Coordinator
 
 ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1)
+HANDLED = (*ENDING, signal.SIGHUP)
 
 
 @pytest.fixture(autouse=True)
 def _handlers() -> Iterator[None]:
-    before = {number: signal.getsignal(number) for number in ENDING}
+    before = {number: signal.getsignal(number) for number in HANDLED}
     yield
     for number, handler in before.items():
         signal.signal(number, handler)
@@ -62,7 +63,7 @@ def test_asked_once_it_ends_in_good_order_and_asked_again_at_once(tmp_path: Path
 def test_signals_are_posted_with_their_cause_and_handlers_put_back(
     tmp_path: Path, number: signal.Signals
 ) -> None:
-    before = {n: signal.getsignal(n) for n in ENDING}
+    before = {n: signal.getsignal(n) for n in HANDLED}
     control = RunControl()
     with signals_to(control):
         os.kill(os.getpid(), number)
@@ -70,7 +71,30 @@ def test_signals_are_posted_with_their_cause_and_handlers_put_back(
     who = "the time limit of the job" if number is signal.SIGUSR1 else "the user"
     said = f"interrupted by {who}"
     assert asked(control, tmp_path) == [f"stop: {said}", f"abort: {said}"]
-    assert {n: signal.getsignal(n) for n in ENDING} == before
+    assert {n: signal.getsignal(n) for n in HANDLED} == before
+
+
+def test_a_closed_terminal_ends_a_run_in_good_order_however_often_it_says_so(
+    tmp_path: Path,
+) -> None:
+    control = RunControl()
+    with signals_to(control):
+        os.kill(os.getpid(), signal.SIGHUP)
+        os.kill(os.getpid(), signal.SIGHUP)
+        os.kill(os.getpid(), signal.SIGTERM)
+        os.kill(os.getpid(), signal.SIGTERM)
+    closed = "stop: interrupted since its terminal was closed"
+    by_user = "interrupted by the user"
+    assert asked(control, tmp_path) == [closed, closed, f"stop: {by_user}", f"abort: {by_user}"]
+
+
+def test_under_nohup_a_closed_terminal_means_nothing(tmp_path: Path) -> None:
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    control = RunControl()
+    with signals_to(control):
+        os.kill(os.getpid(), signal.SIGHUP)
+    assert asked(control, tmp_path) == []
+    assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
 
 
 def test_a_signal_may_come_while_the_mailbox_is_read(tmp_path: Path) -> None:
@@ -87,12 +111,12 @@ def test_a_signal_may_come_while_the_mailbox_is_read(tmp_path: Path) -> None:
 
 
 def test_a_thread_of_a_server_leaves_signals_alone() -> None:
-    before = {n: signal.getsignal(n) for n in ENDING}
+    before = {n: signal.getsignal(n) for n in HANDLED}
     seen: list[object] = []
 
     def run() -> None:
         with signals_to(RunControl()):
-            seen.append({n: signal.getsignal(n) for n in ENDING})
+            seen.append({n: signal.getsignal(n) for n in HANDLED})
 
     thread = threading.Thread(target=run)
     thread.start()

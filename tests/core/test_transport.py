@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 import pytest
+import zmq
 
 from tvb_nest_cosim.cosim_core.deadline import Deadline
 from tvb_nest_cosim.cosim_core.errors import ParticipantLost
@@ -228,3 +229,13 @@ def test_bad_endpoints_are_refused(endpoint: str) -> None:
         with pytest.raises(ParticipantLost, match="cannot connect"):
             transport.connect(endpoint, "tvb-0")
     transport.close()
+
+
+def test_more_sockets_than_there_may_be_are_told_in_a_sentence() -> None:
+    transport = ZmqTransport()
+    transport._context.set(zmq.MAX_SOCKETS, 1)
+    try:
+        with pytest.raises(ParticipantLost, match=r"no socket can be made for tcp:.*ulimit -n"):
+            list(map(transport.bind, ["tcp://127.0.0.1:*"] * 3))
+    finally:
+        transport.close()

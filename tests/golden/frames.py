@@ -42,7 +42,7 @@ RUN = "20250101-120000-example"
 DIGEST = "5e" * 32
 
 MESSAGES: dict[str, AnyMessage] = {
-    "hello": Hello(version=2, run=RUN, digest=DIGEST, role="nest", rank=1, host="node7", pid=4242),
+    "hello": Hello(version=3, run=RUN, digest=DIGEST, role="nest", rank=1, host="node7", pid=4242),
     "configure": Configure(plan={"run": RUN, "window_ticks": 10}, data_endpoint="tcp://10.0.0.1:*"),
     "ready": Ready(built={"versions": {"pyzmq": "26.2.0"}}, data_endpoint="tcp://10.0.0.1:40123"),
     "refused": Refused(

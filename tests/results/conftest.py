@@ -17,6 +17,12 @@ class MakeRun(Protocol):
 
 
 @pytest.fixture
+def no_sync(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Does not wait for the disk, for tests that write hundreds of files."""
+    monkeypatch.setattr("os.fsync", lambda descriptor: None)
+
+
+@pytest.fixture
 def make_run(tmp_path: Path) -> MakeRun:
     """Returns a function that writes a run directory; options as of ``write_run``."""
 

@@ -19,8 +19,10 @@ from tvb_nest_cosim.cosim_core.model.experiment.load import dump_yaml
 from tvb_nest_cosim.cosim_core.model.plan import RegionPlan, RunPlan
 from tvb_nest_cosim.cosim_core.model.signals import NEST_TO_TRANSLATOR, TVB_TO_TRANSLATOR, Block
 from tvb_nest_cosim.cosim_core.model.timegrid import Window
-from tvb_nest_cosim.cosim_core.run_dir.journal import JournalWriter
+from tvb_nest_cosim.cosim_core.results import collect, complete
+from tvb_nest_cosim.cosim_core.run_dir.journal import JournalOwner, JournalWriter
 from tvb_nest_cosim.cosim_core.run_dir.layout import RunLayout
+from tvb_nest_cosim.cosim_core.run_dir.provenance import Provenance
 from tvb_nest_cosim.cosim_core.run_dir.recorder import PHASES
 
 CONNECTOME = Path(tvb_data.__file__).parent / "connectivity" / "connectivity_76.zip"
@@ -161,15 +163,24 @@ def write_run(
     for role, count in plan.participants.items():
         recorded = list(plan.grid.windows())[: (windows or {}).get(role)]
         for rank in range(count):
-            with JournalWriter(layout.journal(role, rank)) as journal:
+            owner = JournalOwner(plan.run, role, rank)
+            with JournalWriter(layout.journal(role, rank), owner) as journal:
                 for block in BLOCKS[role](activity, recorded, rank, nest_ranks):
                     journal.append(block)
-            with JournalWriter(layout.timing_journal(role, rank)) as journal:
+            with JournalWriter(layout.timing_journal(role, rank), owner) as journal:
                 for start in range(0, len(recorded), 4):
                     part = recorded[start : start + 4]
                     phases = np.full((len(part), len(PHASES)), 0.01)
                     phases[:, PHASES.index("advance")] = [0.5 + w.index / 100 for w in part]
                     journal.append(Block(f"{role}.timing", start, rank, {"phases": phases}))
+    return root
+
+
+def completed(root: Path, provenance: Provenance | None = None) -> Path:
+    """Completes a run, in this process since that is faster."""
+    if provenance is not None:
+        provenance.write(root)
+    complete(root, make=collect)
     return root
 
 

@@ -15,11 +15,20 @@ import pytest
 import xarray as xr
 
 from results.conftest import MakeRun
-from results.synthetic_run import DT_MS, HOP_TICKS, POPULATIONS, REGIONS, Activity, labels, v_m
+from results.synthetic_run import (
+    DT_MS,
+    HOP_TICKS,
+    POPULATIONS,
+    REGIONS,
+    Activity,
+    completed,
+    labels,
+    v_m,
+)
 from tvb_nest_cosim.cosim_core.errors import RunDirectoryError
 from tvb_nest_cosim.cosim_core.model.signals import Block
 from tvb_nest_cosim.cosim_core.results import RunRecords, collect, open_run
-from tvb_nest_cosim.cosim_core.run_dir.journal import JournalWriter, read_journal
+from tvb_nest_cosim.cosim_core.run_dir.journal import JournalOwner, JournalWriter, read_journal
 from tvb_nest_cosim.cosim_core.run_dir.layout import RunLayout
 
 EXCITATORY = POPULATIONS["excitatory"]
@@ -172,7 +181,7 @@ def test_one_sided_runs_have_the_files_of_their_side(
 ) -> None:
     root = make_run(simulators=simulators)
     found = collect(root)
-    assert {path.name for path in found.files} == names
+    assert set(found.files) == names
     assert found.windows == 15
     assert not list(root.glob(".*"))
 
@@ -216,8 +225,7 @@ def test_rates_of_a_stand_in_are_kept_under_the_populations_it_speaks_for(
             {"variable": v, "population": p} for v, p in zip("EI", POPULATIONS, strict=True)
         ]
     plan.write_text(json.dumps(tree | {"populations": {}}))
-    names = {path.name for path in collect(root).files}
-    assert names == {"tvb.nc", "rates.nc", "timing.csv"}
+    assert set(collect(root).files) == {"tvb.nc", "rates.nc", "timing.csv"}
     with xr.open_dataset(RunLayout(root).rates, engine="h5netcdf") as rates:
         assert list(rates.population_rHC.values) == list(POPULATIONS)
         assert rates.rate_rHC.shape == (600, 2)
@@ -238,7 +246,7 @@ def test_sensors_have_an_axis_of_their_own(make_run: MakeRun, name: str) -> None
     journal = layout.journal("tvb", 0)
     blocks = list(read_journal(journal))
     journal.unlink()
-    with JournalWriter(journal) as writer:
+    with JournalWriter(journal, JournalOwner("run", "tvb", 0)) as writer:
         for block in blocks:
             head = {
                 "monitor/head/time": block.arrays["monitor/TemporalAverage/time"],
@@ -255,8 +263,7 @@ def test_sensors_have_an_axis_of_their_own(make_run: MakeRun, name: str) -> None
 
 @pytest.mark.parametrize("nest_ranks", [1, 2])
 def test_libsonata_reads_the_spikes(make_run: MakeRun, nest_ranks: int) -> None:
-    root = make_run(nest_ranks=nest_ranks)
-    collect(root)
+    root = completed(make_run(nest_ranks=nest_ranks))
     reader = libsonata.SpikeReader(str(RunLayout(root).spikes))
     names = {f"{region}_{population}" for region in REGIONS for population in POPULATIONS}
     assert set(reader.get_population_names()) == names
@@ -277,7 +284,7 @@ def test_signals_for_a_replay_end_at_the_first_missing_window(make_run: MakeRun)
     path = RunLayout(root).journal("translator", 0)
     blocks = list(read_journal(path))
     path.unlink()
-    with JournalWriter(path) as journal:
+    with JournalWriter(path, JournalOwner("run", "translator", 0)) as journal:
         for block in blocks:
             if block.window != 3:
                 journal.append(block)

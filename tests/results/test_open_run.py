@@ -10,9 +10,9 @@ import pytest
 from elephant.statistics import mean_firing_rate
 
 from results.conftest import MakeRun
-from results.synthetic_run import DT_MS, POPULATIONS, REGIONS, Activity, labels
+from results.synthetic_run import DT_MS, POPULATIONS, REGIONS, Activity, completed, labels
 from tvb_nest_cosim.cosim_core.errors import RunDirectoryError
-from tvb_nest_cosim.cosim_core.results import Run, collect, open_run, region_groups, summary
+from tvb_nest_cosim.cosim_core.results import Run, open_run, region_groups, summary
 from tvb_nest_cosim.cosim_core.run_dir.layout import RunLayout
 from tvb_nest_cosim.cosim_core.run_dir.provenance import Provenance
 from tvb_nest_cosim.cosim_core.run_dir.recorder import PHASES
@@ -21,7 +21,7 @@ from tvb_nest_cosim.cosim_core.run_dir.recorder import PHASES
 @pytest.fixture
 def run(make_run: MakeRun) -> Iterator[Run]:
     root = make_run()
-    collect(root)
+    completed(root)
     with open_run(root) as run:
         yield run
 
@@ -77,7 +77,7 @@ def test_summary_counts_every_spike_and_groups_every_region(run: Run) -> None:
 @pytest.mark.parametrize(("simulators", "has_rates"), [("tvb", False), ("nest", True)])
 def test_summary_of_one_side(make_run: MakeRun, simulators: str, has_rates: bool) -> None:
     root = make_run(simulators=simulators)
-    collect(root)
+    completed(root)
     with open_run(root) as run:
         found = summary(run)
         assert bool(found.rates_hz) is has_rates
@@ -88,7 +88,7 @@ def test_what_is_not_there_is_said(run: Run, tmp_path: Path) -> None:
     with pytest.raises(RunDirectoryError, match="no spikes of 'granule' in 'rHC', it has those"):
         run.spikes("rHC", "granule")
     RunLayout(run.root).timing.unlink()
-    with pytest.raises(RunDirectoryError, match=r"no timing\.csv.*cosim report"):
+    with pytest.raises(RunDirectoryError, match=r"timing\.csv is not the file.*cosim report"):
         _ = run.timing
     with pytest.raises(RunDirectoryError, match="not a run directory"):
         open_run(tmp_path)
@@ -112,8 +112,13 @@ def test_a_damaged_provenance_is_refused_by_name_or_left_out(run: Run, text: str
 @pytest.mark.parametrize("name", ["spikes", "tvb", "rates", "analog"])
 def test_a_damaged_result_file_is_one_sentence(make_run: MakeRun, name: str) -> None:
     root = make_run()
-    collect(root)
+    completed(root)
     path = getattr(RunLayout(root), name)
     path.write_bytes(path.read_bytes()[:100])
-    with open_run(root) as run, pytest.raises(RunDirectoryError, match="damaged"):
+    with pytest.raises(RunDirectoryError, match=rf"{path.name} is not the file .*cosim report"):
+        open_run(root)
+    with (
+        open_run(root, partial=True) as run,
+        pytest.raises(RunDirectoryError, match=f"{path.name} is damaged"),
+    ):
         run.spikes("rHC", "excitatory") if name == "spikes" else getattr(run, name)

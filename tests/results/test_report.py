@@ -13,9 +13,9 @@ import numpy as np
 import pytest
 
 from results.conftest import MakeRun
-from results.synthetic_run import REGIONS, Activity, write_run
+from results.synthetic_run import REGIONS, Activity, completed, write_run
 from tvb_nest_cosim.cosim_core.errors import RunDirectoryError
-from tvb_nest_cosim.cosim_core.results import collect, open_run, summary
+from tvb_nest_cosim.cosim_core.results import digest, open_run, summary
 from tvb_nest_cosim.cosim_core.run_dir.layout import RunLayout
 from tvb_nest_cosim.orchestrator.report import write_report
 from tvb_nest_cosim.orchestrator.report.page import Outcome, duration, outcome
@@ -31,7 +31,6 @@ FINISHED = {
     "host": "node7",
     "versions": {"NEST": "3.10.0"},
     "seeds": {"experiment": 1},
-    "digest": "ab" * 32,
     "warnings": ["<script>alert(1)</script>"],
 }
 
@@ -56,6 +55,7 @@ class Page(HTMLParser):
 def report(root: Path, provenance: Mapping[str, Any] | None = None) -> Page:
     if provenance is not None:
         RunLayout(root).provenance.write_text(json.dumps(provenance))
+    completed(root)
     path = write_report(root)
     assert path == RunLayout(root).report
     return Page(path.read_text(encoding="utf-8"))
@@ -73,8 +73,9 @@ def pictures(*names: str) -> set[str]:
 def finished(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, int, Page]:
     """A finished run whose results were collected before its report was written."""
     root = write_run(tmp_path_factory.mktemp("runs") / "run", Activity.make(), 40, 2)
-    collect(root)
-    return root, RunLayout(root).spikes.stat().st_mtime_ns, report(root, FINISHED)
+    RunLayout(root).provenance.write_text(json.dumps(FINISHED))
+    completed(root)
+    return root, RunLayout(root).spikes.stat().st_mtime_ns, report(root)
 
 
 def test_a_finished_co_simulation_shows_everything_and_loads_nothing(
@@ -95,7 +96,7 @@ def test_a_finished_co_simulation_shows_everything_and_loads_nothing(
         "Finished: every window was simulated.",
         "25 x slower than real time",
         "60 ms",
-        "ab" * 32,
+        digest(root),
         "<script>alert(1)</script>",
         "NEST 3.10.0",
         "cosim run examples/quickstart.yaml",
@@ -154,7 +155,7 @@ def test_a_failed_run_shows_its_cause_and_what_was_computed(make_run: MakeRun) -
 def test_an_interrupted_run_says_so(make_run: MakeRun) -> None:
     root = make_run(windows={"tvb": 3})
     RunLayout(root).provenance.write_text('{"outcome": "interrupted"}')
-    collect(root)
+    completed(root)
     with open_run(root) as run:
         found = outcome(run, summary(run))
     assert found == Outcome("interrupted", "Interrupted. 3 of 15 windows are complete.", "")

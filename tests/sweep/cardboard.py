@@ -35,6 +35,7 @@ class Cardboard:
         started: Points that were begun, in order.
         most: Most points that were under way at once.
         stops: How often it was asked to stop.
+        base_dir: Where files are looked up.
     """
 
     layout: SweepLayout
@@ -46,6 +47,7 @@ class Cardboard:
     running: list[Point] = field(default_factory=list)
     most: int = 0
     stops: int = 0
+    base_dir: Path | None = None
 
     def examine(self, point: Point, out: Path) -> Needs:
         return Needs(1, 0, 0)

@@ -11,8 +11,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from results.synthetic_run import POPULATIONS, REGIONS, Activity, write_run
-from tvb_nest_cosim.cosim_core.results import collect, open_run
+from results.synthetic_run import POPULATIONS, REGIONS, Activity, completed, write_run
+from tvb_nest_cosim.cosim_core.results import open_run
 from tvb_nest_cosim.orchestrator.sweep.model import Measures
 from tvb_nest_cosim.orchestrator.sweep.statistics import (
     mean_correlation,
@@ -85,7 +85,7 @@ def activity() -> Activity:
 @pytest.fixture(scope="module")
 def root(tmp_path_factory: pytest.TempPathFactory, activity: Activity) -> Path:
     root = write_run(tmp_path_factory.mktemp("measures") / "run", activity, 20, 1)
-    collect(root)
+    completed(root)
     return root
 
 
@@ -126,7 +126,15 @@ def test_nothing_is_read_that_a_server_does_not_send(root: Path, tmp_path: Path)
     whole = measure(root, MEASURES)
     fetched = tmp_path / "fetched"
     fetched.mkdir()
-    for name in ("plan.json", "spikes.h5", "rates.nc", "tvb.nc"):
+    for name in (
+        "manifest.json",
+        "plan.json",
+        "spikes.h5",
+        "rates.nc",
+        "tvb.nc",
+        "analog.nc",
+        "timing.csv",
+    ):
         (fetched / name).write_bytes((root / name).read_bytes())
     assert measure(fetched, MEASURES) == whole
 
@@ -141,7 +149,7 @@ def test_a_silent_run_has_a_row_without_warnings(tmp_path: Path) -> None:
     activity = Activity.make()
     activity.spikes = {region: rows[:0] for region, rows in activity.spikes.items()}
     root = write_run(tmp_path / "run", activity, 20, 1)
-    collect(root)
+    completed(root)
     with warnings.catch_warnings():
         warnings.simplefilter("error", RuntimeWarning)
         row = measure(root, MEASURES)

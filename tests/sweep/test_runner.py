@@ -10,11 +10,11 @@ from typing import Any
 
 import pytest
 
-from results.synthetic_run import Activity, write_run
+from results.synthetic_run import Activity, completed, write_run
 from sweep.cardboard import Cardboard, write_provenance
 from sweep.sweeps import grid, points_of
 from tvb_nest_cosim.cosim_core.errors import ExperimentError
-from tvb_nest_cosim.cosim_core.results import collect
+from tvb_nest_cosim.cosim_core.run_dir.layout import RunLayout
 from tvb_nest_cosim.orchestrator.run.control import RunControl
 from tvb_nest_cosim.orchestrator.sweep import row as remembering
 from tvb_nest_cosim.orchestrator.sweep.executor import Needs
@@ -56,7 +56,7 @@ class Silent:
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = write_run(tmp_path_factory.mktemp("cardboard") / "run", Activity.make(200), 20, 1)
-    collect(root)
+    completed(root)
     return root
 
 
@@ -210,17 +210,17 @@ def test_other_measures_measure_again_and_run_nothing(
     assert calls == []
 
 
-def test_results_that_cannot_be_read_fail_their_point_alone(
+def test_results_that_cannot_be_read_or_made_again_fail_their_point_alone(
     layout: SweepLayout, finished: Path, tmp_path: Path
 ) -> None:
-    broken = tmp_path / "broken"
-    shutil.copytree(finished, broken)
+    broken = shutil.copytree(finished, tmp_path / "broken")
     (broken / "rates.nc").write_bytes(b"no")
+    RunLayout(broken).journal("translator", 0).write_bytes(b"no")
     progress, whole = go(Cardboard(layout, broken), POINTS[:1])
     assert whole
     record = progress.records[POINTS[0].id]
     assert record.outcome == "failed"
-    assert "rates.nc is damaged" in record.cause
+    assert "translator-0.journal is not the file that manifest.json lists" in record.cause
 
 
 def test_a_point_that_ran_another_experiment_fails(layout: SweepLayout, finished: Path) -> None:

@@ -15,7 +15,7 @@ import psutil
 
 from tvb_nest_cosim.cosim_core.deadline import Deadline
 from tvb_nest_cosim.cosim_core.model.experiment import parse
-from tvb_nest_cosim.cosim_core.results import collect
+from tvb_nest_cosim.cosim_core.results import collect, complete
 from tvb_nest_cosim.cosim_core.run_dir.layout import RunLayout
 from tvb_nest_cosim.cosim_core.run_dir.plan_file import write_plan
 from tvb_nest_cosim.cosim_core.wire.keys import Keys, load_keys
@@ -74,7 +74,7 @@ class Ensemble:
         session = Session(plan, AgentProcesses(plan, self.hub, self.keys), observe=observe)
         outcome, _ = session.run()
         write_plan(root, plan, session.coordinator.built())
-        collect(root)
+        complete(root, make=collect)
         return outcome
 
 

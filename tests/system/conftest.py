@@ -24,7 +24,7 @@ from conftest import COSIM
 from small_orchestrator import SmallOrchestrator
 from system.agent_ensemble import Ensemble, agent_ensemble
 from tvb_nest_cosim.cosim_core.model.experiment import parse
-from tvb_nest_cosim.cosim_core.results import collect, digest
+from tvb_nest_cosim.cosim_core.results import collect, complete, digest
 from tvb_nest_cosim.cosim_core.run_dir.layout import RunLayout
 from tvb_nest_cosim.cosim_core.run_dir.plan_file import write_plan
 from tvb_nest_cosim.cosim_core.wire.keys import new_keys
@@ -133,7 +133,7 @@ def run_here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., R
 
 def _collected(root: Path, planned: Planned, outcome: Outcome, coordinator: Coordinator) -> Ran:
     write_plan(root, planned.plan, coordinator.built())
-    collect(root)
+    complete(root, make=collect)
     return Ran(root, planned, outcome, coordinator)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 import re
+import resource
 import subprocess
 import sys
 import zipfile
@@ -47,11 +48,12 @@ def refused(
         command: str = "run",
         out: str | Path = "out",
         env: Mapping[str, str] | None = None,
+        **options: Any,
     ) -> dict[str, str]:
         experiment = write_experiment(tmp_path, tiny)
         before = set(tmp_path.rglob("*"))
         target = ["--out", out] if command == "run" else []
-        answer = cosim(command, experiment, *target, *arguments, env=dict(env or {}))
+        answer = cosim(command, experiment, *target, *arguments, env=dict(env or {}), **options)
         assert answer.returncode == EXIT_BAD_INPUT, answer.stdout + answer.stderr
         found = faults_in(answer.stderr)
         assert found, answer.stderr
@@ -325,11 +327,23 @@ def test_ranks_with_a_nest_without_mpi(refused: Refused) -> None:
     assert says(found["resources.nest.ranks"], "NEST with MPI", "with-mpi=ON")
 
 
+@pytest.mark.parametrize("files", [5, 9, 24, 40])
+def test_too_few_files_that_may_be_opened(refused: Refused, files: int) -> None:
+    """The library of sockets would abort the process."""
+    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+
+    def lower() -> None:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (files, limits[1]))
+
+    found = refused(preexec_fn=lower)
+    assert says(found["ulimit -n"], f"only {files} files here", "needs 128", "ulimit -n 256")
+
+
 def test_a_temporary_folder_whose_path_is_too_long(refused: Refused, tmp_path: Path) -> None:
     folder = tmp_path / ("long" * 20)
     folder.mkdir()
     (message,) = refused(env={"TMPDIR": str(folder)}).values()
-    assert says(message, "too long a path for sockets", "TMPDIR", "80 characters")
+    assert says(message, "too long a path for sockets", "TMPDIR", "76 characters")
 
 
 @pytest.mark.parametrize(

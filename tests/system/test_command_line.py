@@ -114,7 +114,7 @@ def test_run_leaves_every_file_and_nothing_half_written(recorded: tuple[Path, An
 def test_run_writes_the_experiment_with_every_default(recorded: tuple[Path, Answer]) -> None:
     root, _ = recorded
     assert load_experiment(root / "experiment.yaml") == parse(EXPERIMENT)
-    assert "stall_s: 120.0" in (root / "experiment.yaml").read_text()
+    assert "stall_s: null" in (root / "experiment.yaml").read_text()
 
 
 def test_run_tells_a_file_what_it_tells_a_terminal_without_its_codes(
@@ -241,6 +241,9 @@ def test_replay_tells_a_difference(recorded: tuple[Path, Answer], tmp_path: Path
     plan = json.loads((copy / "plan.json").read_text())
     plan["plan"]["experiment"]["seed"] = 2
     (copy / "plan.json").write_text(json.dumps(plan))
+    refused = command_line(tmp_path, "replay", copy, "--participant", "nest", "--out", "again")
+    assert "plan.json is not the file that manifest.json lists" in refused.stderr
+    (copy / "manifest.json").unlink()
     answer = command_line(tmp_path, "replay", copy, "--participant", "nest", "--out", "again")
     assert answer.returncode == EXIT_FAILED
     assert "different: nest did not do again" in answer.stdout

@@ -18,7 +18,7 @@ import pytest
 from tvb_nest_cosim.cosim_core.model.experiment import parse
 from tvb_nest_cosim.cosim_core.model.plan import Built
 from tvb_nest_cosim.cosim_core.model.signals import Block
-from tvb_nest_cosim.cosim_core.run_dir.journal import JournalWriter, read_journal
+from tvb_nest_cosim.cosim_core.run_dir.journal import JournalOwner, JournalWriter, read_journal
 from tvb_nest_cosim.cosim_core.run_dir.layout import RunLayout
 from tvb_nest_cosim.cosim_core.run_dir.plan_file import write_plan
 from tvb_nest_cosim.orchestrator.planning.plan import plan_run
@@ -87,7 +87,8 @@ def pretend_nest_did(root: Path, tree: Mapping[str, Any], states: np.ndarray) ->
     proxy = plan.regions[0].index
     populations = {PROXY: dict.fromkeys(plan.regions[0].fed_populations, 1)}
     write_plan(layout.root, plan, Built(populations=populations))
-    with JournalWriter(layout.journal("translator", 0)) as journal:
+    owner = JournalOwner(plan.run, "translator", 0)
+    with JournalWriter(layout.journal("translator", 0), owner) as journal:
         for window in plan.grid.windows():
             rates = np.ascontiguousarray(states[window.start : window.stop, :, proxy].T)
             journal.append(Block("translator.record", window.index, 0, {f"rates/{PROXY}": rates}))

@@ -16,7 +16,7 @@ from tvb_nest_cosim.cosim_core.model.experiment.spiking import DriveKind
 from tvb_nest_cosim.cosim_core.model.plan import RunPlan
 from tvb_nest_cosim.cosim_core.model.signals import TVB_TO_TRANSLATOR, Block
 from tvb_nest_cosim.cosim_core.model.timegrid import Window
-from tvb_nest_cosim.cosim_core.run_dir.journal import JournalWriter
+from tvb_nest_cosim.cosim_core.run_dir.journal import JournalOwner, JournalWriter
 from tvb_nest_cosim.cosim_core.run_dir.layout import RunLayout
 from tvb_nest_cosim.translator.pipeline import Pipeline
 
@@ -146,7 +146,8 @@ def write_run(root: Path, plan: RunPlan, windows: int | None = None) -> dict[str
     rng = np.random.default_rng(3)
     coupling = rng.normal(size=plan.total_ticks)
     rates = rng.random((2, plan.total_ticks))
-    with JournalWriter(layout.journal("translator", 0)) as journal:
+    owner = JournalOwner(plan.run, "translator", 0)
+    with JournalWriter(layout.journal("translator", 0), owner) as journal:
         for window in list(plan.grid.windows())[:windows]:
             part = slice(window.start, window.stop)
             journal.append(

@@ -8,6 +8,7 @@ from tvb_nest_cosim.cosim_core.errors import ParticipantLost, ProtocolError
 from tvb_nest_cosim.cosim_core.model.plan import RunPlan
 from tvb_nest_cosim.cosim_core.model.signals import receiver_of, sender_of
 from tvb_nest_cosim.cosim_core.participant.inbox import Inbox
+from tvb_nest_cosim.cosim_core.wire.bounded_log import BoundedLog
 from tvb_nest_cosim.cosim_core.wire.codec import decode_block
 from tvb_nest_cosim.cosim_core.wire.protocol import Frame, Frames, Role, peer_name
 from tvb_nest_cosim.cosim_core.wire.transport import Channel, Transport
@@ -36,6 +37,7 @@ class DataPlane:
         self._channel: Channel | None = None
         self._peers: set[str] = set()
         self._open_peers: set[str] = set()
+        self._log = BoundedLog(_logger)
         self.inbox = Inbox({})
         self.lost: ParticipantLost | None = None
 
@@ -96,9 +98,13 @@ class DataPlane:
         if received is not None:
             self._keep(*received)
 
+    def flush(self) -> None:
+        """Logs what is still to be said of strangers."""
+        self._log.flush()
+
     def _keep(self, peer: str, frames: list[Frame]) -> None:
         if peer and peer not in self._peers:
-            _logger.warning("ignored %d frames from a stranger, %r", len(frames), peer)
+            self._log.warning(f"ignored {len(frames)} frames from a stranger, {peer!r}")
             return
         if len(frames) == 1 and bytes(frames[0]) == OPEN:
             self._open_peers.add(peer)

@@ -87,6 +87,9 @@ class Link:
         transport: Makes the channels.
         control_endpoint: Where the orchestrator listens.
         identity: Who this process is.
+
+    Attributes:
+        longest_window_s: Longest time between two completed windows; pauses count.
     """
 
     def __init__(self, transport: Transport, control_endpoint: str, identity: Identity) -> None:
@@ -102,6 +105,8 @@ class Link:
         self._end: int | None = None
         self._next_progress_s = 0.0
         self._windows = 0
+        self._completed_s = time.monotonic()
+        self.longest_window_s = 0.0
         self.compute_s: Callable[[], float] = lambda: 0.0
         self.wait_s: Callable[[], float] = lambda: 0.0
         self.phase: Callable[[str], AbstractContextManager[None]] = lambda name: nullcontext()
@@ -229,7 +234,11 @@ class Link:
 
     def completed(self, windows: int) -> None:
         """Notes that so many windows are complete, and tells the orchestrator now and then."""
-        self._windows = windows
+        if windows > self._windows:
+            now_s = time.monotonic()
+            if self._windows:
+                self.longest_window_s = max(self.longest_window_s, now_s - self._completed_s)
+            self._windows, self._completed_s = windows, now_s
         self._report(None)
 
     # After the run
@@ -244,6 +253,7 @@ class Link:
 
     def bye(self) -> None:
         """Leaves."""
+        self._data.flush()
         self._say(Bye())
 
     # Waiting

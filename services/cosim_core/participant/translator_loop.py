@@ -104,14 +104,14 @@ class _Relay:
                 self._lanes.append((lane, translate))
 
     def run(self) -> None:
-        timeout_s = 2 * self.plan.experiment.timeouts.stall_s
+        timeouts = self.plan.experiment.timeouts
         done = 0
         while done < self.last():
             self._pause_if_told(done)
             with self.recorder.phase("wait"):
                 self.link.wait_until(
                     lambda: any(lane.has_input() for lane, _ in self._lanes) or self._over(),
-                    Deadline.after(timeout_s),
+                    Deadline.after(timeouts.backstop_s(self.link.longest_window_s)),
                     self._lacks,
                 )
             for lane, translate in self._lanes:

@@ -108,8 +108,7 @@ class _Loop:
         self._link = link
         self._grid = plan.grid
         self._recorder = recorder
-        # The orchestrator gives a run up after one stall time; twice that is this side's backstop.
-        self._timeout_s = 2 * plan.experiment.timeouts.stall_s
+        self._timeouts = plan.experiment.timeouts
 
     def prologue(self) -> None:
         if self._simulator.out_edge is not None:
@@ -139,7 +138,8 @@ class _Loop:
         if edge is None:
             return
         with self._recorder.phase("wait"):
-            (block,) = self._link.blocks(edge, index, self._timeout_s)
+            patience_s = self._timeouts.backstop_s(self._link.longest_window_s)
+            (block,) = self._link.blocks(edge, index, patience_s)
         with self._recorder.phase("absorb"):
             self._simulator.absorb(self._grid.window(index), block.arrays)
 

@@ -23,6 +23,7 @@ from tvb_nest_cosim.cosim_core.participant.link import Link
 from tvb_nest_cosim.cosim_core.participant.translator_loop import Translation, run_relay
 from tvb_nest_cosim.cosim_core.participant.window_loop import Simulator, run_windows
 from tvb_nest_cosim.cosim_core.processes.host import advertised
+from tvb_nest_cosim.cosim_core.run_dir.journal import JournalOwner
 from tvb_nest_cosim.cosim_core.run_dir.layout import RunLayout
 from tvb_nest_cosim.cosim_core.run_dir.logs import log_to
 from tvb_nest_cosim.cosim_core.run_dir.recorder import Recorder
@@ -105,7 +106,8 @@ def take_part(link: Link, work: Work) -> int:
 def work_and_record(link: Link, plan: RunPlan, data_endpoint: str, work: Work) -> None:
     """Does the work with a recorder at hand, closes it, and only then says done."""
     who = link.identity
-    recorder = Recorder(RunLayout(Path(plan.run_dir)), who.role, who.rank)
+    owner = JournalOwner(plan.run, who.role, who.rank)
+    recorder = Recorder(RunLayout(Path(plan.run_dir)), owner)
     link.compute_s = lambda: recorder.compute_s
     link.wait_s = lambda: recorder.wait_s
     link.phase = recorder.phase

@@ -21,6 +21,7 @@ from tvb_nest_cosim.cosim_core.processes.commands import worker_command, worker_
 from tvb_nest_cosim.cosim_core.processes.host import Host
 from tvb_nest_cosim.cosim_core.processes.mpi import find_starter
 from tvb_nest_cosim.cosim_core.processes.process_group import ProcessGroup
+from tvb_nest_cosim.cosim_core.processes.process_state import look_at
 from tvb_nest_cosim.cosim_core.processes.warm_worker import Order, WarmWorker
 from tvb_nest_cosim.cosim_core.run_dir.layout import RunLayout
 from tvb_nest_cosim.cosim_core.run_dir.logs import LogTail
@@ -34,6 +35,9 @@ from tvb_nest_cosim.cosim_core.wire.agent_protocol import (
     Here,
     Launch,
     Lines,
+    Look,
+    Seen,
+    StateReport,
 )
 from tvb_nest_cosim.cosim_core.wire.codec import decode_as, encode_message
 from tvb_nest_cosim.cosim_core.wire.protocol import Role, peer_name, programs_of
@@ -145,6 +149,17 @@ class Agent:
                 if self._job is not None and self._job.run == message.run:
                     self._job.group.stop(message.grace_s)
                     self._report(channel)
+            case Look():
+                self._look(channel, message)
+
+    def _look(self, channel: Channel, message: Look) -> None:
+        """Says what the workers of a run do, also those that have not said hello."""
+        if self._job is None or self._job.run != message.run:
+            return
+        started = self._job.group.pids()
+        seen = look_at({name: pid or started.get(name, 0) for name, pid in message.pids.items()})
+        states = {name: StateReport(**asdict(state)) for name, state in seen.items()}
+        channel.send(encode_message(Seen(run=message.run, states=states)))
 
     def _launch(self, channel: Channel, message: Launch) -> None:
         self._drop_job(0.0)

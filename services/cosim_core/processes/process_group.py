@@ -125,6 +125,10 @@ class ProcessGroup:
         """Takes over a process that was started before and leads a process group."""
         self._children.append(_Child(names, process, output, starter))
 
+    def pids(self) -> dict[str, int]:
+        """Returns the process ids by participant; of ranks, that of what started them."""
+        return {name: child.process.pid for child in self._children for name in child.names}
+
     def poll(self) -> list[Exit]:
         """Returns the processes that ended since the last call, causes before consequences."""
         exits = []

@@ -1,11 +1,13 @@
 """Results of a run: from journals to files, and from files to arrays.
 
-Importing this package needs nothing beyond the core; :func:`collect` needs ``h5netcdf``, and
+:func:`complete` makes the results of a run whole. Importing this package needs nothing beyond the
+core; :func:`collect` needs ``h5netcdf``, and
 :class:`Run` needs ``xarray``, ``pandas`` and ``neo`` (extra ``orchestrator``) where it returns
 their types.
 """
 
-from tvb_nest_cosim.cosim_core.results.collect import Collected, collect
+from tvb_nest_cosim.cosim_core.results.collect import collect
+from tvb_nest_cosim.cosim_core.results.complete import complete, list_drawn, seal
 from tvb_nest_cosim.cosim_core.results.digest import digest, digest_lines
 from tvb_nest_cosim.cosim_core.results.growing import plain_name
 from tvb_nest_cosim.cosim_core.results.run import Run, open_run
@@ -21,17 +23,19 @@ from tvb_nest_cosim.cosim_core.run_dir.records import RunRecords
 
 __all__ = [
     "GROUPS",
-    "Collected",
     "Run",
     "RunRecords",
     "Summary",
     "collect",
+    "complete",
     "digest",
     "digest_lines",
     "first_series",
+    "list_drawn",
     "open_run",
     "plain_name",
     "region_groups",
+    "seal",
     "shown_unit",
     "summary",
 ]

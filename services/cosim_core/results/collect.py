@@ -6,15 +6,16 @@ Everything is streamed window by window, so that memory does not grow with the l
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass
 from pathlib import Path
 
 import h5py
 import numpy as np
 
 from tvb_nest_cosim.cosim_core.model.signals import Array
+from tvb_nest_cosim.cosim_core.processes.collector import Collected
+from tvb_nest_cosim.cosim_core.results.digest import check_digest, digest_of
 from tvb_nest_cosim.cosim_core.results.growing import Series, appears_whole, plain_name
 from tvb_nest_cosim.cosim_core.results.netcdf import collect_analog, collect_rates, collect_tvb
 from tvb_nest_cosim.cosim_core.run_dir.recorder import PHASES
@@ -27,38 +28,34 @@ _SONATA_VERSION = np.array([0, 1], np.uint32)
 _SORTING = h5py.enum_dtype({"none": 0, "by_id": 1, "by_time": 2}, basetype="u1")
 
 
-@dataclass(frozen=True)
-class Collected:
-    """What :func:`collect` made of the journals.
-
-    Attributes:
-        windows: Complete windows.
-        simulated_ms: Simulated time that they cover.
-        files: Files written.
-    """
-
-    windows: int
-    simulated_ms: float
-    files: tuple[Path, ...]
-
-
-def collect(root: Path) -> Collected:
+def collect(root: Path, *, only: Collection[str] | None = None, partial: bool = False) -> Collected:
     """Makes the result files of a run that finished, failed or was interrupted.
 
     Files of which the run recorded nothing (``analog.nc`` without multimeters, ``tvb.nc`` without
-    TVB) are not made. Existing files are replaced, each at once.
+    TVB) are not made. Existing files are replaced, each at once. A process in which HDF5 could not
+    write is better not used again: :func:`cosim_core.processes.collector.collect_apart`
+    does this in one of its own.
 
     Args:
         root: Run directory.
+        only: Names of files to make; None: all.
+        partial: Accept that the run is damaged, and go on with the windows that are left.
 
     Raises:
-        RunDirectoryError: If it is not a run directory, or a file cannot be written.
+        RunDirectoryError: If it is not a run directory, or damaged, or a file cannot be written.
     """
-    records = RunRecords.open(root)
+    records = RunRecords.open(root, partial=partial)
+    found = digest_of(records)
+    if not partial:
+        check_digest(records, found)
     layout, plan = records.layout, records.plan
+    has_windows = records.complete_windows > 0
     makers = {
         layout.spikes: (_collect_spikes, bool(records.kept)),
-        layout.tvb: (collect_tvb, "tvb" in plan.participants),
+        layout.tvb: (
+            collect_tvb,
+            "tvb" in plan.participants and (has_windows or records.built.monitors),
+        ),
         layout.rates: (collect_rates, "translator" in plan.participants and records.rows_of_rates),
         layout.analog: (
             collect_analog,
@@ -69,16 +66,23 @@ def collect(root: Path) -> Collected:
     files = []
     for path, (make, wanted) in makers.items():
         if wanted:
-            with appears_whole(path) as partial:
-                make(records, partial)
-            files.append(path)
-    return Collected(records.complete_windows, records.simulated_ms, tuple(files))
+            files.append(path.name)
+            if only is None or path.name in only:
+                with appears_whole(path) as unfinished:
+                    make(records, unfinished)
+    return Collected(
+        windows=records.complete_windows,
+        simulated_ms=records.simulated_ms,
+        digest=found,
+        files=tuple(files),
+    )
 
 
 def _collect_spikes(records: RunRecords, path: Path) -> None:
     """Writes spikes in SONATA layout: ``/spikes/REGION_POPULATION/{timestamps,node_ids}``."""
     with h5py.File(path, "w") as file, ExitStack() as flushing:
         file.attrs["magic"], file.attrs["version"] = _SONATA_MAGIC, _SONATA_VERSION
+        file.attrs["windows"] = records.complete_windows
         file.create_group("spikes")
         series = {}
         for kept in records.kept:

@@ -8,14 +8,17 @@ from pathlib import Path
 
 import numpy as np
 
+from tvb_nest_cosim.cosim_core.errors import RunDirectoryError
 from tvb_nest_cosim.cosim_core.model.signals import Array, group_signals
 from tvb_nest_cosim.cosim_core.results.netcdf import monitor_facts
+from tvb_nest_cosim.cosim_core.run_dir.checked_files import REMEDY
+from tvb_nest_cosim.cosim_core.run_dir.provenance import Provenance
 from tvb_nest_cosim.cosim_core.run_dir.records import RunRecords
 
 _FORMAT = "cosim-digest-1"
 
 
-def digest(root: Path) -> str | None:
+def digest(root: Path, *, partial: bool = False) -> str | None:
     """Computes the digest of a run's spikes and TVB series from its journals.
 
     Equal digests mean equal bits: every recorded spike (absolute tick and neuron, sorted) and
@@ -25,17 +28,45 @@ def digest(root: Path) -> str | None:
 
     Args:
         root: Run directory; of a run that did not finish, the complete windows count.
+        partial: Accept that it is damaged, and go on with the windows that are left.
 
     Returns:
         64 hexadecimal digits; None if no window is complete, so nothing was computed.
 
     Raises:
-        RunDirectoryError: If it is not a run directory.
+        RunDirectoryError: If it is not a run directory, or damaged.
     """
-    records = RunRecords.open(root)
+    records = RunRecords.open(root, partial=partial)
+    found = digest_of(records)
+    if not partial:
+        check_digest(records, found)
+    return found
+
+
+def digest_of(records: RunRecords) -> str | None:
+    """Computes the digest, as :func:`digest` does, and compares it with nothing."""
     if not records.complete_windows:
         return None
     return hashlib.sha256("\n".join([_FORMAT, *_lines(records)]).encode()).hexdigest()
+
+
+def check_digest(records: RunRecords, found: str | None) -> None:
+    """Compares a digest of the journals with the one that was written when the run ended.
+
+    Raises:
+        RunDirectoryError: If it is another.
+    """
+    root = records.layout.root
+    if records.files is not None:
+        source, expected = records.layout.manifest, records.files.manifest.digest
+    else:
+        known = Provenance.read(root)
+        source, expected = records.layout.provenance, known.digest if known else None
+    if expected is not None and found != expected:
+        raise RunDirectoryError(
+            f"the journals in {records.layout.journals} give the digest {found}, in {source.name} "
+            f"stands {expected}: they are not those that the run wrote. {REMEDY}"
+        )
 
 
 def digest_lines(root: Path) -> list[str]:
@@ -44,7 +75,7 @@ def digest_lines(root: Path) -> list[str]:
     Lines of spikes begin with ``spikes``, lines of TVB's monitors with ``monitor``.
 
     Raises:
-        RunDirectoryError: If it is not a run directory.
+        RunDirectoryError: If it is not a run directory, or damaged.
     """
     return _lines(RunRecords.open(root))
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,6 +11,7 @@ import numpy as np
 
 from tvb_nest_cosim.cosim_core.errors import RunDirectoryError, install_hint
 from tvb_nest_cosim.cosim_core.model.signals import Array
+from tvb_nest_cosim.cosim_core.run_dir.layout import finish_file, partial_path
 
 BUFFER_BYTES = 1 << 20
 """Data gathered per series before they go to the file: windows are much smaller than what HDF5
@@ -28,10 +28,10 @@ def appears_whole(path: Path) -> Iterator[Path]:
     Raises:
         RunDirectoryError: If the file cannot be written.
     """
-    partial = path.with_name(f".{path.name}.partial")
+    partial = partial_path(path)
     try:
         yield partial
-        os.replace(partial, path)
+        finish_file(partial, path)
     except (OSError, RuntimeError) as error:
         # HDF5 says RuntimeError where it cannot flush what it still holds.
         raise RunDirectoryError(

@@ -10,8 +10,15 @@ import numpy as np
 import numpy.typing as npt
 
 from tvb_nest_cosim.cosim_core.model.arrays import Reals
-from tvb_nest_cosim.cosim_core.model.plan import MonitorFacts, RegionPlan
-from tvb_nest_cosim.cosim_core.model.signals import COUNT, REAL, Array, Block, group_signals
+from tvb_nest_cosim.cosim_core.model.plan import MonitorFacts, RegionPlan, RunPlan
+from tvb_nest_cosim.cosim_core.model.signals import (
+    COUNT,
+    REAL,
+    TRANSLATOR_TO_NEST,
+    Array,
+    Block,
+    group_signals,
+)
 from tvb_nest_cosim.cosim_core.model.timegrid import Window
 from tvb_nest_cosim.cosim_core.results.growing import NetcdfWriter, Series, plain_name
 from tvb_nest_cosim.cosim_core.run_dir.records import RunRecords
@@ -31,6 +38,7 @@ def _attributes(records: RunRecords) -> dict[str, str | float]:
         "experiment_digest": plan.experiment_digest,
         "dt_ms": plan.experiment.dt_ms,
         "simulated_ms": records.simulated_ms,
+        "windows": records.complete_windows,
     }
 
 
@@ -51,6 +59,10 @@ def collect_tvb(records: RunRecords, path: Path) -> None:
                 times, values = series[key]
                 times.append(monitors[f"{key}/time"])
                 values.append(data[..., 0] if data.shape[3] == 1 else data)
+        for key, facts in records.built.monitors.items():
+            if key not in series:  # no window: nothing tells of modes
+                empty = np.empty((0, len(facts.variables), len(facts.nodes), 1))
+                _monitor_series(file, records, key, empty)
 
 
 def _monitor_series(
@@ -102,6 +114,9 @@ def collect_rates(records: RunRecords, path: Path) -> None:
     with NetcdfWriter(path, _attributes(records)) as file:
         time = file.growing_axis("time", long_name="simulated time, end of the tick")
         regions = {plan.name: _RegionSeries(file, records, plan) for plan in records.plan.regions}
+        if not records.complete_windows:
+            for without_data in regions.values():
+                without_data.declare(records.plan)
         for window, (block,) in records.blocks("translator"):
             ticks = np.arange(window.start + 1, window.stop + 1)
             time.append(records.times_ms(ticks))
@@ -145,6 +160,14 @@ class _RegionSeries:
             hop_ticks=self.plan.drive.hop_ticks,
         )
         return acts, values
+
+    def declare(self, plan: RunPlan) -> tuple[object, ...]:
+        """Makes and returns the variables of a run that has no window."""
+        return (
+            self.rates,
+            "nest" in plan.participants and self.counts,
+            TRANSLATOR_TO_NEST in plan.edges and self.input,
+        )
 
     def _per_population(self, quantity: str, dtype: np.dtype[Any], units: str) -> Series:
         name, axis = self.plan.name, plain_name("population", self.plan.name)

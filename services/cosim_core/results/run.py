@@ -12,11 +12,13 @@
     ├── rates.nc             translated rates, counts, input        Run.rates
     ├── analog.nc            multimeters                            Run.analog
     ├── timing.csv           seconds per phase of every window      Run.timing
+    ├── manifest.json        size and SHA-256 of all files, last    Run.is_complete
     ├── report.html          the report, and figures/*.png, *.svg
     ├── logs/                PROCESS-RANK.jsonl
     └── journal/             PROCESS-RANK.journal, .timing          Run.records, Run.digest
 
-Result files are made from the journals; a run without e.g. multimeters has no ``analog.nc``.
+Result files are made from the journals; a run without e.g. multimeters has no ``analog.nc``. Every
+file is compared with the manifest when it is first used.
 """
 
 from __future__ import annotations
@@ -47,16 +49,20 @@ if TYPE_CHECKING:
     import xarray as xr
 
 
-def open_run(path: Path | str) -> Run:
+def open_run(path: Path | str, *, partial: bool = False) -> Run:
     """Opens a run directory for reading.
 
     Args:
         path: Run directory, as named by ``cosim run``.
+        partial: Compare nothing with the manifest, and go on with what is there of a run that is
+            damaged or not complete.
 
     Raises:
-        RunDirectoryError: If it is none.
+        RunDirectoryError: If it is none, or damaged.
     """
-    return Run(RunRecords.open(Path(path)))
+    run = Run(RunRecords.open(Path(path), partial=partial), partial=partial)
+    run.check_sizes()
+    return run
 
 
 class Run:
@@ -66,15 +72,19 @@ class Run:
 
     Args:
         records: The run's plan, populations and journals.
+        partial: Read result files as they are.
     """
 
-    def __init__(self, records: RunRecords) -> None:
+    def __init__(self, records: RunRecords, *, partial: bool = False) -> None:
         self.records = records
+        self._partial = partial
         self._datasets: dict[str, xr.Dataset] = {}
 
     def __repr__(self) -> str:
         """Names the folder and what can be read from it."""
         names = ("tvb", "rates", "spikes", "analog", "timing")
+        if not (self.is_complete or self._partial):
+            return f"<Run {self.root}: not complete>"
         there = ", ".join(name for name in names if self.has(name)) or "no results"
         return f"<Run {self.root}: {self.records.simulated_ms:g} ms, {there}>"
 
@@ -95,6 +105,21 @@ class Run:
         return self.records.layout.root
 
     @property
+    def is_complete(self) -> bool:
+        """Whether the run has ended and all its results are there, by its manifest."""
+        return self.records.files is not None
+
+    def check_sizes(self) -> None:
+        """Compares the sizes of all result files with the manifest, if there is one.
+
+        Raises:
+            RunDirectoryError: If one has another size or is missing.
+        """
+        if self.records.files is not None:
+            for path in self.records.layout.results():
+                self.records.files.check_size(path)
+
+    @property
     def plan(self) -> RunPlan:
         """The plan that the participants got."""
         return self.records.plan
@@ -110,8 +135,11 @@ class Run:
 
         Raises:
             ExperimentError: If it cannot be read.
+            RunDirectoryError: If the copy is damaged.
         """
         copy = self.records.layout.connectome
+        if self.records.files is not None and copy.is_file():
+            self.records.files.check(copy)
         path = copy if copy.is_file() else Path(self.plan.connectome_path)
         return load_connectome(path, self.experiment.connectome)
 
@@ -131,15 +159,21 @@ class Run:
 
     @cached_property
     def digest(self) -> str | None:
-        """Digest of spikes and TVB series, from the journals; None if nothing was computed."""
-        return digest(self.root)
+        """Digest of spikes and TVB series, of a run that is not complete from the journals.
+
+        None if nothing was computed.
+        """
+        if self.records.files is not None:
+            return self.records.files.manifest.digest
+        return digest(self.root, partial=self._partial)
 
     @property
     def tvb(self) -> xr.Dataset:
         """TVB's monitors, one variable each: (time_KEY, variable_KEY, region).
 
         Raises:
-            RunDirectoryError: If there is no such file, as for all data sets here.
+            RunDirectoryError: If there is no such file, it is damaged, or the results are not
+                complete; as for all data sets here.
         """
         return self._dataset(self.records.layout.tvb)
 
@@ -157,7 +191,9 @@ class Run:
     def timing(self) -> pd.DataFrame:
         """Seconds per phase, one row per participant, rank and window."""
         pandas = _optional("pandas")
-        frame: pd.DataFrame = pandas.read_csv(self._existing(self.records.layout.timing))
+        path = self._existing(self.records.layout.timing)
+        with _readable(path):
+            frame: pd.DataFrame = pandas.read_csv(path)
         return frame
 
     def spikes(self, region: str, population: str) -> tuple[Reals, Indices]:
@@ -170,16 +206,26 @@ class Run:
         Raises:
             RunDirectoryError: If they were not recorded or cannot be read.
         """
-        path = self._existing(self.records.layout.spikes)
-        with _readable(path), h5py.File(path) as file:
+        with self.spikes_file() as file:
             group = file["spikes"].get(plain_name(region, population))
             if group is None:
                 raise RunDirectoryError(
-                    f"{path} has no spikes of '{population}' in '{region}', it has those of "
-                    f"{', '.join(file['spikes']) or 'no population'}; "
+                    f"{file.filename} has no spikes of '{population}' in '{region}', it has "
+                    f"those of {', '.join(file['spikes']) or 'no population'}; "
                     "record.spikes of the experiment says what is kept"
                 )
             return group["timestamps"][:], group["node_ids"][:]
+
+    @contextmanager
+    def spikes_file(self) -> Iterator[h5py.File]:
+        """Opens ``spikes.h5``, for those who read a part of it.
+
+        Raises:
+            RunDirectoryError: As :meth:`spikes`.
+        """
+        path = self._existing(self.records.layout.spikes)
+        with _readable(path), h5py.File(path) as file:
+            yield file
 
     def spiketrains(self, region: str, population: str) -> list[neo.SpikeTrain]:
         """Returns one spike train per neuron, silent neurons included, for neo and elephant.
@@ -205,35 +251,55 @@ class Run:
         ]
 
     def has(self, name: str) -> bool:
-        """Tells whether the run has a result: ``tvb``, ``rates``, ``analog``, ``spikes``..."""
+        """Tells whether the run has a result: ``tvb``, ``rates``, ``analog``, ``spikes``...
+
+        Raises:
+            RunDirectoryError: If the results are not complete.
+        """
         path: Path = getattr(self.records.layout, name)
+        if self.records.files is not None:
+            return self.records.files.lists(path)
+        self._refuse_unfinished()
         return path.is_file()
 
     def _dataset(self, path: Path) -> xr.Dataset:
         if path.name not in self._datasets:
             xarray = _optional("xarray")
             with _readable(self._existing(path)):
-                self._datasets[path.name] = xarray.open_dataset(path, engine="h5netcdf")
+                dataset = xarray.open_dataset(path, engine="h5netcdf")
+                # Of what was compared with nothing, damage shows while it is read.
+                self._datasets[path.name] = dataset.load() if self._partial else dataset
         return self._datasets[path.name]
 
     def _existing(self, path: Path) -> Path:
+        files = self.records.files
+        if files is None:
+            self._refuse_unfinished()
+        else:
+            files.check(path)
         if not path.is_file():
             raise RunDirectoryError(
-                f"{self.root} has no {path.name}: either the run recorded nothing of the kind, or "
-                f"it ended before its results were collected; 'cosim report {self.root}' does that"
+                f"{self.root} has no {path.name}: the run recorded nothing of the kind"
             )
         return path
+
+    def _refuse_unfinished(self) -> None:
+        if not self._partial:
+            raise RunDirectoryError(
+                f"{self.root} has no {self.records.layout.manifest.name}: the run goes on, or it "
+                f"ended before its results were complete; 'cosim report {self.root}' completes them"
+            )
 
 
 @contextmanager
 def _readable(path: Path) -> Iterator[None]:
-    """Turns what h5py and h5netcdf raise about a damaged file into one sentence."""
+    """Turns what pandas, h5py and h5netcdf raise about a damaged file into one sentence."""
     try:
         yield
-    except (OSError, KeyError, ValueError) as error:
+    except (OSError, KeyError, ValueError, RuntimeError) as error:
         raise RunDirectoryError(
-            f"{path} is damaged: {error}. Delete it and timing.csv; then 'cosim report "
-            f"{path.parent}' makes both again from the journals"
+            f"{path} is damaged: {error}. 'cosim report {path.parent}' makes it again from the "
+            "journals, if these are whole"
         ) from error
 
 

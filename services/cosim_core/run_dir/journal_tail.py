@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-import zlib
 from pathlib import Path
 
 from tvb_nest_cosim.cosim_core.errors import RunDirectoryError
 from tvb_nest_cosim.cosim_core.model.signals import Block
-from tvb_nest_cosim.cosim_core.run_dir.journal import HEAD, MAGIC, block_of
+from tvb_nest_cosim.cosim_core.run_dir.journal import (
+    PREFIX,
+    JournalOwner,
+    block_of,
+    read_head,
+    whole_body,
+)
 
 _BODY_BEGINS = b"\x84\xa4edge"
 """How the body of every record begins: a map of four whose first key is ``edge``."""
@@ -21,11 +26,14 @@ class JournalTail:
 
     Args:
         path: The journal; it need not exist yet.
+        owner: Whose it has to be.
         most_bytes: Most that one look reads.
     """
 
-    def __init__(self, path: Path, most_bytes: int) -> None:
+    def __init__(self, path: Path, owner: JournalOwner, most_bytes: int) -> None:
         self._path = path
+        self._owner = owner
+        self._seed: int | None = None
         self._most_bytes = most_bytes
         self._offset = 0
         self._is_aligned = True
@@ -42,26 +50,24 @@ class JournalTail:
             return []
         except OSError as error:
             raise RunDirectoryError(f"cannot read the journal {self._path}: {error}") from error
-        start = 0 if self._is_aligned else _first_record(data)
+        if self._seed is None:
+            return []
+        start = 0 if self._is_aligned else _first_record(data, self._seed)
         if start is None:
             return []
         self._is_aligned = True
-        blocks, used = _records(data, start)
+        blocks, used = _records(data, start, self._seed)
         self._offset += used
         return blocks
 
     def _read(self) -> bytes:
         with self._path.open("rb") as file:
-            size = file.seek(0, 2)
-            if self._offset == 0:
-                if size < len(MAGIC):
+            if self._seed is None:
+                self._seed = read_head(self._path, file, self._owner)
+                if self._seed is None:
                     return b""
-                file.seek(0)
-                if file.read(len(MAGIC)) != MAGIC:
-                    raise RunDirectoryError(
-                        f"{self._path} is not a journal: it does not begin with {MAGIC!r}"
-                    )
-                self._offset = len(MAGIC)
+                self._offset = file.tell()
+            size = file.seek(0, 2)
             if size - self._offset > self._most_bytes:
                 self._offset = size - self._most_bytes
                 self._is_aligned = False
@@ -69,32 +75,20 @@ class JournalTail:
             return file.read(size - self._offset)
 
 
-def _first_record(data: bytes) -> int | None:
+def _first_record(data: bytes, seed: int) -> int | None:
     """Finds the first whole record in bytes that begin anywhere; its checksum proves it."""
-    found = data.find(_BODY_BEGINS, HEAD.size)
+    found = data.find(_BODY_BEGINS, PREFIX.size)
     while found >= 0:
-        if _body(data, found - HEAD.size) is not None:
-            return found - HEAD.size
+        if whole_body(data, found - PREFIX.size, seed) is not None:
+            return found - PREFIX.size
         found = data.find(_BODY_BEGINS, found + 1)
     return None
 
 
-def _records(data: bytes, start: int) -> tuple[list[Block], int]:
+def _records(data: bytes, start: int, seed: int) -> tuple[list[Block], int]:
     """Unpacks whole records from ``start`` on; returns them and where the rest begins."""
     blocks = []
-    while (body := _body(data, start)) is not None:
+    while (body := whole_body(data, start, seed)) is not None:
         blocks.append(block_of(body))
-        start += HEAD.size + len(body)
+        start += PREFIX.size + len(body)
     return blocks, start
-
-
-def _body(data: bytes, start: int) -> bytes | None:
-    """Returns the body of the record at ``start``, if all of it is there and undamaged."""
-    if len(data) - start < HEAD.size:
-        return None
-    length, checksum = HEAD.unpack_from(data, start)
-    begin = start + HEAD.size
-    if len(data) - begin < length:
-        return None
-    body = data[begin : begin + length]
-    return body if zlib.crc32(body) == checksum else None

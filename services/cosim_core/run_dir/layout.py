@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -85,6 +86,20 @@ class RunLayout:
         return self.root / "figures"
 
     @property
+    def manifest(self) -> Path:
+        """Size and SHA-256 of every file above and of the journals; written last (JSON)."""
+        return self.root / "manifest.json"
+
+    @property
+    def lock(self) -> Path:
+        """The file whose holder alone writes here."""
+        return self.root / ".lock"
+
+    def results(self) -> tuple[Path, ...]:
+        """Returns the files that are made from the journals."""
+        return (self.spikes, self.tvb, self.rates, self.analog, self.timing)
+
+    @property
     def logs(self) -> Path:
         """Folder of logs, JSON lines."""
         return self.root / "logs"
@@ -122,16 +137,44 @@ class RunLayout:
             folder.mkdir()
 
 
+def partial_path(path: Path) -> Path:
+    """Returns a name beside ``path`` for what this process writes there and has not finished."""
+    return path.with_name(f".{path.name}.{os.getpid()}.partial")
+
+
+def finish_file(partial: Path, path: Path) -> None:
+    """Renames a finished file and brings both file and name to the disk.
+
+    Raises:
+        OSError: If that is not possible.
+    """
+    _sync(partial)
+    os.replace(partial, path)
+    _sync(path.parent)
+
+
 def write_atomically(path: Path, data: bytes) -> None:
-    """Writes a file so that readers see all of it or none of it.
+    """Writes a file so that readers see all of it or none of it, also after a power cut.
 
     Raises:
         RunDirectoryError: If that is not possible, e.g. because the disk is full.
     """
-    partial = path.with_name(f".{path.name}.partial")
+    partial = partial_path(path)
     try:
         partial.write_bytes(data)
-        os.replace(partial, path)
+        finish_file(partial, path)
     except OSError as error:
         partial.unlink(missing_ok=True)
         raise RunDirectoryError(f"cannot write {path}: {error.strerror or error}") from error
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    except OSError as error:
+        # Some network file systems do not know this of folders.
+        if error.errno not in (errno.EINVAL, errno.ENOTSUP):
+            raise
+    finally:
+        os.close(descriptor)

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from tvb_nest_cosim.cosim_core.errors import RunDirectoryError
 from tvb_nest_cosim.cosim_core.model.signals import REAL, Array, Block
 from tvb_nest_cosim.cosim_core.model.timegrid import Window
-from tvb_nest_cosim.cosim_core.run_dir.journal import JournalWriter
+from tvb_nest_cosim.cosim_core.run_dir.journal import JournalOwner, JournalWriter
 from tvb_nest_cosim.cosim_core.run_dir.layout import RunLayout
 
 PHASES = ("wait", "receive", "absorb", "advance", "read", "encode", "send", "record")
@@ -68,17 +68,16 @@ class Recorder:
 
     Args:
         layout: Paths of the run.
-        role: Role of the participant.
-        rank: Rank of the process.
+        owner: The process.
 
     Raises:
         RunDirectoryError: If the files cannot be made.
     """
 
-    def __init__(self, layout: RunLayout, role: str, rank: int) -> None:
-        self._role, self._rank = role, rank
-        self._journal = JournalWriter(layout.journal(role, rank))
-        self._timing = JournalWriter(layout.timing_journal(role, rank))
+    def __init__(self, layout: RunLayout, owner: JournalOwner) -> None:
+        role, rank = self._role, self._rank = owner.role, owner.rank
+        self._journal = JournalWriter(layout.journal(role, rank), owner)
+        self._timing = JournalWriter(layout.timing_journal(role, rank), owner)
         self._rows: list[list[float]] = []
         self._first_row = 0
         self._now = dict.fromkeys(PHASES, 0.0)

@@ -16,15 +16,19 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from tvb_nest_cosim.cosim_core.errors import RunDirectoryError
 from tvb_nest_cosim.cosim_core.model.arrays import Counts, Reals
 from tvb_nest_cosim.cosim_core.model.experiment import SpikingGroup
 from tvb_nest_cosim.cosim_core.model.plan import Built, Populations, RunPlan
 from tvb_nest_cosim.cosim_core.model.signals import NEST_TO_TRANSLATOR, Block, group_signals
 from tvb_nest_cosim.cosim_core.model.timegrid import Window, ms_of
-from tvb_nest_cosim.cosim_core.run_dir.journal import MAGIC, read_journal
+from tvb_nest_cosim.cosim_core.run_dir.checked_files import REMEDY, CheckedFiles
+from tvb_nest_cosim.cosim_core.run_dir.journal import JournalOwner, read_journal, where_it_ends
 from tvb_nest_cosim.cosim_core.run_dir.journal_tail import JournalTail
 from tvb_nest_cosim.cosim_core.run_dir.layout import RunLayout
+from tvb_nest_cosim.cosim_core.run_dir.manifest import journal_files
 from tvb_nest_cosim.cosim_core.run_dir.plan_file import read_plan
+from tvb_nest_cosim.cosim_core.run_dir.provenance import Provenance
 from tvb_nest_cosim.cosim_core.run_dir.recorder import phases_of, record_edge
 
 Indices = npt.NDArray[np.uint64]
@@ -55,20 +59,35 @@ class RunRecords:
         layout: Paths of the run.
         plan: Plan that the participants got.
         built: Populations of NEST and monitors of TVB; empty of what was not built.
+        files: What a complete run is compared with; None: it is not complete, or damage is
+            accepted.
+        windows_told: Complete windows that its provenance speaks of; fewer are an error.
     """
 
     layout: RunLayout
     plan: RunPlan
     built: Built
+    files: CheckedFiles | None = None
+    windows_told: int = 0
 
     @classmethod
-    def open(cls, root: Path) -> RunRecords:
-        """Reads ``plan.json`` of a run directory.
+    def open(cls, root: Path, *, partial: bool = False) -> RunRecords:
+        """Reads ``plan.json`` of a run directory, and what its journals are compared with.
+
+        Args:
+            root: Run directory.
+            partial: Accept damage, and go on with what is there.
 
         Raises:
-            RunDirectoryError: If there is none or it is damaged.
+            RunDirectoryError: If it is none, or damaged.
         """
-        return cls(RunLayout(root), *read_plan(root))
+        layout = RunLayout(root)
+        files = None if partial else CheckedFiles.open(layout)
+        plan, built = read_plan(root)
+        if partial or files is not None:
+            return cls(layout, plan, built, files)
+        known = Provenance.read(root)
+        return cls(layout, plan, built, windows_told=known.windows_done if known else 0)
 
     @property
     def populations(self) -> Populations:
@@ -103,13 +122,26 @@ class RunRecords:
 
     @cached_property
     def complete_windows(self) -> int:
-        """Windows that every process has recorded."""
-        counts = [
-            sum(1 for _ in self._consecutive(role, rank))
+        """Windows that every process has recorded.
+
+        Raises:
+            RunDirectoryError: If the run had more when it ended.
+        """
+        if self.files is not None:
+            return self.files.manifest.windows
+        counts = {
+            self.layout.journal(role, rank): sum(1 for _ in self._consecutive(role, rank))
             for role, ranks in self.plan.participants.items()
             for rank in range(ranks)
-        ]
-        return min(counts, default=0)
+        }
+        shortest = min(counts, key=counts.__getitem__)
+        if counts[shortest] < self.windows_told:
+            where = where_it_ends(shortest) if shortest.is_file() else "the file is missing"
+            raise RunDirectoryError(
+                f"{shortest} holds {counts[shortest]} complete windows, the run ended with "
+                f"{self.windows_told}: {where}. {REMEDY}"
+            )
+        return counts[shortest]
 
     @property
     def complete_ticks(self) -> int:
@@ -148,7 +180,7 @@ class RunRecords:
         ranks = self.plan.participants.get("nest", 0)
         pending: dict[int, list[Block]] = {}
         due = 0
-        for block in _readable(self.layout.journal("translator", 0)) if ranks else ():
+        for block in self._journal("translator", 0) if ranks else ():
             if block.edge != NEST_TO_TRANSLATOR:
                 continue
             pending.setdefault(block.window, []).append(block)
@@ -198,7 +230,7 @@ class RunRecords:
         Raises:
             RunDirectoryError: If the run has times of other phases.
         """
-        for block in _readable(self.layout.timing_journal(role, rank)):
+        for block in self._blocks(self.layout.timing_journal(role, rank), role, rank):
             yield block.window, phases_of(block)
 
     def phases(self, role: str, rank: int) -> Iterator[tuple[int, Reals]]:
@@ -219,8 +251,12 @@ class RunRecords:
             role: The participant.
             most_bytes: Most that one look reads of a journal; the oldest of more is skipped.
         """
-        ranks = range(self.plan.participants.get(role, 0))
-        return [JournalTail(self.layout.journal(role, rank), most_bytes) for rank in ranks]
+        return [
+            JournalTail(
+                self.layout.journal(role, rank), JournalOwner(self.plan.run, role, rank), most_bytes
+            )
+            for rank in range(self.plan.participants.get(role, 0))
+        ]
 
     def joined(self, edge: str, prefix: str, names: Iterable[str]) -> dict[str, Reals]:
         """Joins signals that the translator received or recorded, for a replay.
@@ -235,7 +271,7 @@ class RunRecords:
             entry for a signal without any.
         """
         pieces: dict[str, list[Reals]] = {name: [] for name in names}
-        for block in _readable(self.layout.journal("translator", 0)):
+        for block in self._journal("translator", 0):
             if block.edge == edge:
                 for name, arrays in pieces.items():
                     array = block.arrays.get(f"{prefix}/{name}")
@@ -256,7 +292,7 @@ class RunRecords:
     def _consecutive(self, role: str, rank: int) -> Iterator[Block]:
         """Yields what a process recorded for windows 0, 1, ... up to the first gap."""
         edge, due = record_edge(role), 0
-        for block in _readable(self.layout.journal(role, rank)):
+        for block in self._journal(role, rank):
             if block.edge != edge:
                 continue
             if block.window != due:
@@ -264,8 +300,24 @@ class RunRecords:
             yield block
             due += 1
 
+    def check_journals(self) -> None:
+        """Makes sure that every window that the run had can be read.
 
-def _readable(path: Path) -> Iterator[Block]:
-    """Yields the blocks of a journal; none if its process died before it could write any."""
-    if path.is_file() and path.stat().st_size >= len(MAGIC):
-        yield from read_journal(path)
+        Raises:
+            RunDirectoryError: If a journal is damaged or missing.
+        """
+        if self.files is None:
+            _ = self.complete_windows
+            return
+        for path in journal_files(self.layout, self.plan):
+            self.files.check(path)
+
+    def _journal(self, role: str, rank: int) -> Iterator[Block]:
+        return self._blocks(self.layout.journal(role, rank), role, rank)
+
+    def _blocks(self, path: Path, role: str, rank: int) -> Iterator[Block]:
+        """Yields the blocks of a journal; none if its process died before it could make it."""
+        if self.files is not None:
+            self.files.check(path)
+        if path.is_file() if self.files is None else self.files.lists(path):
+            yield from read_journal(path, JournalOwner(self.plan.run, role, rank))

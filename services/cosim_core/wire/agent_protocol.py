@@ -11,6 +11,8 @@ message       from -> to              meaning
 ``ended``     agent -> orchestrator   the workers of a run ended, and how
 ``lines``     agent -> orchestrator   what a worker wrote to its log
 ``end``       orchestrator -> agent   see that the workers of a run end
+``look``      orchestrator -> agent   what do the processes of a run do?
+``seen``      agent -> orchestrator   state and CPU time of each
 ``refused``   agent -> orchestrator   the workers of a run cannot be started, and why
 ============  ======================  ===========================================================
 """
@@ -89,6 +91,33 @@ class End(Message):
     grace_s: float = Field(ge=0)
 
 
+class Look(Message):
+    """What do the processes of a run do?"""
+
+    kind: Literal["look"] = "look"
+    run: str
+    pids: dict[str, int]
+    """Process id by participant, as it said; 0: it has not said hello yet."""
+
+
+class StateReport(Message):
+    """State of a process, as it crosses the wire."""
+
+    letter: str
+    """As Linux shows it, see proc(5)."""
+    cpu_s: float
+    """CPU time of it and its descendants."""
+
+
+class Seen(Message):
+    """What the processes of a run do; who is not there is missing."""
+
+    kind: Literal["seen"] = "seen"
+    run: str
+    states: dict[str, StateReport]
+    """By participant."""
+
+
 class CannotLaunch(Message):
     """The workers of a run cannot be started."""
 
@@ -97,7 +126,7 @@ class CannotLaunch(Message):
     reason: str
 
 
-AgentMessage = Here | Call | Launch | Ended | Lines | End | CannotLaunch
+AgentMessage = Here | Call | Launch | Ended | Lines | End | Look | Seen | CannotLaunch
 
 AGENT_MESSAGES: TypeAdapter[AgentMessage] = TypeAdapter(
     Annotated[AgentMessage, Field(discriminator="kind")]

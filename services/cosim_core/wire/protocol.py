@@ -28,7 +28,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
-VERSION = 2
+VERSION = 3
 """Version of the protocol, raised with every change of a message or a frame."""
 
 Frame = bytes | memoryview

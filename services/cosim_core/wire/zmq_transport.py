@@ -60,7 +60,7 @@ class ZmqTransport:
             endpoint: ``ipc://PATH`` or ``tcp://ADDRESS:PORT``; port ``*`` lets the system choose.
 
         Raises:
-            ParticipantLost: If the address cannot be bound.
+            ParticipantLost: If the address cannot be bound, or no further socket be made.
             SecurityError: If it lies beyond this host and there are no keys.
         """
         socket = self._socket(zmq.ROUTER, endpoint)
@@ -80,7 +80,7 @@ class ZmqTransport:
         """Connects a DEALER; succeeds even if nobody is bound there yet.
 
         Raises:
-            ParticipantLost: If the endpoint is not a valid address.
+            ParticipantLost: If the endpoint is not a valid address, or no further socket be made.
             SecurityError: If it lies beyond this host and there are no keys.
         """
         socket = self._socket(zmq.DEALER, endpoint)
@@ -138,7 +138,13 @@ class ZmqTransport:
                 f"{endpoint} lies beyond this host, where sockets need keys; make them with 'cosim "
                 "keys new FOLDER' and name the folder in COSIM_KEYS"
             )
-        socket = self._context.socket(kind)
+        try:
+            socket = self._context.socket(kind)
+        except zmq.ZMQError as error:
+            raise ParticipantLost(
+                f"no socket can be made for {endpoint}: {error}; raise the limit of open files "
+                "(ulimit -n)"
+            ) from error
         socket.setsockopt(zmq.LINGER, LINGER_MS)
         socket.setsockopt(zmq.SNDHWM, HIGH_WATER_MARK)
         socket.setsockopt(zmq.RCVHWM, HIGH_WATER_MARK)

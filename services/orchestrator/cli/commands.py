@@ -11,10 +11,11 @@ from typing import Any, Literal
 import typer
 from rich.console import Console
 
-from tvb_nest_cosim.cosim_core.errors import EXIT_FAILED, ExperimentError
+from tvb_nest_cosim.cosim_core.errors import EXIT_FAILED, ExperimentError, RunDirectoryError
 from tvb_nest_cosim.cosim_core.model.experiment import Experiment, load_experiment
 from tvb_nest_cosim.cosim_core.model.experiment.lines import lines_of as lines_of
 from tvb_nest_cosim.cosim_core.model.timegrid import ms_of
+from tvb_nest_cosim.orchestrator.cli.console import console_of_run
 from tvb_nest_cosim.orchestrator.cli.json_output import print_json, run_tree, verdict_tree
 from tvb_nest_cosim.orchestrator.cli.launcher_options import LauncherChoice, opened_launcher
 from tvb_nest_cosim.orchestrator.launchers.base import Launcher
@@ -126,6 +127,41 @@ def replay(run_directory: Path, participant: Literal["nest", "tvb"], out: Path |
     return finished.exit_code
 
 
+def report(root: Path, *, partial: bool) -> None:
+    """Completes the results of a run, draws its report and prints where that is."""
+    typer.echo(str(runner.make_report(root, partial=partial, tell=_warn)))
+
+
+def print_digest(root: Path, *, partial: bool, as_json: bool) -> None:
+    """Prints the digest of a run.
+
+    Raises:
+        RunDirectoryError: If it computed nothing, or is damaged and that is not accepted.
+    """
+    from tvb_nest_cosim.cosim_core.results import digest
+
+    try:
+        found = digest(root)
+    except RunDirectoryError as error:
+        if not partial:
+            raise
+        _warn(f"what follows is of a damaged run: {error}")
+        found = digest(root, partial=True)
+    if found is None:
+        raise RunDirectoryError(
+            f"{root} has no digest, since the run computed nothing: no window is complete in all "
+            "of its journals"
+        )
+    if as_json:
+        print_json({"run": str(root), "digest": found})
+    else:
+        typer.echo(found)
+
+
+def _warn(text: str) -> None:
+    typer.echo(f"warning: {text}", err=True)
+
+
 def _default_out(experiment: Experiment) -> Path:
     return runner.free_folder(experiment, datetime.now().astimezone())
 
@@ -157,7 +193,7 @@ def _carry_out(
     as_json: bool = False,
 ) -> runner.Finished:
     """Plans, checks and runs an experiment with a live display."""
-    console = Console(stderr=as_json)
+    console = console_of_run(on_stderr=as_json)
     folder = out or _default_out(experiment)
     planned = plan_run(experiment, base_dir, folder)
     validation.check(planned, launcher, may_rename=out is None)
@@ -178,5 +214,6 @@ def _carry_out(
             print_json(run_tree(finished, run, with_summary=draw))
             return finished
         show_warnings(console, run.provenance.warnings if run.provenance else [])
-        show_finished(console, finished, run, with_summary=draw)
+        told = live.has_told_cause
+        show_finished(console, finished, run, with_summary=draw, has_told_cause=told)
     return finished

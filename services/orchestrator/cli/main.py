@@ -17,7 +17,6 @@ from tvb_nest_cosim.cosim_core.errors import (
     EXIT_FAILED,
     CosimError,
     ExperimentError,
-    RunDirectoryError,
 )
 from tvb_nest_cosim.orchestrator.cli.json_output import faults_as_json, print_json
 from tvb_nest_cosim.orchestrator.cli.keys import keys_app
@@ -68,6 +67,9 @@ Out = Annotated[
     Path | None, typer.Option("--out", help="Run directory to make. Default: runs/NAME-TIME.")
 ]
 RunDirectory = Annotated[Path, typer.Argument(help="Run directory.")]
+Partial = Annotated[
+    bool, typer.Option("--partial", help="Of a damaged run: go on with the windows that are left.")
+]
 AsJson = Annotated[
     bool, typer.Option("--json", help="Print JSON to stdout, everything else to stderr.")
 ]
@@ -178,28 +180,21 @@ def replay(
 
 
 @app.command(rich_help_panel=LOOKING)
-def report(run_directory: RunDirectory) -> None:
-    """Draw the figures and the report of a run again."""
-    from tvb_nest_cosim.orchestrator.run import runner
+def report(run_directory: RunDirectory, partial: Partial = False) -> None:
+    """Complete the results of a run that has ended, and draw figures and report again."""
+    from tvb_nest_cosim.orchestrator.cli import commands
 
-    typer.echo(str(runner.make_report(run_directory)))
+    commands.report(run_directory, partial=partial)
 
 
 @app.command(name="digest", rich_help_panel=LOOKING)
-def digest_command(run_directory: RunDirectory, as_json: AsJson = False) -> None:
+def digest_command(
+    run_directory: RunDirectory, partial: Partial = False, as_json: AsJson = False
+) -> None:
     """Print the SHA-256 of a run's spikes and TVB series."""
-    from tvb_nest_cosim.cosim_core.results import digest
+    from tvb_nest_cosim.orchestrator.cli import commands
 
-    found = digest(run_directory)
-    if found is None:
-        raise RunDirectoryError(
-            f"{run_directory} has no digest, since the run computed nothing: no window is complete "
-            "in all of its journals"
-        )
-    if as_json:
-        print_json({"run": str(run_directory), "digest": found})
-    else:
-        typer.echo(found)
+    commands.print_digest(run_directory, partial=partial, as_json=as_json)
 
 
 @app.command(rich_help_panel=LOOKING)

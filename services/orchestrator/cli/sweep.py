@@ -9,6 +9,7 @@ import typer
 from rich.console import Console
 
 from tvb_nest_cosim.cosim_core.errors import EXIT_BAD_INPUT, ExperimentError
+from tvb_nest_cosim.orchestrator.cli.console import console_of_run
 from tvb_nest_cosim.orchestrator.slurm.options import PANEL as JOBS
 from tvb_nest_cosim.orchestrator.slurm.options import (
     Account,
@@ -90,7 +91,7 @@ def sweep(
     from tvb_nest_cosim.orchestrator.sweep.slurm_array import SlurmArray
     from tvb_nest_cosim.orchestrator.terminal import show_faults
 
-    console = Console()
+    console = console_of_run()
     further = tuple(sbatch_arg or ())
     job = JobChoice(partition, account, time, constraint, further, images=images, dry_run=dry_run)
     try:

@@ -6,10 +6,11 @@ import logging
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from tvb_nest_cosim.cosim_core.errors import ParticipantLost, ProtocolError
+from tvb_nest_cosim.cosim_core.processes.process_state import ProcessState
 from tvb_nest_cosim.cosim_core.wire.agent_protocol import (
     AGENT_MESSAGES,
     AgentMessage,
@@ -20,7 +21,10 @@ from tvb_nest_cosim.cosim_core.wire.agent_protocol import (
     Here,
     Launch,
     Lines,
+    Look,
+    Seen,
 )
+from tvb_nest_cosim.cosim_core.wire.bounded_log import BoundedLog
 from tvb_nest_cosim.cosim_core.wire.codec import decode_as, encode_message
 from tvb_nest_cosim.cosim_core.wire.transport import Transport
 
@@ -47,11 +51,6 @@ class Agent:
     here: Here
     heard_s: float
 
-    @property
-    def is_silent(self) -> bool:
-        """Whether nothing was heard for ``SILENT_S``."""
-        return time.monotonic() - self.heard_s > SILENT_S
-
 
 @dataclass
 class Work:
@@ -62,12 +61,14 @@ class Work:
         names: The participants.
         ended: Reports that have not been taken yet.
         all_gone: Whether no process is left.
+        seen: What they did at the last look, until it is taken.
     """
 
     agent: str
     names: tuple[str, ...]
     ended: deque[Ended] = field(default_factory=deque)
     all_gone: bool = False
+    seen: dict[str, ProcessState] = field(default_factory=dict)
 
 
 class AgentHub:
@@ -92,6 +93,8 @@ class AgentHub:
         self._agents: dict[str, Agent] = {}
         self._work: dict[tuple[str, str], Work] = {}
         self._outbox: deque[tuple[str, AgentMessage]] = deque()
+        self._listened_s = 0.0
+        self._bad_messages = BoundedLog(_logger)
         self._closing = threading.Event()
         self._thread = threading.Thread(target=self._listen, name="agents", daemon=True)
         self._thread.start()
@@ -104,7 +107,7 @@ class AgentHub:
     def agents(self) -> list[Agent]:
         """Returns the agents that are there."""
         with self._lock:
-            return [agent for agent in self._agents.values() if not agent.is_silent]
+            return [agent for agent in self._agents.values() if not self._is_silent(agent)]
 
     def free(self, role: str) -> Agent | None:
         """Returns an agent of a role that looks after no run."""
@@ -124,6 +127,13 @@ class AgentHub:
         with self._lock:
             self._outbox.append((work.agent, End(run=run, grace_s=grace_s)))
 
+    def look(self, work: Work, run: str, pids: Mapping[str, int]) -> dict[str, ProcessState]:
+        """Asks an agent what its workers do; returns its answer to the last question, if any."""
+        with self._lock:
+            self._outbox.append((work.agent, Look(run=run, pids=dict(pids))))
+            seen, work.seen = work.seen, {}
+        return seen
+
     def forget(self, work: Work, run: str) -> None:
         """Drops what is known of finished work."""
         with self._lock:
@@ -133,7 +143,14 @@ class AgentHub:
         """Tells whether an agent has left or fallen silent."""
         with self._lock:
             agent = self._agents.get(name)
-            return agent is None or agent.is_silent
+            return agent is None or self._is_silent(agent)
+
+    def _is_silent(self, agent: Agent) -> bool:
+        """Tells whether nothing was heard for ``SILENT_S``, while this process did listen.
+
+        What came while it was itself stopped (Ctrl-Z) waits to be read.
+        """
+        return self._listened_s - agent.heard_s > SILENT_S
 
     def close(self) -> None:
         """Stops listening; agents keep trying to reconnect."""
@@ -150,6 +167,7 @@ class AgentHub:
             self._transport.wait([self._channel], _POLL_S)
             while (received := self._channel.receive()) is not None:
                 self._handle(*received)
+            self._listened_s = time.monotonic()
             self._send_outbox()
         self._send_outbox()
         self._transport.close()
@@ -158,7 +176,7 @@ class AgentHub:
         try:
             message = decode_as(AGENT_MESSAGES, frames, name)
         except ProtocolError as error:
-            _logger.warning("%s", error)
+            self._bad_messages.warning(str(error))
             return
         with self._lock:
             match message:
@@ -168,6 +186,8 @@ class AgentHub:
                     self._note_end(name, message)
                 case CannotLaunch():
                     self._note_end(name, _as_end(message, self._work.get((name, message.run))))
+                case Seen():
+                    self._note_states(name, message)
                 case Lines():
                     self._log(message.run, message.lines)
 
@@ -176,6 +196,12 @@ class AgentHub:
         if work is not None:
             work.ended.append(message)
             work.all_gone = work.all_gone or message.all_gone
+
+    def _note_states(self, name: str, message: Seen) -> None:
+        work = self._work.get((name, message.run))
+        if work is not None:
+            states = message.states.items()
+            work.seen = {who: ProcessState(**state.model_dump()) for who, state in states}
 
     def _send_outbox(self) -> None:
         with self._lock:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from tvb_nest_cosim.cosim_core.deadline import Deadline
@@ -11,6 +11,7 @@ from tvb_nest_cosim.cosim_core.errors import ExperimentError, Fault, Participant
 from tvb_nest_cosim.cosim_core.model.plan import RunPlan
 from tvb_nest_cosim.cosim_core.processes.host import Host
 from tvb_nest_cosim.cosim_core.processes.process_group import Exit
+from tvb_nest_cosim.cosim_core.processes.process_state import ProcessState
 from tvb_nest_cosim.cosim_core.wire.agent_protocol import Launch
 from tvb_nest_cosim.cosim_core.wire.keys import Keys, load_keys
 from tvb_nest_cosim.cosim_core.wire.protocol import MODULES, Role
@@ -112,6 +113,15 @@ class AgentProcesses(Processes):
             work.all_gone = True
             how = f"was lost: its agent {work.agent} is not heard any more"
             yield Exit(work.names, how, is_consequence=False, last_words="")
+
+    def look(self, reported: Mapping[str, tuple[str, int]]) -> dict[str, ProcessState]:
+        """Has the agents look; what they answer is returned by the next call."""
+        seen: dict[str, ProcessState] = {}
+        for work in self._work:
+            pids = {name: reported[name][1] for name in work.names if name in reported}
+            if pids:
+                seen |= self._hub.look(work, self.plan.run, pids)
+        return seen
 
     def stop(self, grace_s: float) -> None:
         """Has the agents end their workers; waits five seconds beyond the grace for the answer."""

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import socket
 from abc import ABC, abstractmethod
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Protocol
 
 from tvb_nest_cosim.cosim_core.model.plan import RunPlan
 from tvb_nest_cosim.cosim_core.processes.host import Host
 from tvb_nest_cosim.cosim_core.processes.process_group import Exit, causes_first
+from tvb_nest_cosim.cosim_core.processes.process_state import ProcessState, look_at
 from tvb_nest_cosim.cosim_core.run_dir.layout import RunLayout
 from tvb_nest_cosim.cosim_core.wire.protocol import LAUNCH_ORDER, Program, Role, programs_of
 from tvb_nest_cosim.cosim_core.wire.transport import Transport
@@ -56,6 +58,18 @@ class Processes(ABC):
     @abstractmethod
     def _ended(self) -> Iterable[Exit]:
         """Returns the processes that ended since the last call, in any order."""
+
+    def look(self, reported: Mapping[str, tuple[str, int]]) -> dict[str, ProcessState]:
+        """Looks at processes without waiting for anything: at those of this host.
+
+        Args:
+            reported: Host and process id by participant, as it said; ``("", 0)`` before.
+
+        Returns:
+            What was seen, perhaps a moment ago, by participant, without those that cannot be seen.
+        """
+        here = socket.gethostname()
+        return look_at({name: pid for name, (host, pid) in reported.items() if host == here})
 
     @abstractmethod
     def stop(self, grace_s: float) -> None:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import shutil
+from collections.abc import Mapping
 from importlib import metadata
-from pathlib import Path
 
 from tvb_nest_cosim.cosim_core.model.plan import RunPlan
 from tvb_nest_cosim.cosim_core.processes.commands import worker_command, worker_environment
 from tvb_nest_cosim.cosim_core.processes.host import Host, this_host
 from tvb_nest_cosim.cosim_core.processes.mpi import find_starter
 from tvb_nest_cosim.cosim_core.processes.process_group import Exit, ProcessGroup
+from tvb_nest_cosim.cosim_core.processes.process_state import ProcessState, look_at
+from tvb_nest_cosim.cosim_core.processes.scratch import ScratchFolder
 from tvb_nest_cosim.cosim_core.wire.protocol import LAUNCH_ORDER
 from tvb_nest_cosim.cosim_core.wire.zmq_transport import ZmqTransport
 from tvb_nest_cosim.orchestrator.launchers.base import Processes, programs_by_role
@@ -57,8 +58,9 @@ class LocalProcesses(Processes):
         sockets: Folder of its sockets, removed on closing.
     """
 
-    def __init__(self, plan: RunPlan, sockets: Path) -> None:
-        super().__init__(plan, ZmqTransport(), control_endpoint(sockets), data_endpoint(sockets))
+    def __init__(self, plan: RunPlan, sockets: ScratchFolder) -> None:
+        control, data = control_endpoint(sockets.path), data_endpoint(sockets.path)
+        super().__init__(plan, ZmqTransport(), control, data)
         self._sockets = sockets
         self._group = ProcessGroup()
 
@@ -74,6 +76,11 @@ class LocalProcesses(Processes):
     def _ended(self) -> list[Exit]:
         return self._group.poll()
 
+    def look(self, reported: Mapping[str, tuple[str, int]]) -> dict[str, ProcessState]:
+        """Looks at the child processes, also at those that have not said hello yet."""
+        started = self._group.pids()
+        return look_at({name: pid or started[name] for name, (_, pid) in reported.items()})
+
     def stop(self, grace_s: float) -> None:
         """Waits ``grace_s`` for the processes to leave, then ends them."""
         self._group.stop(grace_s)
@@ -81,4 +88,4 @@ class LocalProcesses(Processes):
     def close(self) -> None:
         """Closes the sockets and removes their folder."""
         super().close()
-        shutil.rmtree(self._sockets, ignore_errors=True)
+        self._sockets.close()

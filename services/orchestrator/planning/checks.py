@@ -11,7 +11,7 @@ from tvb_nest_cosim.cosim_core.model.experiment import File, RunJournal
 from tvb_nest_cosim.cosim_core.model.plan import RunPlan
 from tvb_nest_cosim.cosim_core.plugins import find_file, find_run
 from tvb_nest_cosim.cosim_core.processes.mpi import find_starter
-from tvb_nest_cosim.orchestrator.launchers.endpoints import socket_faults
+from tvb_nest_cosim.orchestrator.launchers.endpoints import descriptor_faults, socket_faults
 from tvb_nest_cosim.orchestrator.planning.plan import Planned
 
 _ROOT_MAY = ("OMPI_ALLOW_RUN_AS_ROOT", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM")
@@ -37,7 +37,7 @@ def admit(
     run_dir = Path(plan.run_dir)
     faults = [*_folder_faults(run_dir, may_exist), *_stand_in_faults(plan)]
     if is_here:
-        faults += socket_faults()
+        faults += [*socket_faults(), *descriptor_faults()]
     if not shares_disk:
         faults += _disk_faults(run_dir, planned.estimate.disk_bytes)
     if is_here and plan.ranks_per_kernel > 1:

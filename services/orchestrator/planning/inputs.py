@@ -19,6 +19,7 @@ from tvb_nest_cosim.cosim_core.model.experiment import Experiment, RunJournal
 from tvb_nest_cosim.cosim_core.model.plan import RunPlan
 from tvb_nest_cosim.cosim_core.plugins import OUTSIDE, find_run, link_path
 from tvb_nest_cosim.cosim_core.run_dir.layout import RunLayout, write_atomically
+from tvb_nest_cosim.cosim_core.run_dir.records import RunRecords
 from tvb_nest_cosim.orchestrator.planning.named_inputs import EARLIER_RUN, named_inputs, packages_of
 
 _REMEDY = (
@@ -71,6 +72,33 @@ def checked_folder(experiment: Experiment, base_dir: Path) -> Path:
     if wrong:
         raise ExperimentError(wrong)
     return folder
+
+
+def check_earlier_run(experiment: Experiment, folder: Path) -> None:
+    """Reads the earlier run that stands in for a simulator, if there is one here.
+
+    Args:
+        experiment: The experiment.
+        folder: Folder in which its names are looked up.
+
+    Raises:
+        ExperimentError: If that run is damaged.
+    """
+    if not isinstance(experiment.stand_in, RunJournal):
+        return
+    root = find_run(folder, experiment.stand_in.run)
+    if not root.is_dir():
+        return  # whether the participants can see it they will say themselves
+    try:
+        records = RunRecords.open(root)
+        records.check_journals()
+        if records.files is None:
+            # Loads h5py, for which other plans need not wait.
+            from tvb_nest_cosim.cosim_core.results import digest
+
+            digest(root)
+    except RunDirectoryError as error:
+        raise ExperimentError.single(EARLIER_RUN, str(error)) from error
 
 
 def copy_inputs(plan: RunPlan, layout: RunLayout) -> RunPlan:

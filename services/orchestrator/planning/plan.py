@@ -20,7 +20,7 @@ from tvb_nest_cosim.cosim_core.model.timegrid import ticks_of
 from tvb_nest_cosim.orchestrator.planning.datasets import connectome_path
 from tvb_nest_cosim.orchestrator.planning.estimate import Estimate, estimate
 from tvb_nest_cosim.orchestrator.planning.groups import GroupPlan, plan_groups
-from tvb_nest_cosim.orchestrator.planning.inputs import checked_folder
+from tvb_nest_cosim.orchestrator.planning.inputs import check_earlier_run, checked_folder
 from tvb_nest_cosim.orchestrator.planning.mean_field import MeanField, derive_mean_field
 from tvb_nest_cosim.orchestrator.planning.regions import ProxyEdge, couple
 from tvb_nest_cosim.orchestrator.planning.sides import Sides, choose_sides
@@ -66,6 +66,7 @@ def plan_run(experiment: Experiment, base_dir: Path, run_dir: Path) -> Planned:
     """
     try:
         base_dir = checked_folder(experiment, base_dir)
+        check_earlier_run(experiment, base_dir)
         path = connectome_path(experiment.connectome.source, base_dir)
         connectome = load_connectome(path, experiment.connectome)
     except ExperimentError as error:

@@ -14,7 +14,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from matplotlib.figure import Figure
 
 from tvb_nest_cosim.cosim_core.model.experiment.load import dump_yaml
-from tvb_nest_cosim.cosim_core.results import Run, Summary, collect, open_run, summary
+from tvb_nest_cosim.cosim_core.results import Run, Summary, list_drawn, open_run, summary
 from tvb_nest_cosim.cosim_core.run_dir.layout import write_atomically
 from tvb_nest_cosim.orchestrator.report.figures import draw_all
 from tvb_nest_cosim.orchestrator.report.figures.timing import participant_names
@@ -54,13 +54,14 @@ class _Picture:
     png: str
 
 
-def write_report(root: Path) -> Path:
+def write_report(root: Path, *, partial: bool = False) -> Path:
     """Writes ``figures/*.png``, ``figures/*.svg`` and ``report.html`` of a run.
 
-    Results are collected from the journals first if that has not been done.
+    They are added to its manifest. The caller holds the lock of the run directory.
 
     Args:
-        root: Run directory; of a run that failed or was interrupted as well.
+        root: Run directory whose results are complete; of a run that failed as well.
+        partial: Draw what is there of a damaged run.
 
     Returns:
         Path of the page.
@@ -68,14 +69,14 @@ def write_report(root: Path) -> Path:
     Raises:
         RunDirectoryError: If it is not a run directory or cannot be read or written.
     """
-    with open_run(root) as run:
-        if not run.has("timing"):
-            collect(root)
+    with open_run(root, partial=partial) as run:
         layout = run.records.layout
         layout.figures.mkdir(exist_ok=True)
         page = _render(run, list(_pictures(run)))
         write_atomically(layout.report, page.encode("utf-8"))
-        return layout.report
+    if not partial:
+        list_drawn(layout)
+    return layout.report
 
 
 def _pictures(run: Run) -> Iterator[_Picture]:
@@ -132,8 +133,10 @@ def outcome(run: Run, found: Summary) -> Outcome:
     kind = known.outcome if known else "unknown"
     cause = known.cause if known else None
     done = f"{found.windows} of {found.windows_planned} windows are complete"
+    is_whole = found.windows == found.windows_planned
+    lost = f"Finished, but the run directory is damaged: {done}."
     texts = {
-        "finished": "Finished: every window was simulated.",
+        "finished": "Finished: every window was simulated." if is_whole else lost,
         "failed": f"Failed: {cause or 'no cause was recorded'}. {done}.",
         "interrupted": f"Interrupted{f': {cause}' if cause else ''}. {done}.",
     }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -13,6 +14,8 @@ from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 
 from tvb_nest_cosim.cosim_core.model.arrays import Reals
+
+_DRAWING = threading.Lock()
 
 INK = "#262b33"
 """Text and axes."""
@@ -96,8 +99,11 @@ class Drawn:
 
 @contextmanager
 def house_style() -> Iterator[None]:
-    """Applies the style to figures made and saved inside."""
-    with mpl.rc_context(_RC):
+    """Applies the style to figures made and saved inside, by one thread at a time.
+
+    Matplotlib has one set of parameters for all threads of a process.
+    """
+    with _DRAWING, mpl.rc_context(_RC):
         yield
 
 

@@ -24,7 +24,9 @@ _CAUSES = {
     signal.SIGTERM: "interrupted by the user",
     TIME_LIMIT_SIGNAL: "interrupted by the time limit of the job",
 }
-"""Signals that end a run in good order, and why."""
+"""Signals that end a run in good order, and at once when they come again; and why."""
+
+_TERMINAL_CLOSED = "interrupted since its terminal was closed"
 
 
 class RunControl:
@@ -77,7 +79,11 @@ class RunControl:
 
 @contextmanager
 def signals_to(control: RunControl) -> Iterator[None]:
-    """Turns Ctrl-C, SIGTERM and SIGUSR1 into interrupts of a run; in the main thread alone."""
+    """Turns Ctrl-C, SIGTERM, SIGUSR1 and SIGHUP into ends of a run; in the main thread alone.
+
+    A terminal that closes may send SIGHUP twice, by the shell and by the system, which means once;
+    under ``nohup`` it means nothing.
+    """
     if threading.current_thread() is not threading.main_thread():
         yield
         return
@@ -85,7 +91,12 @@ def signals_to(control: RunControl) -> Iterator[None]:
     def interrupt(number: int, frame: FrameType | None) -> None:
         control.interrupt(_CAUSES[signal.Signals(number)])
 
+    def hang_up(number: int, frame: FrameType | None) -> None:
+        control.stop(_TERMINAL_CLOSED)
+
     before = {number: signal.signal(number, interrupt) for number in _CAUSES}
+    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
+        before[signal.SIGHUP] = signal.signal(signal.SIGHUP, hang_up)
     try:
         yield
     finally:

@@ -12,12 +12,13 @@ yet everybody pauses, steps and stops at the same window.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from pydantic import ValidationError
 
 from tvb_nest_cosim.cosim_core.errors import Fault, ProtocolError
 from tvb_nest_cosim.cosim_core.model.plan import Built, RunPlan, merged
+from tvb_nest_cosim.cosim_core.wire.bounded_log import BoundedLog
 from tvb_nest_cosim.cosim_core.wire.lifecycle import FINAL, State, after
 from tvb_nest_cosim.cosim_core.wire.protocol import (
     Abort,
@@ -34,7 +35,8 @@ from tvb_nest_cosim.cosim_core.wire.protocol import (
     Stop,
     peer_name,
 )
-from tvb_nest_cosim.orchestrator.run.peers import Outcome, Peer, Send
+from tvb_nest_cosim.orchestrator.run.liveness import Liveness
+from tvb_nest_cosim.orchestrator.run.peers import Outcome, Peer, Send, unwelcome
 
 _logger = logging.getLogger(__name__)
 
@@ -60,7 +62,6 @@ class Coordinator:
         data_endpoint: Where the translator shall bind.
         now_s: Present time on any steady clock.
         only_build: End with ``validated`` as soon as everybody stands before the first window.
-        describe_process: Says why a process (host, pid) does not go on, if that can be seen.
     """
 
     def __init__(
@@ -70,14 +71,15 @@ class Coordinator:
         now_s: float,
         *,
         only_build: bool = False,
-        describe_process: Callable[[str, int], str] = lambda host, pid: "",
     ) -> None:
         self.plan = plan
         self._data_endpoint = data_endpoint
         self._only_build = only_build
-        self._describe_process = describe_process
         self._windows = plan.grid.window_count
-        self._began_s = self._moved_s = self._ticked_s = now_s
+        self.turned_away = BoundedLog(_logger)
+        self._began_s = self._ticked_s = now_s
+        self._timeouts = plan.experiment.timeouts
+        self.liveness = Liveness(self._timeouts, plan.lookahead, now_s)
         self._is_built = False
         self._opened_s: float | None = None
         self._consequence: tuple[float, Outcome] | None = None
@@ -91,7 +93,7 @@ class Coordinator:
             for role, ranks in plan.participants.items()
             for rank in range(ranks)
         ]
-        self.peers = {name: Peer(name) for name in names}
+        self.peers = {name: Peer(name, heard_s=now_s) for name in names}
 
     # State
 
@@ -118,11 +120,12 @@ class Coordinator:
             ProtocolError: If the message is not due; nothing has changed then.
         """
         peer = self.peers.get(name)
-        if peer is None or (isinstance(message, Hello) and (wrong := self._wrong(name, message))):
-            reason = f"{name} is not a participant of this run" if peer is None else wrong
-            _logger.warning("turned away: %s", reason)
-            return [(name, Abort(reason=reason))]
+        if peer is None:
+            return self._turn_away(name, f"{name} is not a participant of this run")
+        if isinstance(message, Hello) and (wrong := unwelcome(message, name, self.plan)):
+            return self._turn_away(name, wrong)
         peer.state = after(peer.state, message.kind, name)
+        peer.heard_s = now_s
         match message:
             case Hello():
                 _logger.info("%s has come", name)
@@ -189,23 +192,21 @@ class Coordinator:
         self._forget_own_stop(now_s)
         if self._consequence is not None and now_s - self._consequence[0] > CAUSE_WITHIN_S:
             return self._end(self._consequence[1])
-        timeouts = self.plan.experiment.timeouts
-        if self._opened_s is None:
-            if now_s - self._began_s > timeouts.start_s:
-                if self._faults:
-                    return self._refuse()
-                late = [p.name for p in self.peers.values() if not self._has_answered(p)]
-                return self.fail(
-                    f"{', '.join(late)} did not get ready within {timeouts.start_s:g} s; "
-                    "raise timeouts.start_s if the network is that large"
-                )
-            return []
-        if not self._paused and now_s - self._moved_s > timeouts.stall_s:
-            return self.fail(
-                f"no progress for {timeouts.stall_s:g} s: {self._who_waits()}; "
-                "raise timeouts.stall_s if a window may take that long"
-            )
-        return []
+        if self._opened_s is None and now_s - self._began_s > self._timeouts.start_s:
+            return self._give_up_building()
+        windows = self.windows if self.is_running else None
+        peers = self.peers.values()
+        cause = "" if self._paused else self.liveness.judge(peers, windows, now_s, self._when)
+        return self.fail(cause) if cause else []
+
+    def _give_up_building(self) -> list[Send]:
+        if self._faults:
+            return self._refuse()
+        late = [p.name for p in self.peers.values() if not self._has_answered(p)]
+        return self.fail(
+            f"{', '.join(late)} did not get ready within {self._timeouts.start_s:g} s; "
+            "raise timeouts.start_s if the network is that large"
+        )
 
     def _forget_own_stop(self, now_s: float) -> None:
         """Does not count time in which this process could not have heard anybody."""
@@ -213,7 +214,9 @@ class Coordinator:
         self._ticked_s = now_s
         if gap_s > STOPPED_S:
             self._began_s += gap_s
-            self._moved_s += gap_s
+            self.liveness.restart(now_s)
+            for peer in self.peers.values():
+                peer.heard_s = now_s
 
     # Commands
 
@@ -237,7 +240,7 @@ class Coordinator:
     def resume(self, now_s: float) -> list[Send]:
         """Goes on after a pause."""
         self._paused = False
-        self._moved_s = now_s
+        self.liveness.restart(now_s)
         return self._extend(now_s)
 
     def step(self, windows: int) -> list[Send]:
@@ -252,19 +255,9 @@ class Coordinator:
 
     # Decisions
 
-    def _wrong(self, name: str, hello: Hello) -> str:
-        """Says what is wrong with a greeting; empty if it is welcome."""
-        if peer_name(hello.role, hello.rank) != name:
-            return f"{name} greeted as {peer_name(hello.role, hello.rank)}"
-        if hello.run != self.plan.run:
-            return f"a {hello.role} of run {hello.run} called, this is run {self.plan.run}"
-        if hello.digest != self.plan.experiment_digest:
-            return (
-                f"{peer_name(hello.role, hello.rank)} was started for the experiment "
-                f"{hello.digest[:12]}, this run is of {self.plan.experiment_digest[:12]}; "
-                "a process of an earlier attempt may still be alive"
-            )
-        return ""
+    def _turn_away(self, name: str, reason: str) -> list[Send]:
+        self.turned_away.warning(f"turned away: {reason}")
+        return [(name, Abort(reason=reason))]
 
     def _configure(self, peer: Peer) -> list[Send]:
         if self.outcome is not None:
@@ -298,7 +291,8 @@ class Coordinator:
             return self._start()
         if self._only_build:
             return self._end(Outcome("validated"))
-        self._opened_s = self._moved_s = now_s
+        self._opened_s = now_s
+        self.liveness.restart(now_s)
         return self._move_horizon(self._least_credit())
 
     def _start(self) -> list[Send]:
@@ -322,11 +316,12 @@ class Coordinator:
         return self._end(Outcome("refused", "the experiment cannot be built", faults=unique))
 
     def _note_progress(self, peer: Peer, message: Progress | Done, now_s: float) -> list[Send]:
+        waiting_for = message.waiting_for if isinstance(message, Progress) else None
         if message.windows > peer.windows:
-            self._moved_s = now_s
-        peer.windows = message.windows
+            is_prompt = waiting_for is None and not self._paused
+            self.liveness.note_move(self.windows, now_s, is_prompt=is_prompt)
+        peer.windows, peer.waiting_for = message.windows, waiting_for
         peer.compute_s, peer.wait_s = message.compute_s, message.wait_s
-        peer.waiting_for = message.waiting_for if isinstance(message, Progress) else None
         if self._opened_s is None:
             peer.has_begun = True
             return self._when_all_have_answered(now_s)
@@ -383,15 +378,3 @@ class Coordinator:
         if self.is_running:
             return f" at window {peer.windows} of {self._windows}"
         return " while the run was built"
-
-    def _who_waits(self) -> str:
-        """Names for every process what it waits for, the culprit being who does not say."""
-        texts = []
-        for peer in self.peers.values():
-            if peer.state in FINAL:
-                continue
-            doing = f"waits for {peer.waiting_for}" if peer.waiting_for else "was last heard of"
-            seen = "" if peer.waiting_for else self._describe_process(peer.host, peer.pid)
-            and_seen = f" and {seen}" if seen else ""
-            texts.append(f"{peer.name} {doing} after {peer.windows} windows{and_seen}")
-        return "; ".join(texts)

@@ -20,7 +20,9 @@ from tvb_nest_cosim.cosim_core.model.experiment import Experiment
 from tvb_nest_cosim.cosim_core.model.experiment.load import dump_yaml
 from tvb_nest_cosim.cosim_core.model.plan import Built, RunPlan
 from tvb_nest_cosim.cosim_core.outcomes import EXIT_CODES
+from tvb_nest_cosim.cosim_core.processes.collector import Collector
 from tvb_nest_cosim.cosim_core.run_dir.layout import RunLayout, write_atomically
+from tvb_nest_cosim.cosim_core.run_dir.lock import run_lock
 from tvb_nest_cosim.cosim_core.run_dir.logs import also_log_to
 from tvb_nest_cosim.cosim_core.run_dir.plan_file import write_plan
 from tvb_nest_cosim.cosim_core.run_dir.provenance import ProcessTimes, Provenance
@@ -109,13 +111,17 @@ def run(
     """
     plan = _claimed(planned.plan, may_rename=may_rename)
     layout = RunLayout(Path(plan.run_dir))
-    with also_log_to(layout.logs / "orchestrator.jsonl", "orchestrator", plan.run):
+    with (
+        run_lock(layout),
+        also_log_to(layout.logs / "orchestrator.jsonl", "orchestrator", plan.run),
+        Collector() as collector,
+    ):
         plan = copy_inputs(with_own_connectome(plan, layout), layout)
         write_atomically(layout.experiment, dump_yaml(plan.experiment).encode())
         write_plan(layout.root, plan, Built())
         started = datetime.now(UTC)
         tell("Building the simulators")
-        observe = _noting_what_was_built(layout, observe)
+        observe = _with_preparations(layout, collector, observe)
         session = Session(plan, launcher.open(plan), observe=observe, control=control)
         try:
             outcome, timing = session.run()
@@ -128,29 +134,35 @@ def run(
             meanwhile = RunControl()
             with signals_to(meanwhile):
                 tell("Writing the results")
-                finished = _keep(session.coordinator, outcome, timing, started, command)
+                finished = _keep(session.coordinator, outcome, timing, started, command, collector)
             if any(meanwhile.taken()) or not draw:
                 return finished  # a user who wants to end now need not wait for figures
             tell("Drawing the report")
-            return replace(finished, report=make_report(layout.root))
+            return replace(finished, report=_draw(layout.root))
         # The simulation is over and in the journals, and any error from here on has to say so.
         except Exception as error:
             _logger.exception("the results could not be completed")
             raise RunDirectoryError(_incomplete(layout, outcome, error)) from error
 
 
-def _noting_what_was_built(layout: RunLayout, observe: Observer) -> Observer:
-    """Completes ``plan.json`` when the first window opens: a killed orchestrator never could."""
+def _with_preparations(layout: RunLayout, collector: Collector, observe: Observer) -> Observer:
+    """Prepares what comes later while the run goes on.
+
+    ``plan.json`` is completed when the first window opens: a killed orchestrator never could. What
+    writes the results starts with the end of the run, so that it imports while the others leave.
+    """
     is_noted = False
 
-    def note(coordinator: Coordinator) -> None:
+    def prepare(coordinator: Coordinator) -> None:
         nonlocal is_noted
         if coordinator.is_running and not is_noted:
             is_noted = True
             write_plan(layout.root, coordinator.plan, coordinator.built())
+        if coordinator.outcome is not None and coordinator.outcome.kind != "refused":
+            collector.start()
         observe(coordinator)
 
-    return note
+    return prepare
 
 
 def _claimed(plan: RunPlan, *, may_rename: bool) -> RunPlan:
@@ -177,39 +189,53 @@ def _keep(
     timing: Timing,
     started: datetime,
     command: list[str],
+    collector: Collector,
 ) -> Finished:
-    """Writes what became of the run, then the result files."""
-    # Reading and writing results loads h5py, for which the first window need not wait.
-    from tvb_nest_cosim.cosim_core.results import collect, open_run
+    """Writes the result files, then what became of the run, then that all of it is there."""
+    # Reading results loads h5py, for which the first window need not wait.
+    from tvb_nest_cosim.cosim_core.results import seal
 
     layout = RunLayout(Path(coordinator.plan.run_dir))
     write_plan(layout.root, coordinator.plan, coordinator.built())
-    with open_run(layout.root) as run:
-        windows, found = run.records.complete_windows, run.digest
-    finished = Finished(layout.root, outcome, EXIT_CODES[outcome.kind], found, None)
-    Provenance.now(
-        coordinator.plan,
-        coordinator.built(),
-        outcome=outcome.kind,
-        cause=outcome.cause,
-        detail=outcome.detail,
-        exit_code=finished.exit_code,
-        started=started,
-        build_s=timing.build_s,
-        wall_s=timing.wall_s,
-        windows_done=windows,
-        command=command,
-        digest=found,
-        inputs=recorded_inputs(layout),
-        participants={
-            peer.name: ProcessTimes(
-                compute_s=round(peer.compute_s, 3), wait_s=round(peer.wait_s, 3)
-            )
-            for peer in coordinator.peers.values()
-        },
-    ).write(layout.root)
-    collect(layout.root)
-    return finished
+    exit_code = EXIT_CODES[outcome.kind]
+    # Participants of a run that failed may have done windows that they could not record.
+    windows = coordinator.plan.grid.window_count if outcome.kind == "finished" else 0
+    found = None
+    try:
+        collected = collector.collect(layout.root)
+        windows, found = max(windows, collected.windows), collected.digest
+    finally:
+        # How the run ended has to be told, even if its results cannot be written now.
+        Provenance.now(
+            coordinator.plan,
+            coordinator.built(),
+            outcome=outcome.kind,
+            cause=outcome.cause,
+            detail=outcome.detail,
+            exit_code=exit_code,
+            started=started,
+            build_s=timing.build_s,
+            wall_s=timing.wall_s,
+            windows_done=windows,
+            command=command,
+            digest=found,
+            inputs=recorded_inputs(layout),
+            participants=_process_times(coordinator),
+        ).write(layout.root)
+    if collected.windows < windows:
+        raise RunDirectoryError(
+            f"the journals hold {collected.windows} complete windows of {windows} that were "
+            "simulated; are the disks in order?"
+        )
+    seal(layout, collected)
+    return Finished(layout.root, outcome, exit_code, found, None)
+
+
+def _process_times(coordinator: Coordinator) -> dict[str, ProcessTimes]:
+    return {
+        peer.name: ProcessTimes(compute_s=round(peer.compute_s, 3), wait_s=round(peer.wait_s, 3))
+        for peer in coordinator.peers.values()
+    }
 
 
 def _incomplete(layout: RunLayout, outcome: Outcome, error: Exception) -> str:
@@ -222,12 +248,31 @@ def _incomplete(layout: RunLayout, outcome: Outcome, error: Exception) -> str:
     )
 
 
-def make_report(root: Path) -> Path:
-    """Draws the figures and the report of a run directory."""
+def make_report(
+    root: Path, *, partial: bool = False, tell: Callable[[str], None] = _logger.warning
+) -> Path:
+    """Completes the results of a run that has ended, and draws its figures and report.
+
+    Args:
+        root: Run directory.
+        partial: Go on with what is there of a damaged run.
+        tell: Called with what is wrong, a line each.
+
+    Raises:
+        RunDirectoryError: If it is not a run directory, goes on, is damaged, or cannot be written.
+    """
+    from tvb_nest_cosim.cosim_core.results import complete
+
+    complete(root, partial=partial, tell=tell)
+    with run_lock(RunLayout(root)):
+        return _draw(root, partial=partial)
+
+
+def _draw(root: Path, *, partial: bool = False) -> Path:
     # Matplotlib takes a second to import, for which planning and validating need not wait.
     from tvb_nest_cosim.orchestrator.report import write_report
 
-    return write_report(root)
+    return write_report(root, partial=partial)
 
 
 def this_command() -> list[str]:

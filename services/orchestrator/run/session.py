@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from tvb_nest_cosim.cosim_core.errors import ParticipantLost, ProtocolError
 from tvb_nest_cosim.cosim_core.model.plan import RunPlan
 from tvb_nest_cosim.cosim_core.processes.host import advertised
+from tvb_nest_cosim.cosim_core.wire.bounded_log import BoundedLog
 from tvb_nest_cosim.cosim_core.wire.codec import decode_message, encode_message
 from tvb_nest_cosim.cosim_core.wire.lifecycle import State
 from tvb_nest_cosim.cosim_core.wire.transport import Channel
@@ -17,7 +18,6 @@ from tvb_nest_cosim.orchestrator.launchers.base import Processes
 from tvb_nest_cosim.orchestrator.run.control import RunControl, signals_to
 from tvb_nest_cosim.orchestrator.run.coordinator import Coordinator
 from tvb_nest_cosim.orchestrator.run.peers import Outcome, Send
-from tvb_nest_cosim.orchestrator.run.process_state import describe_process_state
 
 _logger = logging.getLogger(__name__)
 
@@ -77,8 +77,8 @@ class Session:
             processes.data_endpoint,
             time.monotonic(),
             only_build=only_build,
-            describe_process=describe_process_state,
         )
+        self._log = BoundedLog(_logger)
         self._started_s: float | None = None
 
     def run(self) -> tuple[Outcome, Timing]:
@@ -105,6 +105,7 @@ class Session:
         except OSError as error:
             # no process left to this user, no memory, no space for its output
             coordinator.fail(f"the participants cannot be started: {error}")
+            self._observe(coordinator)
         while coordinator.outcome is None:
             transport.wait([control], POLL_S)
             self._listen(control)
@@ -112,6 +113,7 @@ class Session:
             for command in self._commands.taken():
                 self._send(control, command(coordinator, time.monotonic()))
             self._note_exits(control)
+            self._look()
             self._send(control, coordinator.tick(time.monotonic()))
             if self._started_s is None and coordinator.is_running:
                 self._started_s = time.monotonic()
@@ -125,9 +127,16 @@ class Session:
                 message = decode_message(frames, name)
                 self._send(control, self.coordinator.hear(name, message, time.monotonic()))
             except ProtocolError as error:
-                _logger.warning("%s", error)
+                self._log.warning(str(error))
                 if name in self.coordinator.peers:
                     self._send(control, self.coordinator.fail(str(error)))
+
+    def _look(self) -> None:
+        """Looks at processes that have said nothing for a while."""
+        now_s, liveness = time.monotonic(), self.coordinator.liveness
+        if peers := liveness.worth_a_look(self.coordinator.peers.values(), now_s):
+            reported = {peer.name: (peer.host, peer.pid) for peer in peers}
+            liveness.see(self._processes.look(reported), now_s)
 
     def _note_exits(self, control: Channel) -> None:
         """Notes the end of processes, after their last messages."""
@@ -157,3 +166,5 @@ class Session:
         orderly = all(p.state in _LEAVING for p in self.coordinator.peers.values())
         self._processes.stop(LEAVE_S if orderly else LEAVE_AFTER_FAILURE_S)
         self._processes.close()
+        self._log.flush()
+        self.coordinator.turned_away.flush()

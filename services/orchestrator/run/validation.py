@@ -17,7 +17,7 @@ from tvb_nest_cosim.orchestrator.planning.plan import Planned
 from tvb_nest_cosim.orchestrator.run.peers import Outcome
 from tvb_nest_cosim.orchestrator.run.session import Observer, Session
 
-_NEEDED_TO_BUILD = frozenset({"resources.nest.ranks", "TMPDIR"})
+_NEEDED_TO_BUILD = frozenset({"resources.nest.ranks", "TMPDIR", "ulimit -n"})
 """Key paths of what has to be right before a participant can be asked anything."""
 
 

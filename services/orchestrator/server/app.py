@@ -16,12 +16,13 @@ from tvb_nest_cosim.orchestrator.run import runner
 from tvb_nest_cosim.orchestrator.server import problems
 from tvb_nest_cosim.orchestrator.server.live.hub import Hub
 from tvb_nest_cosim.orchestrator.server.routes import about, events, results, runs
-from tvb_nest_cosim.orchestrator.server.run_queue import CarryOut, RunQueue
+from tvb_nest_cosim.orchestrator.server.run_queue import RunQueue
 from tvb_nest_cosim.orchestrator.server.schemas import PREFIX
 from tvb_nest_cosim.orchestrator.server.security.access import Access
 from tvb_nest_cosim.orchestrator.server.security.guard import Guard
 from tvb_nest_cosim.orchestrator.server.service import Service
 from tvb_nest_cosim.orchestrator.server.settings import Settings
+from tvb_nest_cosim.orchestrator.server.worker import CarryOut
 from tvb_nest_cosim.orchestrator.store import Database, RunStore
 
 WEB = Path(__file__).parents[1] / "web"
@@ -50,7 +51,7 @@ def build_service(
         StoreError: If the database cannot be used.
     """
     settings.runs.mkdir(parents=True, exist_ok=True)
-    database = Database(settings.database_url)
+    database = Database(settings.database_url, settings.database_wait_s)
     store, hub = RunStore(database), Hub()
     queue = RunQueue(store, hub, settings, launcher, carry_out)
     return Service(settings, database, store, hub, queue, launcher)
@@ -104,4 +105,5 @@ _PROBLEMS = {
     404: "There is no such thing.",
     413: "The request is too large.",
     422: "The request or the experiment has faults.",
+    503: "The database cannot be used at present.",
 }

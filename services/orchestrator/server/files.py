@@ -5,11 +5,13 @@ from __future__ import annotations
 import mimetypes
 import tempfile
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import IO
 
+from tvb_nest_cosim.cosim_core.run_dir.checked_files import CheckedFiles
 from tvb_nest_cosim.cosim_core.run_dir.layout import RunLayout
+from tvb_nest_cosim.cosim_core.run_dir.manifest import Manifest, input_files
 
 _MEDIA_TYPES = {
     ".yaml": "application/yaml",
@@ -28,7 +30,7 @@ def result_files(root: Path) -> dict[str, Path]:
     layout = RunLayout(root)
     fixed = [
         layout.experiment, layout.provenance, layout.plan, layout.spikes, layout.tvb,
-        layout.rates, layout.analog, layout.timing, layout.report,
+        layout.rates, layout.analog, layout.timing, layout.report, layout.manifest,
     ]  # fmt: skip
     logs = sorted(layout.logs.glob("*.jsonl")) + sorted(layout.logs.glob("*.out"))
     return {path.name: path for path in (*fixed, *logs) if _is_plain(path)}
@@ -39,6 +41,20 @@ def figure_files(root: Path) -> dict[str, Path]:
     folder = RunLayout(root).figures
     found = [path for path in sorted(folder.glob("*")) if path.suffix in (".png", ".svg")]
     return {path.name: path for path in found if _is_plain(path)}
+
+
+def check(root: Path, paths: Iterable[Path]) -> None:
+    """Compares files with the manifest of their run, if it is complete.
+
+    Raises:
+        RunDirectoryError: If one is damaged.
+    """
+    layout = RunLayout(root)
+    manifest = Manifest.read(layout)
+    if manifest is not None:
+        checked = CheckedFiles(layout, manifest)
+        for path in paths:
+            checked.check(path)
 
 
 def _is_plain(path: Path) -> bool:
@@ -53,7 +69,7 @@ def media_type(path: Path) -> str:
 
 
 def make_archive(root: Path, folder: Path) -> tuple[int, Iterator[bytes]]:
-    """Packs files and figures of a run, journals left out.
+    """Packs files, figures and inputs of a run, journals left out.
 
     The archive lies in a file without name, which the system removes whatever becomes of the
     client.
@@ -64,11 +80,18 @@ def make_archive(root: Path, folder: Path) -> tuple[int, Iterator[bytes]]:
 
     Returns:
         Its size in bytes, and its content piece by piece.
+
+    Raises:
+        RunDirectoryError: If a file is damaged.
     """
+    layout = RunLayout(root)
+    inputs = [path for path in (layout.inputs_manifest, *input_files(layout)) if _is_plain(path)]
+    paths = [*result_files(root).values(), *figure_files(root).values(), *inputs]
+    check(root, paths)
     folder.mkdir(exist_ok=True)
     file = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115 - closed when it has been read
     with zipfile.ZipFile(file, "w", compresslevel=1) as archive:
-        for path in (*result_files(root).values(), *figure_files(root).values()):
+        for path in paths:
             # Of what is large, only spikes are not compressed already.
             kind = zipfile.ZIP_DEFLATED if path.suffix == ".h5" else zipfile.ZIP_STORED
             archive.write(path, f"{root.name}/{path.relative_to(root)}", kind)

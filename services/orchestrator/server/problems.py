@@ -13,9 +13,13 @@ from starlette.exceptions import HTTPException
 
 from tvb_nest_cosim.cosim_core.client.responses import FaultAnswer
 from tvb_nest_cosim.cosim_core.errors import CosimError, ExperimentError, Fault, RunDirectoryError
-from tvb_nest_cosim.orchestrator.store.database import StoreError
+from tvb_nest_cosim.orchestrator.store import StoreError
 
 MEDIA_TYPE = "application/problem+json"
+
+
+RETRY_AFTER_S = 5
+"""When to ask again for what the database is needed for."""
 
 
 class Refusal(Exception):
@@ -96,7 +100,8 @@ async def _run_directory(request: Request, error: CosimError) -> JSONResponse:
 
 
 async def _unavailable(request: Request, error: CosimError) -> JSONResponse:
-    return problem(HTTPStatus.SERVICE_UNAVAILABLE, str(error))
+    headers = {"Retry-After": str(RETRY_AFTER_S)}
+    return problem(HTTPStatus.SERVICE_UNAVAILABLE, str(error), headers=headers)
 
 
 async def _unexpected(request: Request, error: Exception) -> JSONResponse:

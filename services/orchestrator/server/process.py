@@ -22,6 +22,7 @@ from tvb_nest_cosim.orchestrator.launchers.base import Launcher
 from tvb_nest_cosim.orchestrator.launchers.local import LOCAL
 from tvb_nest_cosim.orchestrator.server.app import build_app, build_service
 from tvb_nest_cosim.orchestrator.server.security.access import Access, load_or_make, make_new
+from tvb_nest_cosim.orchestrator.server.security.bounded_http import bounded_http
 from tvb_nest_cosim.orchestrator.server.service import Service
 from tvb_nest_cosim.orchestrator.server.settings import Settings
 
@@ -70,6 +71,8 @@ def _launcher(settings: Settings) -> Launcher:
 def _config(settings: Settings, service: Service, access: Access) -> uvicorn.Config:
     return uvicorn.Config(
         build_app(service, access),
+        http=bounded_http(settings.request_s),
+        limit_concurrency=settings.max_connections,
         access_log=False,
         log_config=None,
         server_header=False,

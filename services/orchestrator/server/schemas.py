@@ -16,6 +16,9 @@ from tvb_nest_cosim.orchestrator.store import RunRow, RunState
 
 PREFIX = "/api/v1"
 
+RUN_ID = r"^[a-z0-9][a-z0-9-]{0,39}$"
+"""Identities of runs, which name their directories."""
+
 MAX_YAML_CHARACTERS = 256 * 1024
 """Longest experiment as text: YAML of this length takes seconds to read."""
 

@@ -15,7 +15,7 @@ from tvb_nest_cosim.orchestrator.launchers.base import Launcher
 from tvb_nest_cosim.orchestrator.server.live.hub import Hub
 from tvb_nest_cosim.orchestrator.server.problems import Refusal
 from tvb_nest_cosim.orchestrator.server.run_queue import RunQueue
-from tvb_nest_cosim.orchestrator.server.schemas import RunAnswer
+from tvb_nest_cosim.orchestrator.server.schemas import RUN_ID, RunAnswer
 from tvb_nest_cosim.orchestrator.server.settings import Settings
 from tvb_nest_cosim.orchestrator.store import Database, RunRow, RunStore
 
@@ -40,13 +40,18 @@ class Service:
     queue: RunQueue
     launcher: Launcher
 
+    def find(self, run: str) -> RunRow | None:
+        """Returns a run, if there is such a one; the present one whatever the database does."""
+        live = self.queue.live(run)
+        return self.store.get(run) if live is None else live.row
+
     def row(self, run: str) -> RunRow:
         """Returns a run.
 
         Raises:
             Refusal: If there is none of that name.
         """
-        row = self.store.get(run)
+        row = self.find(run)
         if row is None:
             raise Refusal(HTTPStatus.NOT_FOUND, f"there is no run '{run}'")
         return row
@@ -71,9 +76,7 @@ def _service(request: Request) -> Service:
 
 Served = Annotated[Service, Depends(_service)]
 
-RunId = Annotated[
-    str, InPath(pattern=r"^[a-z0-9][a-z0-9-]{0,39}$", description="Identity of a run.")
-]
+RunId = Annotated[str, InPath(pattern=RUN_ID, description="Identity of a run.")]
 
 
 def _row(run: RunId, service: Served) -> RunRow:

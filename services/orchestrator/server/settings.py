@@ -32,6 +32,8 @@ class Settings(BaseModel):
     """Port to listen on; 0 lets the system choose."""
     database: str | None = None
     """URL of the database; none: SQLite in ``home``."""
+    database_wait_s: float = Field(default=5.0, gt=0)
+    """How long a call waits for a database that another process holds."""
     agents: str | None = None
     """Endpoint at which agents are awaited; none: simulators are processes of this machine."""
     keys: Path | None = None
@@ -46,6 +48,10 @@ class Settings(BaseModel):
     """Further names by which the server may be called."""
     max_body_bytes: int = Field(default=1024 * 1024, ge=1)
     """Largest request."""
+    max_connections: int = Field(default=500, ge=1)
+    """Most connections at a time; event streams are among them."""
+    request_s: float = Field(default=20.0, gt=0)
+    """How long a request may take to arrive."""
     max_queued: int = Field(default=500, ge=1)
     """Most runs that may wait."""
     grace_s: float = Field(default=20.0, gt=0)

@@ -12,18 +12,21 @@ from alembic.config import Config
 from alembic.util import CommandError
 from sqlalchemy import Engine, create_engine, event, text
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
+from sqlalchemy.exc import (
+    ArgumentError,
+    DataError,
+    DBAPIError,
+    IntegrityError,
+    NoSuchModuleError,
+    SQLAlchemyError,
+    TimeoutError,
+)
 from sqlalchemy.orm import Session, sessionmaker
 
-from tvb_nest_cosim.cosim_core.errors import CosimError
+from tvb_nest_cosim.orchestrator.store.database_file import DatabaseFile
+from tvb_nest_cosim.orchestrator.store.errors import StoreError
 
 MIGRATIONS = Path(__file__).with_name("migrations")
-
-_SQLITE_WAIT_MS = 10_000
-
-
-class StoreError(CosimError):
-    """The database cannot be opened or used."""
 
 
 class Database:
@@ -31,21 +34,23 @@ class Database:
 
     Args:
         url: SQLAlchemy URL, ``sqlite:///FILE`` or ``postgresql://USER@HOST/NAME``.
+        wait_s: How long to wait for a lock that another process holds, and for a connection.
 
     Raises:
         StoreError: If it cannot be reached, or a newer program has made it.
     """
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, wait_s: float = 5.0) -> None:
         try:
-            self._engine = create_engine(_with_driver(url), pool_pre_ping=True)
+            self._engine = create_engine(_with_driver(url), pool_pre_ping=True, pool_timeout=wait_s)
         except (ArgumentError, NoSuchModuleError, ImportError) as error:
             raise StoreError(
                 f"'{_hidden(url)}' is not a usable database URL: {error}; "
                 "examples: sqlite:////data/cosim.db, postgresql://user:password@host/name"
             ) from error
-        if self._engine.dialect.name == "sqlite":
-            event.listen(self._engine, "connect", _prepare_sqlite)
+        is_sqlite = self._engine.dialect.name == "sqlite"
+        prepare = _prepare_sqlite if is_sqlite else _prepare_postgresql
+        event.listen(self._engine, "connect", lambda connection, _: prepare(connection, wait_s))
         self._sessions = sessionmaker(self._engine, expire_on_commit=False)
         try:
             self._migrate()
@@ -54,6 +59,9 @@ class Database:
             raise StoreError(
                 f"the database {_hidden(url)} cannot be used: {_first_line(error)}"
             ) from error
+        self._file = (
+            DatabaseFile(Path(self._engine.url.database or "").absolute()) if is_sqlite else None
+        )
 
     @property
     def engine(self) -> Engine:
@@ -62,21 +70,33 @@ class Database:
 
     @contextmanager
     def session(self) -> Iterator[Session]:
-        """Gives a session whose changes are kept if all goes well."""
-        with self._sessions.begin() as session:
-            yield session
-
-    def ping(self) -> None:
-        """Asks the database for a sign of life.
+        """Gives a session whose changes are kept if all goes well.
 
         Raises:
-            StoreError: If there is none.
+            StoreError: If the database is locked, full, away, or another one than before.
         """
+        if self._file is not None:
+            self._file.check()
         try:
-            with self._engine.connect() as connection:
-                connection.execute(text("SELECT 1"))
-        except SQLAlchemyError as error:
-            raise StoreError(f"the database does not answer: {_first_line(error)}") from error
+            with self._sessions.begin() as session:
+                yield session
+        except (DataError, IntegrityError):
+            raise  # mistakes of this program, not of the database
+        except (DBAPIError, TimeoutError) as error:
+            raise StoreError(_reason(error)) from error
+
+    def ping(self) -> None:
+        """Makes sure that the database can be written to; writes nothing.
+
+        Raises:
+            StoreError: If it cannot.
+        """
+        if self._file is not None:
+            self._file.check()
+            self._file.lock_for_writing()
+            return
+        with self.session() as session:
+            session.execute(text("LOCK TABLE runs IN ROW EXCLUSIVE MODE NOWAIT"))
 
     def close(self) -> None:
         """Closes every connection."""
@@ -106,13 +126,28 @@ def _hidden(url: str) -> str:
         return url.partition("://")[0] + "://..."
 
 
-def _first_line(error: Exception) -> str:
+def _reason(error: SQLAlchemyError) -> str:
+    """Says in a sentence why the database cannot be used."""
+    cause = error.orig if isinstance(error, DBAPIError) and error.orig is not None else error
+    return (
+        f"the database cannot be used: {_first_line(cause)}. If it is locked, another program "
+        "holds it; if it is full, its disk is. Try again when that is over"
+    )
+
+
+def _first_line(error: BaseException) -> str:
     return str(error).strip().partition("\n")[0]
 
 
-def _prepare_sqlite(connection: Any, record: object) -> None:
+def _prepare_sqlite(connection: Any, wait_s: float) -> None:
     cursor = connection.cursor()
+    cursor.execute(f"PRAGMA busy_timeout={round(wait_s * 1000)}")
     # Readers and the writer do not wait for each other, and a crash loses nothing committed.
     cursor.execute("PRAGMA journal_mode=WAL")
-    cursor.execute(f"PRAGMA busy_timeout={_SQLITE_WAIT_MS}")
     cursor.close()
+
+
+def _prepare_postgresql(connection: Any, wait_s: float) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(f"SET lock_timeout = {round(wait_s * 1000)}")
+    connection.commit()

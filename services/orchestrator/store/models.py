@@ -36,7 +36,7 @@ SIMULATING = frozenset({RunState.BUILDING, RunState.RUNNING, RunState.PAUSED, Ru
 """States in which simulators are alive."""
 
 ACTIVE = SIMULATING | {RunState.FINISHING}
-"""States in which a server works on a run; at most one run is in one of them."""
+"""States in which a server works on a run: on one, and on results that an earlier one owes."""
 
 FINAL = frozenset(map(RunState, FINAL_STATES))
 """States in which nothing will happen any more."""

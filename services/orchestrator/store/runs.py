@@ -36,7 +36,8 @@ class NewRun:
 class RunStore:
     """The runs of one server; may be used from any thread.
 
-    Rows that are returned are copies: changing them changes nothing.
+    Rows that are returned are copies: changing them changes nothing. Every method raises StoreError
+    while the database cannot be used.
 
     Args:
         database: Where they are kept.
@@ -61,6 +62,16 @@ class RunStore:
         with self._database.session() as session:
             session.add(row)
         return row
+
+    def adopt(self, row: RunRow) -> None:
+        """Remembers a run that was carried out without this database."""
+        with self._database.session() as session:
+            session.add(row)
+
+    def identities(self) -> set[str]:
+        """Returns the identities of all runs."""
+        with self._database.session() as session:
+            return set(session.scalars(select(RunRow.id)))
 
     def get(self, run: str) -> RunRow | None:
         """Returns a run, if there is such a one."""

@@ -19,16 +19,19 @@ from tvb_nest_cosim.cosim_core.model.experiment.load import dump_yaml, read_yaml
 from tvb_nest_cosim.cosim_core.run_dir.layout import write_atomically
 from tvb_nest_cosim.orchestrator.run.control import RunControl, signals_to
 from tvb_nest_cosim.orchestrator.run.runner import plain_folder
+from tvb_nest_cosim.orchestrator.sweep.changed_inputs import check_inputs, mixed_inputs
 from tvb_nest_cosim.orchestrator.sweep.display import SweepDisplay, show_table
 from tvb_nest_cosim.orchestrator.sweep.executor import Executor
 from tvb_nest_cosim.orchestrator.sweep.folder import SweepLayout, held
 from tvb_nest_cosim.orchestrator.sweep.model import Measures, Sweep, load_sweep, names_of
 from tvb_nest_cosim.orchestrator.sweep.points import Point, resolve
+from tvb_nest_cosim.orchestrator.sweep.row import SweepRow
 from tvb_nest_cosim.orchestrator.sweep.runner import (
     Progress,
     examine,
     run_points,
     survey,
+    survey_warnings,
     warnings_of,
 )
 from tvb_nest_cosim.orchestrator.sweep.slurm_array import SlurmArray
@@ -83,9 +86,12 @@ class Campaign:
             ExperimentError: With every fault, before anything was started.
         """
         with closing(make(self.layout, self.base)) as executor:
-            due = self._survey(retry_failed).due
-            needs = examine(executor, self.layout, due, self._measures)
-            show_warnings(console, warnings_of(due, needs))
+            found = self._survey(retry_failed)
+            if executor.base_dir is not None:
+                check_inputs(self.points, found.records, executor.base_dir)
+            needs = examine(executor, self.layout, found.due, self._measures)
+            told = survey_warnings(self.layout, self.points, found)
+            show_warnings(console, [*told, *warnings_of(found.due, needs)])
             self.layout.make()
             with held(self.layout.lock()):
                 write_atomically(self.layout.sweep, dump_yaml(self.sweep).encode())
@@ -153,13 +159,22 @@ class Campaign:
             The exit code.
         """
         self.layout.make()
-        return EXIT_FAILED if self._tell(console, self._survey(retry_failed=False)) else 0
+        progress = self._survey(retry_failed=False)
+        show_warnings(console, survey_warnings(self.layout, self.points, progress))
+        progress.records |= {
+            point.id: SweepRow(experiment_digest=point.digest, outcome="failed", cause=cause)
+            for point in progress.due
+            if (cause := progress.again.get(point.id))
+        }
+        return EXIT_FAILED if self._tell(console, progress) else 0
 
     @property
     def _measures(self) -> Measures:
         return self.sweep.statistics
 
     def _survey(self, retry_failed: bool) -> Progress:
+        if self.layout.root.is_dir():
+            self.layout.make()  # somebody may have removed a folder of it
         return survey(self.layout, self.points, self._measures, retry_failed=retry_failed)
 
     def _tell(self, console: Console, progress: Progress) -> int:
@@ -167,6 +182,7 @@ class Campaign:
         # Matplotlib takes a second to import, and nobody waits for it until all points are done.
         from tvb_nest_cosim.orchestrator.sweep.heatmaps import draw_heat_maps
 
+        show_warnings(console, mixed_inputs(self.points, progress.records))
         frame = make_table(self.layout, self.points, progress.records)
         write_table(self.layout, frame)
         names = names_of(self.sweep.design)

@@ -44,6 +44,11 @@ class Ended:
 class Executor(Protocol):
     """Carries out points. All calls come from one thread and return at once."""
 
+    @property
+    def base_dir(self) -> Path | None:
+        """Folder in which points look up files and modules; None if a server does."""
+        ...
+
     def examine(self, point: Point, out: Path) -> Needs:
         """Checks that a point can be carried out, before anything starts.
 

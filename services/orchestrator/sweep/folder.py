@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import fcntl
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from tvb_nest_cosim.cosim_core.errors import ExperimentError
+from tvb_nest_cosim.cosim_core.run_dir.lock import held as lock_held
 
 
 @dataclass(frozen=True)
@@ -87,15 +87,20 @@ def held(lock: Path) -> Iterator[None]:
     """Keeps others from the same work; a process that dies releases it.
 
     Raises:
-        ExperimentError: If somebody else is at it.
+        ExperimentError: If somebody else is at it, or this user may not write there.
     """
-    with lock.open("w") as file:
+    busy = ExperimentError.single(
+        "--out",
+        f"another process works on this sweep; it holds {lock}. Wait until it has ended, or give "
+        "another folder",
+    )
+    with ExitStack() as stack:
         try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
+            stack.enter_context(lock_held(lock, busy))
+        except OSError as error:
             raise ExperimentError.single(
                 "--out",
-                f"another process works on this sweep; it holds {lock}. Wait until it has ended, "
-                "or give another folder",
+                f"{lock} cannot be written: {error.strerror or error}. Give a folder in which you "
+                "may write",
             ) from error
         yield

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import signal
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ from tvb_nest_cosim.cosim_core.processes.process_group import Exit, ProcessGroup
 from tvb_nest_cosim.cosim_core.run_dir.provenance import Provenance
 from tvb_nest_cosim.orchestrator.sweep.executor import Ended, Needs
 from tvb_nest_cosim.orchestrator.sweep.folder import SweepLayout
+from tvb_nest_cosim.orchestrator.sweep.kept_run import discard
 from tvb_nest_cosim.orchestrator.sweep.needs import needs_of
 from tvb_nest_cosim.orchestrator.sweep.points import Point
 
@@ -52,6 +52,11 @@ class LocalPool:
         self._running: list[_Running] = []
         self._is_stopping = False
 
+    @property
+    def base_dir(self) -> Path:
+        """See :meth:`Executor.base_dir`."""
+        return self._base.parent
+
     def examine(self, point: Point, out: Path) -> Needs:
         """See :meth:`Executor.examine`."""
         return needs_of(point, self._base.parent, out, is_here=True)
@@ -75,8 +80,7 @@ class LocalPool:
 
     def _start(self, point: Point, needs: Needs) -> None:
         root = self._layout.run(point.id)
-        if root.exists():
-            shutil.rmtree(root)
+        discard(root)
         changes = [part for text in point.overrides for part in ("--set", text)]
         words = ["run", str(self._base), *changes, "--out", str(root), "--no-report"]
         command = module_command(ORCHESTRATOR, *words)

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import os
-import shutil
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
 from tvb_nest_cosim.cosim_core.client import FINAL, Client, RunAnswer, ServerRefusal
 from tvb_nest_cosim.cosim_core.deadline import Deadline
-from tvb_nest_cosim.cosim_core.errors import ExperimentError
+from tvb_nest_cosim.cosim_core.errors import ExperimentError, RunDirectoryError
 from tvb_nest_cosim.orchestrator.sweep.executor import Ended, Needs
 from tvb_nest_cosim.orchestrator.sweep.folder import SweepLayout
+from tvb_nest_cosim.orchestrator.sweep.kept_run import check_copy, discard
 from tvb_nest_cosim.orchestrator.sweep.points import Point
 
 LOOK_EVERY_S = 1.0
@@ -23,14 +23,28 @@ LOOK_EVERY_S = 1.0
 PATIENCE_S = 120.0
 """How long the server may be away."""
 
+FETCH_TRIES = 8
+"""How often results are fetched that are not complete; the pause doubles from look to look."""
+
 QUEUED = 2
 """Runs that wait on the server beside the present one, so that it never waits for this machine."""
 
 
 @dataclass
 class _Remote:
+    """A point that the server has been given.
+
+    Attributes:
+        point: The point.
+        run: Identity of its run.
+        tries: How often incomplete results were fetched.
+        next_try: When they may be fetched again.
+    """
+
     point: Point
     run: str
+    tries: int = 0
+    next_try: Deadline = field(default_factory=lambda: Deadline.after(0.0))
 
 
 class RemotePool:
@@ -60,6 +74,11 @@ class RemotePool:
         self._next_look = Deadline.after(0.0)
         self._gives_up = Deadline.after(PATIENCE_S)
         self._stops = 0
+
+    @property
+    def base_dir(self) -> Path | None:
+        """See :meth:`Executor.base_dir`."""
+        return None
 
     def examine(self, point: Point, out: Path) -> Needs:
         """See :meth:`Executor.examine`; the server's answer counts."""
@@ -123,20 +142,39 @@ class RemotePool:
         if run.state not in FINAL:
             return None
         if run.state == "finished":
-            self._fetch(remote)
-            return ""
+            return self._fetch(remote) if remote.next_try.passed() else None
         causes = [run.cause, *(f"{fault.path}: {fault.message}" for fault in run.faults)]
         return f"{run.state} on the server: {'; '.join(filter(None, causes))}"
 
-    def _fetch(self, remote: _Remote) -> None:
-        """Downloads a run; its folder appears when everything is there."""
+    def _fetch(self, remote: _Remote) -> str | None:
+        """Downloads a run; its folder appears when everything is there, and is what it was there.
+
+        Returns:
+            As :meth:`_cause`.
+        """
         root = self._layout.run(remote.point.id)
         partial = root.with_name(f".{root.name}.partial")
-        for folder in (root, partial):
-            if folder.exists():
-                shutil.rmtree(folder)
-        self._client.fetch(remote.run, partial)
+        discard(partial)
+        try:
+            self._client.fetch(remote.run, partial)
+            check_copy(partial)
+        except RunDirectoryError as error:
+            remote.tries += 1
+            if remote.tries < FETCH_TRIES:
+                remote.next_try = Deadline.after(self._look_every_s * 2**remote.tries)
+                return None
+            return (
+                f"the server says that run {remote.run} has finished, but {remote.tries} times its "
+                f"results came incomplete: {error}. To run it again, delete it there and say "
+                "--retry-failed"
+            )
+        except OSError as error:
+            raise RunDirectoryError(
+                f"the results of run {remote.run} cannot be written to {partial}: {error}"
+            ) from error
+        discard(root)
         os.replace(partial, root)
+        return ""
 
     def stop(self) -> None:
         """See :meth:`Executor.stop`."""

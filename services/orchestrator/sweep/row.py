@@ -9,10 +9,16 @@ from typing import Literal
 
 from pydantic import BaseModel, ValidationError
 
-from tvb_nest_cosim.cosim_core.errors import CosimError
+from tvb_nest_cosim.cosim_core.errors import CosimError, RunDirectoryError
 from tvb_nest_cosim.cosim_core.run_dir.layout import write_atomically
 from tvb_nest_cosim.cosim_core.run_dir.provenance import Provenance
 from tvb_nest_cosim.orchestrator.sweep.folder import SweepLayout
+from tvb_nest_cosim.orchestrator.sweep.kept_run import (
+    DamagedRunError,
+    digest_of_complete,
+    finished_run,
+    make_complete,
+)
 from tvb_nest_cosim.orchestrator.sweep.model import Measures
 from tvb_nest_cosim.orchestrator.sweep.points import Point
 from tvb_nest_cosim.orchestrator.sweep.statistics import measure
@@ -24,11 +30,12 @@ class SweepRow(BaseModel):
     Attributes:
         experiment_digest: Digest of its experiment.
         outcome: How it ended.
-        cause: Why it failed; else empty.
+        cause: Why it failed, or why it was run again after it had finished; else empty.
         point_s: Wall time from the start of its process to its row; None if it was not noted.
         build_s: Wall time until the first window.
         wall_s: Wall time of the windows.
         digest: Digest of its results; empty if it failed.
+        inputs: SHA-256 of the files and modules that its run has read, by path in ``inputs``.
         measures: How ``values`` were computed.
         values: Statistics by column; None where they are not defined.
     """
@@ -40,6 +47,7 @@ class SweepRow(BaseModel):
     build_s: float | None = None
     wall_s: float | None = None
     digest: str = ""
+    inputs: dict[str, str] = {}
     measures: Measures = Measures()
     values: dict[str, float | None] = {}
 
@@ -47,14 +55,22 @@ class SweepRow(BaseModel):
 def recall(layout: SweepLayout, point: Point, measures: Measures) -> SweepRow | None:
     """Returns what is known of a point; None if it has to be run.
 
-    Only a finished run of the very same experiment counts as finished. What was measured in
-    another way is measured again.
+    A row is kept if the complete run of its digest is still there, or if the folder of the run is
+    gone, which the user may remove. Results that are missing or damaged are made from the journals;
+    what was measured in another way, or of other results, is measured again.
+
+    Raises:
+        DamagedRunError: If the point has been run and has to be run again, with the reason.
     """
-    known = _read(layout.record(point.id), point)
-    provenance = provenance_of(layout, point)
-    if provenance is None:
-        return known if known is not None and known.outcome == "failed" else None
-    if known is not None and known.outcome == "finished" and known.measures == measures:
+    known, root = _read(layout.record(point.id), point), layout.run(point.id)
+    if known is not None and known.outcome == "finished":
+        if known.measures == measures and not root.exists():
+            return known
+        if finished_run(root, point.digest) is None:
+            raise DamagedRunError(f"{root}, of which its row was made, holds no finished run now")
+        if known.measures == measures and known.digest == digest_of_complete(root):
+            return known
+    elif finished_run(root, point.digest) is None:
         return known
     point_s = known.point_s if known is not None else None
     return remember(layout, point, measures, lambda: point_s)
@@ -65,6 +81,7 @@ def remember(
     point: Point,
     measures: Measures,
     point_s: Callable[[], float | None],
+    again: str = "",
 ) -> SweepRow:
     """Measures a run that is said to have finished, and writes down what it was.
 
@@ -73,26 +90,44 @@ def remember(
         point: The point.
         measures: How to measure.
         point_s: Tells, when all is measured, how long the point took.
+        again: Why the point was run again, if it was.
+
+    Raises:
+        DamagedRunError: If the run cannot be read.
+        RunDirectoryError: If the row cannot be written.
     """
-    provenance = provenance_of(layout, point)
+    root = layout.run(point.id)
+    provenance = finished_run(root, point.digest)
     if provenance is None:
-        return remember_failed(layout, point, _no_such_run(layout, point))
+        return remember_failed(layout, point, _no_such_run(root))
     try:
-        values = measure(layout.run(point.id), measures)
+        values = _measured(root, measures)
+    except DamagedRunError:
+        raise
     except CosimError as error:
         return remember_failed(layout, point, str(error))
     row = SweepRow(
         experiment_digest=point.digest,
         outcome="finished",
+        cause=again,
         point_s=point_s(),
         build_s=provenance.build_s,
         wall_s=provenance.wall_s,
-        digest=provenance.digest or "",
+        digest=digest_of_complete(root) or "",
+        inputs=provenance.inputs.get("files", {}),
         measures=measures,
         values={name: value if math.isfinite(value) else None for name, value in values.items()},
     )
     _write(layout, point, row)
     return row
+
+
+def _measured(root: Path, measures: Measures) -> dict[str, float]:
+    try:
+        return measure(root, measures)
+    except RunDirectoryError:
+        make_complete(root)
+        return measure(root, measures)
 
 
 def remember_failed(layout: SweepLayout, point: Point, cause: str) -> SweepRow:
@@ -102,8 +137,7 @@ def remember_failed(layout: SweepLayout, point: Point, cause: str) -> SweepRow:
     return row
 
 
-def _no_such_run(layout: SweepLayout, point: Point) -> str:
-    root = layout.run(point.id)
+def _no_such_run(root: Path) -> str:
     found = Provenance.find(root)
     if found is not None and found.outcome == "finished":
         return (
@@ -111,14 +145,6 @@ def _no_such_run(layout: SweepLayout, point: Point) -> str:
             "meanwhile? Start the sweep again"
         )
     return f"{root} holds no finished run"
-
-
-def provenance_of(layout: SweepLayout, point: Point) -> Provenance | None:
-    """Returns the provenance of a point's run if it finished and was this very experiment."""
-    found = Provenance.find(layout.run(point.id))
-    if found is None or found.outcome != "finished" or found.experiment_digest != point.digest:
-        return None
-    return found
 
 
 def _read(path: Path, point: Point) -> SweepRow | None:

@@ -13,6 +13,7 @@ from tvb_nest_cosim.orchestrator.planning.checks import existing_ancestor
 from tvb_nest_cosim.orchestrator.run.control import RunControl
 from tvb_nest_cosim.orchestrator.sweep.executor import Ended, Executor, Needs
 from tvb_nest_cosim.orchestrator.sweep.folder import SweepLayout
+from tvb_nest_cosim.orchestrator.sweep.kept_run import DamagedRunError
 from tvb_nest_cosim.orchestrator.sweep.model import Measures
 from tvb_nest_cosim.orchestrator.sweep.points import Point, by_content, label, merged, whose
 from tvb_nest_cosim.orchestrator.sweep.row import SweepRow, recall, remember, remember_failed
@@ -45,10 +46,12 @@ class Progress:
     Attributes:
         records: What is known, by identity of the point.
         due: Points to carry out, each experiment once.
+        again: Why points that had finished are due, by identity.
     """
 
     records: dict[str, SweepRow] = field(default_factory=dict)
     due: list[Point] = field(default_factory=list)
+    again: dict[str, str] = field(default_factory=dict)
 
 
 def survey(
@@ -64,7 +67,10 @@ def survey(
     """
     progress = Progress()
     for point in {point.id: point for point in reversed(points)}.values():
-        record = recall(layout, point, measures)
+        try:
+            record = recall(layout, point, measures)
+        except DamagedRunError as error:
+            record, progress.again[point.id] = None, str(error)
         if record is None or (retry_failed and record.outcome == "failed"):
             progress.due.append(point)
         else:
@@ -105,6 +111,25 @@ def examine(
         raise ExperimentError(merged(faulty, labels))
     _check_disk(layout, needs)
     return needs
+
+
+def survey_warnings(layout: SweepLayout, points: Sequence[Point], progress: Progress) -> list[str]:
+    """Says which points are run again though they had finished, and which rows have no run."""
+    labels = {point.index: label(point.index, point.parameters) for point in points}
+    damaged = by_content(
+        (point.index, [progress.again[point.id]]) for point in points if point.id in progress.again
+    )
+    told = [f"{whose(indices, labels)}damaged: {why}" for why, indices in damaged.items()]
+    gone = [
+        point.index
+        for point in points
+        if point.id in progress.records
+        and progress.records[point.id].outcome == "finished"
+        and not layout.run(point.id).exists()
+    ]
+    if gone:
+        told.append(f"{whose(gone, labels)}kept row, run folder is gone")
+    return told
 
 
 def warnings_of(due: Sequence[Point], needs: Mapping[str, Needs]) -> list[str]:
@@ -162,7 +187,8 @@ def run_points(
             start_s = began_s.pop(gone.point.id)
             if gone.cause and is_ending:
                 continue  # ended by the user, not by a fault of its own
-            record = _noted(layout, gone, measures, start_s)
+            why = progress.again.get(gone.point.id)
+            record = _noted(layout, gone, measures, start_s, f"run again: {why}" if why else "")
             progress.records[gone.point.id] = record
             observe.ended(gone.point, record)
         observe.tick()
@@ -170,7 +196,14 @@ def run_points(
     return not waiting and not is_ending
 
 
-def _noted(layout: SweepLayout, ended: Ended, measures: Measures, began_s: float) -> SweepRow:
+def _noted(
+    layout: SweepLayout, ended: Ended, measures: Measures, began_s: float, again: str
+) -> SweepRow:
     if ended.cause:
         return remember_failed(layout, ended.point, ended.cause)
-    return remember(layout, ended.point, measures, lambda: round(time.monotonic() - began_s, 3))
+    try:
+        return remember(
+            layout, ended.point, measures, lambda: round(time.monotonic() - began_s, 3), again
+        )
+    except DamagedRunError as error:
+        return remember_failed(layout, ended.point, str(error))

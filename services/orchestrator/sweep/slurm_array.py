@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,7 +10,7 @@ from pathlib import Path
 from tvb_nest_cosim.cosim_core.deadline import Deadline
 from tvb_nest_cosim.cosim_core.errors import ExperimentError
 from tvb_nest_cosim.cosim_core.processes.commands import ORCHESTRATOR, module_command
-from tvb_nest_cosim.cosim_core.run_dir.layout import write_atomically
+from tvb_nest_cosim.cosim_core.run_dir.layout import RunLayout, write_atomically
 from tvb_nest_cosim.cosim_core.run_dir.provenance import Provenance
 from tvb_nest_cosim.orchestrator.slurm import queue
 from tvb_nest_cosim.orchestrator.slurm.options import JobChoice
@@ -19,6 +18,7 @@ from tvb_nest_cosim.orchestrator.slurm.request import Group, Request, request_fa
 from tvb_nest_cosim.orchestrator.slurm.script import array_script
 from tvb_nest_cosim.orchestrator.sweep.executor import Ended, Needs
 from tvb_nest_cosim.orchestrator.sweep.folder import SweepLayout
+from tvb_nest_cosim.orchestrator.sweep.kept_run import discard
 from tvb_nest_cosim.orchestrator.sweep.needs import needs_of
 from tvb_nest_cosim.orchestrator.sweep.points import Point
 
@@ -73,6 +73,11 @@ class SlurmArray:
         self._asked_s = -ASK_EVERY_S
         self._patience = Deadline.after(PATIENCE_S)
         self._is_stopping = False
+
+    @property
+    def base_dir(self) -> Path:
+        """See :meth:`Executor.base_dir`."""
+        return self._base.parent
 
     def examine(self, point: Point, out: Path) -> Needs:
         """See :meth:`Executor.examine`."""
@@ -130,7 +135,7 @@ class SlurmArray:
     def _submit(self, fresh: Sequence[tuple[Point, Needs]]) -> None:
         for point, _ in fresh:
             # What is in the way is an unfinished run of this point.
-            shutil.rmtree(self._layout.run(point.id), ignore_errors=True)
+            discard(self._layout.run(point.id))
         write_atomically(self._layout.array_script, self.script(fresh).encode())
         job = queue.submit(self._layout.array_script)
         jobs = "".join(f"{number}\n" for number in (*self._known_jobs(), job))
@@ -176,13 +181,19 @@ class SlurmArray:
         """Returns why an element did not finish, nothing if it did, None if it goes on."""
         if not state.is_over:
             return None
-        known = Provenance.find(self._layout.run(element.point.id))
-        if known is not None:
-            return "" if known.outcome == "finished" else str(known.cause)
+        root = self._layout.run(element.point.id)
+        known = Provenance.find(root)
+        has_finished = known is not None and known.outcome == "finished"
+        if known is not None and not has_finished:
+            return str(known.cause)
+        if has_finished and RunLayout(root).manifest.is_file():
+            return ""
         if element.over_s is None:
             element.over_s = time.monotonic()
         if time.monotonic() - element.over_s < SETTLE_S and not self._is_stopping:
             return None
+        if has_finished:
+            return ""  # it was killed before its results were complete; who measures makes them
         log = self._layout.root / "logs" / f"array-{element.job}_{element.point.index}.out"
         return f"job {element.job}_{element.point.index} is {state.name}; {log} tells more"
 

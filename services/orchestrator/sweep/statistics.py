@@ -34,7 +34,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from tvb_nest_cosim.cosim_core.errors import Fault
+from tvb_nest_cosim.cosim_core.errors import Fault, RunDirectoryError
 from tvb_nest_cosim.cosim_core.model.arrays import Integers, Reals
 from tvb_nest_cosim.cosim_core.model.experiment import Experiment
 from tvb_nest_cosim.cosim_core.model.timegrid import InexactTimeError, ticks_of
@@ -66,10 +66,22 @@ def measure(root: Path, measures: Measures) -> dict[str, float]:
         measures: How.
 
     Raises:
-        RunDirectoryError: If a file cannot be read.
+        RunDirectoryError: If the run is not complete, or a file that its plan calls for is missing
+            or damaged.
     """
     with open_run(root) as run:
+        _check_series(run)
         return {**_spiking(run, measures), **_brain(run, measures)}
+
+
+def _check_series(run: Run) -> None:
+    """Makes sure that TVB's series are there; reading spikes or rates that are not raises."""
+    is_planned = run.plan.participants.get("tvb") and run.experiment.tvb.monitors
+    if is_planned and not run.has("tvb"):
+        raise RunDirectoryError(
+            f"{run.root} has no {run.records.layout.tvb.name}, though its plan has monitors of "
+            f"TVB. Remove {run.records.layout.manifest.name} and say 'cosim report {run.root}'"
+        )
 
 
 def _spiking(run: Run, measures: Measures) -> dict[str, float]:

@@ -15,10 +15,11 @@ from tvb_nest_cosim.orchestrator.sweep.points import Point
 from tvb_nest_cosim.orchestrator.sweep.row import SweepRow
 
 LAST_COLUMNS = (
-    "build_s", "wall_s", "point_s", "digest", "experiment_digest", "path", "cause",
+    "undefined", "build_s", "wall_s", "point_s", "digest", "experiment_digest", "path", "cause",
 )  # fmt: skip
-"""What stands behind the statistics: seconds until the first window, of the windows, and of the
-whole point with its row; digests of results and experiment; run directory; cause of a failure."""
+"""What stands behind the statistics: names of those that have no value, though the run is complete;
+seconds until the first window, of the windows, and of the whole point with its row; digests of
+results and experiment; run directory; cause of a failure, or of a second run."""
 
 TIMES = ("build_s", "wall_s", "point_s")
 """Columns that differ between two sweeps of the same points."""
@@ -69,6 +70,7 @@ def _row(layout: SweepLayout, point: Point, record: SweepRow | None) -> dict[str
     }
     if record is not None:
         row |= record.values
+        row["undefined"] = " ".join(n for n, value in record.values.items() if value is None)
         row |= {name: getattr(record, name) for name in (*TIMES, "digest", "cause")}
     return row
 

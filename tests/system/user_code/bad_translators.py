@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING, NoReturn
 
 import numpy as np
@@ -44,6 +45,18 @@ class Raises(_Failing):
 class Exits(_Failing):
     def fail(self, rates: Reals) -> NoReturn:
         raise SystemExit(3)
+
+
+class Spins(_Failing):
+    def fail(self, rates: Reals) -> NoReturn:
+        while True:
+            pass
+
+
+class Sleeps(_Failing):
+    def fail(self, rates: Reals) -> Reals:
+        time.sleep(600.0)
+        return rates
 
 
 class CannotBeMade:

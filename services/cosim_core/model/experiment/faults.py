@@ -65,8 +65,9 @@ def _key_path(error: ErrorDetails, tree: Mapping[str, Any]) -> str:
     path: list[str] = []
     node: Any = tree
     for part in error["loc"]:
-        is_key = isinstance(node, Mapping) and part in node
-        if is_key or (isinstance(node, list) and isinstance(part, int)):
+        # An item that is missing has a place in the error's path, but none in the list.
+        is_item = isinstance(node, list) and isinstance(part, int) and part < len(node)
+        if is_item or (isinstance(node, Mapping) and part in node):
             node = node[part]
             path.append(str(part))
         elif error["type"] == "missing" and part == error["loc"][-1]:

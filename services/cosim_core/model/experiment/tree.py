@@ -88,13 +88,37 @@ class RunJournal(Part):
 StandIn = Annotated[Constant | File | RunJournal, Field(discriminator="kind")]
 
 
+STALL_WINDOWS = 20
+"""How many times the longest window so far one may take, unless the experiment says otherwise."""
+
+PATIENT_S = 120.0
+"""How long a file system may keep a process waiting, unless the experiment says otherwise."""
+
+
 class Timeouts(Part):
     """Deadlines, in seconds of wall time."""
 
     start_s: Positive = 300.0
     """Until every participant has built its side."""
-    stall_s: Positive = 120.0
-    """Without progress of any participant before the run is given up."""
+    stall_s: Positive | None = None
+    """Without progress of any participant before the run is given up. Default: 20 times the longest
+    window so far and at least 10 s; at least 120 s while a disk or the network is waited for, or
+    where a process cannot be seen; ``start_s`` in the first windows. A stopped process is named
+    within 10 s in any case, one that sleeps while all others wait only if nothing is given."""
+
+    def stall_after_s(self, longest_window_s: float, at_least_s: float) -> float:
+        """Returns after how long without progress a run is given up."""
+        if self.stall_s is not None:
+            return self.stall_s
+        return max(at_least_s, STALL_WINDOWS * longest_window_s)
+
+    def backstop_s(self, longest_window_s: float) -> float:
+        """Returns how long a participant waits for a block: longer than the orchestrator would.
+
+        Args:
+            longest_window_s: Longest window so far, as this participant has seen it.
+        """
+        return 2 * self.stall_after_s(longest_window_s, max(self.start_s, PATIENT_S))
 
 
 class Experiment(Part):

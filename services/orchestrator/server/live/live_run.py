@@ -16,7 +16,7 @@ from tvb_nest_cosim.orchestrator.run.control import RunControl
 from tvb_nest_cosim.orchestrator.run.coordinator import Coordinator
 from tvb_nest_cosim.orchestrator.server.live.cache import AnswerCache
 from tvb_nest_cosim.orchestrator.server.live.tail import Tail
-from tvb_nest_cosim.orchestrator.store import RunState
+from tvb_nest_cosim.orchestrator.store import RunRow, RunState
 
 SPEED_OVER_S = 5.0
 """Time over which speed is measured."""
@@ -27,7 +27,7 @@ class Live:
     """One run that simulators work on.
 
     Attributes:
-        id: Its identity.
+        row: What was remembered of it when its turn came; later changes are not in it.
         plan: Its plan.
         tail: Reads what is new in its directory.
         control: Takes commands.
@@ -38,7 +38,7 @@ class Live:
         cache: Answers about it that were given a short time ago.
     """
 
-    id: str
+    row: RunRow
     plan: RunPlan
     tail: Tail
     control: RunControl = field(default_factory=RunControl)
@@ -49,6 +49,11 @@ class Live:
     cache: AnswerCache = field(default_factory=AnswerCache)
     _looking: threading.Lock = field(default_factory=threading.Lock)
     _looked_s: float = 0.0
+
+    @property
+    def id(self) -> str:
+        """Its identity."""
+        return self.row.id
 
     def is_due(self, every_s: float) -> bool:
         """Tells whether nobody has looked at new data for so long."""

@@ -11,7 +11,6 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-import h5py
 import numpy as np
 
 from tvb_nest_cosim.cosim_core.errors import RunDirectoryError
@@ -246,7 +245,7 @@ class FileSource:
         if not self._run.has("spikes"):
             raise RunDirectoryError("this run recorded no spikes")
         parts: dict[str, list[tuple[Reals, Array]]] = {}
-        with h5py.File(self._run.records.layout.spikes) as file:
+        with self._run.spikes_file() as file:
             for kept in self._run.records.kept:
                 group = file["spikes"][plain_name(kept.region, kept.name)]
                 times_ms = group["timestamps"]

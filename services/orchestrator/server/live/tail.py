@@ -62,8 +62,10 @@ class Tail:
         """
         try:
             return self._new_lines(), self._new_data(records) if records else None
-        except (OSError, RunDirectoryError) as error:
-            _logger.warning("no live data of %s: %s", self._layout.root.name, error)
+        except Exception as error:
+            # What a damaged folder raises must not end the stream of those who watch.
+            trace = None if isinstance(error, OSError | RunDirectoryError) else error
+            _logger.warning("no live data of %s: %s", self._layout.root.name, error, exc_info=trace)
             return [], None
 
     def _new_lines(self) -> list[dict[str, str]]:

@@ -100,7 +100,7 @@ async def _stream(service: Service, run: str, after: str | None) -> AsyncIterato
 
 def _state(service: Service, run: str, event: Event | None = None) -> Event:
     """Returns the state of a run as an event, the last one if it is final."""
-    row = service.store.get(run)
+    row = service.find(run)
     if row is None:
         gone = {"state": "deleted", "cause": "the run was deleted"}
         return Event(END, "state", json.dumps(gone))

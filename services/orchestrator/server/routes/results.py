@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable
+import logging
+from collections.abc import Callable, Hashable, Iterator
 from http import HTTPStatus
 from pathlib import Path
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Header, Query, Response
+from fastapi import APIRouter, Depends, Header, HTTPException, Query, Response
 from fastapi.responses import FileResponse, JSONResponse, PlainTextResponse, StreamingResponse
 
 from tvb_nest_cosim.cosim_core.client.responses import FileAnswer, FileList
-from tvb_nest_cosim.cosim_core.errors import RunDirectoryError
+from tvb_nest_cosim.cosim_core.errors import CosimError, RunDirectoryError
 from tvb_nest_cosim.cosim_core.model.connectome import load_connectome
 from tvb_nest_cosim.cosim_core.model.experiment import Experiment
 from tvb_nest_cosim.cosim_core.model.experiment.load import dump_yaml
@@ -26,10 +27,31 @@ from tvb_nest_cosim.orchestrator.server.live.sources import FileSource, JournalS
 from tvb_nest_cosim.orchestrator.server.problems import Refusal
 from tvb_nest_cosim.orchestrator.server.schemas import PREFIX, ConnectomeAnswer
 from tvb_nest_cosim.orchestrator.server.security.guard import DOCUMENT_POLICY
-from tvb_nest_cosim.orchestrator.server.service import Row, Served, Service
-from tvb_nest_cosim.orchestrator.store import FINAL, RunRow, RunState
+from tvb_nest_cosim.orchestrator.server.service import Row, RunId, Served, Service
+from tvb_nest_cosim.orchestrator.store import FINAL, RunRow
 
-router = APIRouter(prefix=PREFIX, tags=["results"])
+_logger = logging.getLogger(__name__)
+
+
+def _damage_told(run: RunId) -> Iterator[None]:
+    """Turns whatever the folder of a run may raise into a sentence.
+
+    Raises:
+        RunDirectoryError: If a call failed for a reason that it has no sentence for.
+    """
+    try:
+        yield
+    except (CosimError, Refusal, HTTPException):
+        raise
+    except Exception as error:
+        _logger.exception("the results of run %s cannot be read", run)
+        raise RunDirectoryError(
+            f"the results of run {run} are damaged and cannot be read: "
+            f"{type(error).__name__}: {error}"
+        ) from error
+
+
+router = APIRouter(prefix=PREFIX, tags=["results"], dependencies=[Depends(_damage_told)])
 
 Points = Annotated[int, Query(ge=2, le=20_000, description="Most points per curve.")]
 
@@ -47,7 +69,8 @@ def list_files(row: Row, service: Served) -> FileList:
 @router.get("/runs/{run}/files/{name}", response_class=FileResponse, responses=_FILE)
 def get_file(row: Row, service: Served, name: str) -> FileResponse:
     """Fetch a file of a run."""
-    return _file(files.result_files(service.root(row)), name)
+    root = service.root(row)
+    return _file(root, files.result_files(root), name)
 
 
 @router.get("/runs/{run}/figures")
@@ -59,18 +82,20 @@ def list_figures(row: Row, service: Served) -> FileList:
 @router.get("/runs/{run}/figures/{name}", response_class=FileResponse, responses=_FILE)
 def get_figure(row: Row, service: Served, name: str) -> FileResponse:
     """Fetch a figure of a run."""
-    return _file(files.figure_files(service.root(row)), name)
+    root = service.root(row)
+    return _file(root, files.figure_files(root), name)
 
 
 @router.get("/runs/{run}/report.html", response_class=FileResponse, responses=_FILE)
 def get_report(row: Row, service: Served) -> FileResponse:
     """Open the report of a run."""
-    return _file(files.result_files(service.root(row)), "report.html")
+    root = service.root(row)
+    return _file(root, files.result_files(root), "report.html")
 
 
 @router.get("/runs/{run}/archive.zip", response_class=StreamingResponse, responses=_FILE)
 def get_archive(row: Row, service: Served) -> StreamingResponse:
-    """Fetch all files and figures of a run; journals stay on the server."""
+    """Fetch files, figures and inputs of a run; journals stay on the server."""
     root = service.root(row)
     if not files.result_files(root):
         raise Refusal(HTTPStatus.NOT_FOUND, f"run {row.id} has no files yet")
@@ -135,7 +160,7 @@ def get_timing(row: Row, service: Served, max_points: Points = 500) -> dict[str,
     if live is not None:
         records = RunRecords(RunLayout(root), live.plan, Built())
         return live.cache.get(("timing", max_points), lambda: curves.phases(records, max_points))
-    _begun(row, root)
+    _begun(row, service)
     return curves.phases(RunRecords.open(root), max_points)
 
 
@@ -173,16 +198,18 @@ def _answer(
     live = service.queue.live(row.id)
     if live is not None and (records := live.records) is not None:
         return live.cache.get(question, lambda: make(JournalSource.newest(records)))
-    root = service.root(row)
-    _begun(row, root)
-    with open_run(root) as run:
+    _begun(row, service)
+    with open_run(service.root(row)) as run:
         return make(FileSource(run))
 
 
-def _begun(row: RunRow, root: Path) -> None:
+def _begun(row: RunRow, service: Service) -> None:
     """Refuses to read results of a run that has none."""
-    if RunState(row.state) not in FINAL or not root.is_dir():
-        raise RunDirectoryError(f"run {row.id} is {row.state} and has no results yet")
+    state = service.answer(row).state
+    if state not in FINAL:
+        raise RunDirectoryError(f"run {row.id} is {state.value} and has no results yet")
+    if not service.root(row).is_dir():
+        raise RunDirectoryError(f"run {row.id} is {state.value} and has no results")
 
 
 def _listed(row: RunRow, kind: str, found: dict[str, Path]) -> FileList:
@@ -199,10 +226,11 @@ def _listed(row: RunRow, kind: str, found: dict[str, Path]) -> FileList:
     )
 
 
-def _file(found: dict[str, Path], name: str) -> FileResponse:
-    """Sends a file if it is one of those offered; a path is never made of a name."""
+def _file(root: Path, found: dict[str, Path], name: str) -> FileResponse:
+    """Sends a file if it is one of those offered and whole; a path is never made of a name."""
     if name not in found:
         raise Refusal(HTTPStatus.NOT_FOUND, f"there is no file '{name}', or not yet")
     path = found[name]
+    files.check(root, [path])
     headers = {"content-security-policy": DOCUMENT_POLICY}
     return FileResponse(path, media_type=files.media_type(path), headers=headers)
