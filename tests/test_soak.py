@@ -22,9 +22,9 @@ from benchmarks.soak.reading import how_alike
 from benchmarks.soak.resources import FEWEST, WARM_UP, Look, Watch, growth
 from benchmarks.soak.runs import checked_digest
 from benchmarks.soak.wall_clock import WallClock
-from results.synthetic_run import Activity, write_run
+from results.synthetic_run import Activity, completed, write_run
 from tvb_nest_cosim.cosim_core.client import RunAnswer
-from tvb_nest_cosim.cosim_core.results import collect, digest
+from tvb_nest_cosim.cosim_core.results import digest
 
 
 def answer(run: str, state: str, digest: str | None = "d", cause: str | None = None) -> RunAnswer:
@@ -204,7 +204,7 @@ def test_a_run_without_spikes_is_no_reference(tmp_path: Path) -> None:
     activity = Activity.make()
     for name in ("active", "silent"):
         root = write_run(tmp_path / name, activity=activity, window_ticks=40, nest_ranks=2)
-        collect(root)
+        completed(root)
         if name == "active":
             assert checked_digest(name, root) == digest(root)
             activity.spikes = {region: rows[:0] for region, rows in activity.spikes.items()}

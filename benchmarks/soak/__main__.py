@@ -25,7 +25,7 @@ from benchmarks.soak.scene import Scene
 from benchmarks.soak.wall_clock import WallClock
 
 DISK_MIB = 192
-"""Enough for the runs that are kept and those of a round: a run that is told to need more is refused."""
+"""Room for the runs that are kept and those of a round; a run that may need more is refused."""
 SPARED = 2 / 3
 """Part of the time in which the server is not ended, so that its growth can be seen."""
 

@@ -60,7 +60,8 @@ def small_disk(folder: Path, size_mib: int) -> Iterator[None]:
         yield
     finally:
         # Lazily, since a process that does not end may have files open there.
-        subprocess.run(["umount", "--lazy", str(folder)], check=True)
+        unmount = ["umount", "--lazy", str(folder)]
+        subprocess.run(unmount, check=True)
 
 
 def adopt_orphans() -> None:
