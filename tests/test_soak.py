@@ -20,8 +20,11 @@ from benchmarks.soak.faults import FAULTS
 from benchmarks.soak.history import History, why_incomplete
 from benchmarks.soak.reading import how_alike
 from benchmarks.soak.resources import FEWEST, WARM_UP, Look, Watch, growth
+from benchmarks.soak.runs import checked_digest
 from benchmarks.soak.wall_clock import WallClock
+from results.synthetic_run import Activity, completed, write_run
 from tvb_nest_cosim.cosim_core.client import RunAnswer
+from tvb_nest_cosim.cosim_core.results import digest
 
 
 def answer(run: str, state: str, digest: str | None = "d", cause: str | None = None) -> RunAnswer:
@@ -194,6 +197,19 @@ print(left_behind(grace_s=0.0), left_behind(grace_s=5.0))
     ).stdout  # fmt: skip
     assert "sleep" in told
     assert told.strip().endswith("[]")
+
+
+def test_a_run_without_spikes_is_no_reference(tmp_path: Path) -> None:
+    """Its digest would be right whatever becomes of spikes."""
+    activity = Activity.make()
+    for name in ("active", "silent"):
+        root = write_run(tmp_path / name, activity=activity, window_ticks=40, nest_ranks=2)
+        completed(root)
+        if name == "active":
+            assert checked_digest(name, root) == digest(root)
+            activity.spikes = {region: rows[:0] for region, rows in activity.spikes.items()}
+    with pytest.raises(RuntimeError, match="silent has 0 spikes"):
+        checked_digest("silent", tmp_path / "silent")
 
 
 def test_every_fault_has_its_own_name() -> None:

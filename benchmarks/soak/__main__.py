@@ -11,6 +11,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Sequence
+from contextlib import ExitStack
 from pathlib import Path
 
 from benchmarks.__main__ import RESULTS
@@ -23,7 +24,8 @@ from benchmarks.soak.runs import references
 from benchmarks.soak.scene import Scene
 from benchmarks.soak.wall_clock import WallClock
 
-DISK_MIB = 96
+DISK_MIB = 192
+"""Room for the runs that are kept and those of a round; a run that may need more is refused."""
 SPARED = 2 / 3
 """Part of the time in which the server is not ended, so that its growth can be seen."""
 
@@ -49,14 +51,14 @@ def main(arguments: list[str]) -> int:
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.default_int_handler)
     missing = {"namespaces": why_not}
-    with tempfile.TemporaryDirectory(prefix="cosim-soak-", ignore_cleanup_errors=True) as folder:
-        scratch = Path(folder)
+    with ExitStack() as stack:
+        scratch = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="cosim-soak-")))
         clock = WallClock(scratch)
         missing["clock"] = clock.missing
         home = scratch / "home"
         home.mkdir()
         if not why_not:
-            sandbox.mount_small_disk(home, DISK_MIB)
+            stack.enter_context(sandbox.small_disk(home, DISK_MIB))
         deployment = Deployment(home, scratch, clock.environment)
         chance = random.Random(chosen.seed)  # noqa: S311 - chance that can be repeated is wanted
         scene = Scene(deployment, chance, clock, History(), references(scratch))

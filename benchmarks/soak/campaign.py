@@ -13,12 +13,12 @@ from http import HTTPStatus
 from benchmarks.servers import until
 from benchmarks.soak.damage import PATHS
 from benchmarks.soak.deployment import SERVER, run_cosim
-from benchmarks.soak.faults import Fault
+from benchmarks.soak.faults import NOTHING, Fault
 from benchmarks.soak.history import why_incomplete
 from benchmarks.soak.reading import read
 from benchmarks.soak.resources import Watch
 from benchmarks.soak.runs import KINDS, LONG, TEXT
-from benchmarks.soak.scene import Scene
+from benchmarks.soak.scene import NothingToBreak, Scene
 from benchmarks.soak.some_undrawn import DRAWN
 from tvb_nest_cosim.cosim_core.client import Client, ServerRefusal
 from tvb_nest_cosim.cosim_core.deadline import Deadline
@@ -85,8 +85,11 @@ class Campaign:
         before = self._states()
         meanwhile = threading.Timer(POST_AFTER_S, self._post, [self._next_order(KINDS)])
         meanwhile.start()
+        try:
+            fault.inject(scene)
+        except NothingToBreak:
+            fault = NOTHING
         self.injected[fault.name] += 1
-        fault.inject(scene)
         for name in scene.deployment.restore():
             if name not in fault.ends:
                 self._history.violated(f"{fault.name}: the {name} ended by itself")

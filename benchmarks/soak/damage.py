@@ -10,7 +10,7 @@ from pathlib import Path
 import httpx
 
 from benchmarks.soak.reading import read
-from benchmarks.soak.scene import Scene
+from benchmarks.soak.scene import NothingToBreak, Scene
 
 PATHS = (
     "", "/files", "/figures", "/report.html", "/archive.zip", "/experiment", "/connectome",
@@ -45,9 +45,13 @@ WAYS: dict[str, Callable[[bytes, random.Random], bytes | None]] = {
 
 
 def damage_and_read(scene: Scene) -> None:
-    """Damages one file of a kept run, reads all of the run, and deletes the run."""
+    """Damages one file of a kept run, reads all of the run, and deletes the run.
+
+    Raises:
+        NothingToBreak: If no run has been kept yet.
+    """
     if not scene.kept:
-        return
+        raise NothingToBreak
     run = scene.kept.pop(scene.chance.randrange(len(scene.kept)))
     root, reference = scene.root(run), scene.reference(run)
     victims = [p for p in sorted(root.rglob("*")) if p.is_file() and p.stat().st_size]

@@ -45,20 +45,16 @@ def _nothing(scene: Scene) -> None:
 
 
 def _kill_worker(scene: Scene) -> None:
-    if (worker := scene.worker()) is not None:
-        killed(worker)
+    killed(scene.worker())
 
 
 def _stop_worker_for_a_while(scene: Scene) -> None:
-    if (worker := scene.worker()) is not None:
-        with stopped(worker):
-            scene.wait(0.5, 3)
+    with stopped(scene.worker()):
+        scene.wait(0.5, 3)
 
 
 def _stop_worker_for_good(scene: Scene) -> None:
     worker = scene.worker()
-    if worker is None:
-        return
     with suppress(psutil.NoSuchProcess):
         worker.suspend()
         try:
@@ -129,8 +125,10 @@ def _jump_clock(scene: Scene) -> None:
         scene.wait(0.5, 3)
 
 
+NOTHING = Fault("nothing", _nothing, survives=True)
+
 FAULTS: tuple[Fault, ...] = (
-    Fault("nothing", _nothing, survives=True),
+    NOTHING,
     Fault("worker killed", _kill_worker),
     Fault("worker stopped for up to 3 s", _stop_worker_for_a_while, survives=True),
     Fault("worker stopped for good", _stop_worker_for_good),

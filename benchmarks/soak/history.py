@@ -17,11 +17,13 @@ class Accepted:
         kind: Kind of experiment.
         digest: Digest that it gives if nothing is wrong.
         state: State when last seen.
+        why: Why it did not finish, as the server tells it.
     """
 
     kind: str
     digest: str
     state: str = "queued"
+    why: str = ""
 
     @property
     def has_ended(self) -> bool:
@@ -69,6 +71,8 @@ class History:
 
     def _judge_end(self, run: str, known: Accepted, answer: RunAnswer) -> None:
         if answer.state != "finished":
+            told = [answer.cause or "", *(fault.message for fault in answer.faults)]
+            known.why = "; ".join(filter(None, told))
             if not answer.cause:
                 self.violated(f"{run} {answer.state}, and nothing says why")
             return
@@ -102,7 +106,8 @@ class History:
                 self.ends.setdefault(fault, Counter())[end] += 1
             if end != "finished" and (survives or not is_exposed):
                 why = "should survive it" if is_exposed else "had not begun when it was over"
-                self.violated(f"{fault}: {run} {end}, though it {why}")
+                told = self.runs[run].why
+                self.violated(f"{fault}: {run} {end}, though it {why}: {told}")
 
 
 def why_incomplete(parts: Mapping[str, str], *, has_finished: bool) -> list[str]:

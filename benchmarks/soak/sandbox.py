@@ -51,10 +51,17 @@ def loopback_down() -> Iterator[None]:
         _set_loopback(is_up=True)
 
 
-def mount_small_disk(folder: Path, size_mib: int) -> None:
-    """Mounts a file system in memory at a folder."""
+@contextmanager
+def small_disk(folder: Path, size_mib: int) -> Iterator[None]:
+    """Mounts a file system in memory at a folder for a while."""
     mount = ["mount", "-t", "tmpfs", "-o", f"size={size_mib}m", "cosim-soak", str(folder)]
     subprocess.run(mount, check=True)
+    try:
+        yield
+    finally:
+        # Lazily, since a process that does not end may have files open there.
+        unmount = ["umount", "--lazy", str(folder)]
+        subprocess.run(unmount, check=True)
 
 
 def adopt_orphans() -> None:

@@ -19,6 +19,10 @@ from benchmarks.soak.wall_clock import WallClock
 from tvb_nest_cosim.cosim_core.wire.protocol import MODULES
 
 
+class NothingToBreak(Exception):
+    """What a fault breaks is not there at the moment."""
+
+
 @dataclass
 class Scene:
     """What faults work with.
@@ -51,10 +55,16 @@ class Scene:
         """Waits for a time left to chance."""
         time.sleep(self.chance.uniform(least_s, most_s))
 
-    def worker(self) -> psutil.Process | None:
-        """Chooses a worker, perhaps one that waits for its run; None if there is none."""
+    def worker(self) -> psutil.Process:
+        """Chooses a worker, perhaps one that waits for its run.
+
+        Raises:
+            NothingToBreak: If there is none.
+        """
         workers = sorted(self.deployment.workers(), key=lambda process: process.pid)
-        return self.chance.choice(workers) if workers else None
+        if not workers:
+            raise NothingToBreak
+        return self.chance.choice(workers)
 
     def agent(self) -> psutil.Popen:
         """Chooses an agent."""
