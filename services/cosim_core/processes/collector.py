@@ -21,6 +21,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from tvb_nest_cosim.cosim_core.errors import RunDirectoryError
 from tvb_nest_cosim.cosim_core.processes.commands import module_command, tied_to_parent
 from tvb_nest_cosim.cosim_core.processes.process_group import how_it_ended
+from tvb_nest_cosim.cosim_core.processes.process_state import look_at
 
 _logger = logging.getLogger(__name__)
 
@@ -153,16 +154,16 @@ def collect_apart(
 
 def _talk(process: subprocess.Popen[bytes], order: bytes) -> bytes:
     """Sends the order and returns all output, or ends a process that does nothing any more."""
-    used, idle_s = _cpu_ticks(process.pid), 0.0
+    used_s, idle_s = _cpu_s(process.pid), 0.0
     rest: bytes | None = order
     while True:
         try:
             output, errors = process.communicate(rest, timeout=_LOOK_EVERY_S)
         except subprocess.TimeoutExpired as error:
             rest = None
-            now = _cpu_ticks(process.pid)
-            idle_s = 0.0 if now != used else idle_s + _LOOK_EVERY_S
-            used = now
+            now_s = _cpu_s(process.pid)
+            idle_s = 0.0 if now_s != used_s else idle_s + _LOOK_EVERY_S
+            used_s = now_s
             if idle_s >= STALL_S:
                 _kill(process)
                 raise RunDirectoryError(
@@ -175,14 +176,9 @@ def _talk(process: subprocess.Popen[bytes], order: bytes) -> bytes:
             return output
 
 
-def _cpu_ticks(pid: int) -> int:
-    """Returns how long a process has computed, in ticks of the system; 0 where that is not told."""
-    try:
-        stat = Path(f"/proc/{pid}/stat").read_text(encoding="ascii", errors="replace")
-    except OSError:
-        return 0
-    fields = stat.rpartition(")")[2].split()
-    return int(fields[11]) + int(fields[12])
+def _cpu_s(pid: int) -> float:
+    """Returns how long a process has computed; 0 where that cannot be seen."""
+    return sum(state.cpu_s for state in look_at({"writer": pid}).values())
 
 
 def _kill(process: subprocess.Popen[bytes]) -> None:
