@@ -8,7 +8,7 @@ their types.
 
 from tvb_nest_cosim.cosim_core.results.collect import collect
 from tvb_nest_cosim.cosim_core.results.complete import complete, list_drawn, seal
-from tvb_nest_cosim.cosim_core.results.digest import digest, digest_lines
+from tvb_nest_cosim.cosim_core.results.digest import check_records, digest, digest_lines
 from tvb_nest_cosim.cosim_core.results.growing import plain_name
 from tvb_nest_cosim.cosim_core.results.run import Run, open_run
 from tvb_nest_cosim.cosim_core.results.summary import (
@@ -26,6 +26,7 @@ __all__ = [
     "Run",
     "RunRecords",
     "Summary",
+    "check_records",
     "collect",
     "complete",
     "digest",

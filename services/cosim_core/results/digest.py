@@ -43,6 +43,21 @@ def digest(root: Path, *, partial: bool = False) -> str | None:
     return found
 
 
+def check_records(root: Path) -> None:
+    """Makes sure that all that results are made of is whole; writes nothing.
+
+    Args:
+        root: Run directory, complete or not.
+
+    Raises:
+        RunDirectoryError: If it is not a run directory, or damaged.
+    """
+    records = RunRecords.open(root)
+    records.check_journals()
+    if records.files is None:
+        check_digest(records, digest_of(records))
+
+
 def digest_of(records: RunRecords) -> str | None:
     """Computes the digest, as :func:`digest` does, and compares it with nothing."""
     if not records.complete_windows:

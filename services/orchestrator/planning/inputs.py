@@ -19,7 +19,6 @@ from tvb_nest_cosim.cosim_core.model.experiment import Experiment, RunJournal
 from tvb_nest_cosim.cosim_core.model.plan import RunPlan
 from tvb_nest_cosim.cosim_core.plugins import OUTSIDE, find_run, link_path
 from tvb_nest_cosim.cosim_core.run_dir.layout import RunLayout, write_atomically
-from tvb_nest_cosim.cosim_core.run_dir.records import RunRecords
 from tvb_nest_cosim.orchestrator.planning.named_inputs import EARLIER_RUN, named_inputs, packages_of
 
 _REMEDY = (
@@ -89,14 +88,11 @@ def check_earlier_run(experiment: Experiment, folder: Path) -> None:
     root = find_run(folder, experiment.stand_in.run)
     if not root.is_dir():
         return  # whether the participants can see it they will say themselves
-    try:
-        records = RunRecords.open(root)
-        records.check_journals()
-        if records.files is None:
-            # Loads h5py, for which other plans need not wait.
-            from tvb_nest_cosim.cosim_core.results import digest
+    # Loads h5py, for which other plans need not wait.
+    from tvb_nest_cosim.cosim_core.results import check_records
 
-            digest(root)
+    try:
+        check_records(root)
     except RunDirectoryError as error:
         raise ExperimentError.single(EARLIER_RUN, str(error)) from error
 

@@ -6,12 +6,11 @@ import shutil
 from pathlib import Path
 
 from tvb_nest_cosim.cosim_core.errors import RunDirectoryError
-from tvb_nest_cosim.cosim_core.results import complete, digest, open_run
+from tvb_nest_cosim.cosim_core.results import check_records, complete, open_run
 from tvb_nest_cosim.cosim_core.run_dir.checked_files import CheckedFiles
 from tvb_nest_cosim.cosim_core.run_dir.layout import RunLayout
 from tvb_nest_cosim.cosim_core.run_dir.lock import run_lock
 from tvb_nest_cosim.cosim_core.run_dir.provenance import Provenance
-from tvb_nest_cosim.cosim_core.run_dir.records import RunRecords
 
 
 class DamagedRunError(RunDirectoryError):
@@ -96,10 +95,7 @@ def discard(root: Path) -> None:
 def _damage(root: Path) -> RunDirectoryError | None:
     """Finds out, without writing, whether all that results are made of is whole."""
     try:
-        records = RunRecords.open(root)
-        records.check_journals()
-        if records.files is None:
-            digest(root)
+        check_records(root)
     except RunDirectoryError as error:
         return error
     return None
