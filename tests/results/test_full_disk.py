@@ -11,12 +11,12 @@ from pathlib import Path
 import pytest
 
 from results.test_damage import finished_run, result_bytes
+from small_disk import MIB, mounted
 from tvb_nest_cosim.cosim_core.errors import RunDirectoryError
 from tvb_nest_cosim.cosim_core.results import complete, open_run
 from tvb_nest_cosim.cosim_core.run_dir.layout import RunLayout
 from tvb_nest_cosim.cosim_core.run_dir.manifest import Manifest
 
-DISK_BYTES = 8 << 20
 PAGE_BYTES = 4096
 LEVELS = 6
 
@@ -24,16 +24,8 @@ LEVELS = 6
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
     """Returns the folder of a small file system."""
-    if os.geteuid() != 0:
-        pytest.skip("only root may mount a small disk to fill")
-    folder = tmp_path / "disk"
-    folder.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", f"size={DISK_BYTES}", "tmpfs", str(folder)]
-    answer = subprocess.run(mount, capture_output=True, text=True, check=False)
-    if answer.returncode:
-        pytest.skip(f"this system mounts no tmpfs: {answer.stderr.strip()}")
-    yield folder
-    subprocess.run(["umount", "--lazy", str(folder)], check=True)
+    with mounted(tmp_path / "disk", 8 * MIB) as folder:
+        yield folder
 
 
 @pytest.fixture

@@ -19,6 +19,7 @@ import pytest
 import zmq
 from rich.console import Console
 
+from small_disk import MIB, mounted
 from system.trouble import (
     USER_CODE,
     eventually,
@@ -388,16 +389,8 @@ def test_ctrl_c_while_validating(tiny: Tree, tmp_path: Path) -> None:
 
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
-    if os.geteuid() != 0:
-        pytest.skip("only root may mount a small disk to fill")
-    folder = tmp_path / "disk"
-    folder.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", "size=10m", "tmpfs", str(folder)]
-    answer = subprocess.run(mount, capture_output=True, text=True, check=False)
-    if answer.returncode:
-        pytest.skip(f"this system mounts no tmpfs: {answer.stderr.strip()}")
-    yield folder
-    subprocess.run(["umount", str(folder)], check=True)
+    with mounted(tmp_path / "disk", 10 * MIB) as folder:
+        yield folder
 
 
 def test_a_full_disk_is_told_and_the_windows_before_are_kept(small_disk: Path, long: Tree) -> None:
